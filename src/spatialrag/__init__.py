@@ -1,0 +1,44 @@
+"""From an H&E slide to a cited transcriptome.
+
+Names below are resolved on first use, so that ``import spatialrag`` stays light.
+"""
+
+from importlib import import_module
+
+_PUBLIC = {
+    "GeneRAG": "spatialrag.prediction.generag",
+    "Prediction": "spatialrag.prediction.prediction",
+    "Bank": "spatialrag.bank.bank",
+    "Section": "spatialrag.expression.section",
+    "build_bank": "spatialrag.bank.build",
+    "embed": "spatialrag.encoders.embed",
+    "evaluate": "spatialrag.evaluation.scores",
+    "explain": "spatialrag.explanation.explanation",
+    "loso": "spatialrag.evaluation.loso",
+    "make_toy": "spatialrag.toy",
+    "open_bank": "spatialrag.bank.store",
+    "open_slide": "spatialrag.slides.slide",
+    "read_cohort": "spatialrag.expression.cohort",
+    "read_section": "spatialrag.expression.read",
+    "write_bank": "spatialrag.bank.store",
+}
+_MODULES = {
+    "pp": "spatialrag.plots.pp",
+    "tl": "spatialrag.plots.tl",
+    "pl": "spatialrag.plots.pl",
+    "registry": "spatialrag.registry",
+}
+
+__all__ = [*_PUBLIC, *_MODULES]
+
+
+def __getattr__(name: str) -> object:
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    if name in _MODULES:
+        return import_module(_MODULES[name])
+    raise AttributeError(f"module 'spatialrag' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

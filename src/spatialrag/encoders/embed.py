@@ -1,0 +1,146 @@
+"""Embed the spots of a slide: batched, cached by content, resumable."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from spatialrag.encoders.context import join_context
+from spatialrag.encoders.embeddings import Embeddings, EncoderRecord
+from spatialrag.encoders.encoder import Encoder, PatchEncoder, make_encoder
+from spatialrag.errors import InputError
+from spatialrag.expression.section import Section
+from spatialrag.progress import track
+from spatialrag.provenance import fingerprint
+from spatialrag.slides.patches import PatchGrid, check_inside, iterate_patches
+from spatialrag.slides.slide import open_slide
+from spatialrag.slides.spots import Spots
+
+PATCH_UM = 150.0
+CONTEXT = 6
+
+
+def embed(
+    spots: Spots | Section,
+    *,
+    encoder: str | Encoder = "color",
+    patch_um: float = PATCH_UM,
+    context: int = CONTEXT,
+    cache: str | Path | None = None,
+    batch: int = 32,
+) -> Embeddings:
+    """Return the embeddings of one slide's spots.
+
+    Parameters
+    ----------
+    spots
+        Positions on an image of known µm per pixel. Of a `Section` only these are used.
+    encoder
+        ``color``, ``onnx:PATH``, ``precomputed:FOLDER``, or an encoder object.
+    patch_um
+        Side of the patches, µm.
+    context
+        Nearest spots whose mean vector is joined to a spot's own; 0 for none.
+    cache
+        Folder that keeps vectors by content (image, spots, encoder, mpp); an interrupted run
+        resumes after its last finished batch.
+    batch
+        Patches encoded at a time.
+
+    Raises
+    ------
+    InputError
+        No image, unknown mpp, spots outside the image.
+    """
+    spots = spots.located if isinstance(spots, Section) else spots
+    encoder = make_encoder(encoder)
+    by_patch = isinstance(encoder, PatchEncoder)
+    vectors = (
+        _encode_patches(spots, encoder, patch_um, cache, batch)
+        if by_patch
+        else np.asarray(encoder.lookup(spots), np.float32)
+    )
+    vectors = join_context(vectors, spots.xy, n_neighbors=context)
+    record = EncoderRecord(
+        name=encoder.name,
+        fingerprint=encoder.fingerprint,
+        dim=vectors.shape[1],
+        patch_um=patch_um if by_patch else 0.0,
+        context=context,
+    )
+    return Embeddings(
+        vectors, spots.slide, spots.spots, spots.xy, spots.mpp if by_patch else None, record
+    )
+
+
+def _encode_patches(
+    spots: Spots, encoder: PatchEncoder, patch_um: float, cache: str | Path | None, batch: int
+) -> np.ndarray:
+    image, mpp = spots.require_image(), spots.require_mpp()
+    if batch < 1:
+        raise InputError("batch must be at least 1", got=str(batch))
+    store = None
+    if cache is not None:
+        grid_parts = (spots.spots.tolist(), spots.xy, f"{mpp:.9g}", f"{patch_um:g}")
+        key = fingerprint(image, *grid_parts, encoder.fingerprint)
+        store = _Store(Path(cache), f"{spots.slide}-{encoder.name}-{key[:16]}")
+        if (done := store.finished()) is not None:
+            return done
+    slide = open_slide(image)
+    try:
+        grid = PatchGrid(spots.xy, spots.spots, patch_um, mpp)
+        check_inside(grid, slide)
+        start = store.resume() if store else np.empty((0, 0), np.float32)
+        rest = PatchGrid(spots.xy[len(start) :], spots.spots[len(start) :], patch_um, mpp)
+        patches = iterate_patches(slide, rest, size_px=encoder.size_px, batch=batch)
+        total = -(-len(rest.xy) // batch)
+        parts = [start] if len(start) else []
+        for part in _encoded(encoder, track(patches, label=f"embed {spots.slide}", total=total)):
+            parts.append(part)
+            if store:
+                store.append(part, sum(len(p) for p in parts))
+    finally:
+        slide.close()
+    vectors = np.concatenate(parts)
+    if store:
+        store.finish(vectors)
+    return vectors
+
+
+def _encoded(encoder: PatchEncoder, patches: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    for block in patches:
+        yield np.asarray(encoder.encode(block), np.float32)
+
+
+class _Store:
+    """Vectors of one slide on disk: finished, or the batches done so far."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._final = folder / f"{name}.npy"
+        self._parts = folder / f"{name}.parts"
+
+    def finished(self) -> np.ndarray | None:
+        return np.load(self._final) if self._final.exists() else None
+
+    def resume(self) -> np.ndarray:
+        """Return the vectors of the batches that were finished, in spot order."""
+        self._parts.mkdir(parents=True, exist_ok=True)
+        parts = [np.load(path) for path in sorted(self._parts.glob("*.npy"))]
+        return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
+
+    def append(self, part: np.ndarray, end: int) -> None:
+        _save(self._parts / f"{end:09d}.npy", part)
+
+    def finish(self, vectors: np.ndarray) -> None:
+        _save(self._final, vectors)
+        for path in self._parts.iterdir():
+            path.unlink()
+        self._parts.rmdir()
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with aside.open("wb") as stream:
+        np.save(stream, array)
+    aside.replace(path)

@@ -1,0 +1,68 @@
+"""Vectors of the spots of one slide, and what made them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spatialrag.errors import InputError
+
+
+@dataclass(frozen=True)
+class EncoderRecord:
+    """How vectors were made: equal records mean comparable vectors.
+
+    Parameters
+    ----------
+    name, fingerprint
+        The encoder and its content hash.
+    dim
+        Length of the vectors, context included.
+    patch_um
+        Side of the patches, µm (0 for precomputed vectors).
+    context
+        Nearest spots averaged and joined; 0 for none.
+    """
+
+    name: str
+    fingerprint: str
+    dim: int
+    patch_um: float
+    context: int
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """Patch embeddings of one slide.
+
+    Parameters
+    ----------
+    vectors : (n_spots, dim)
+        float32.
+    slide, spots, xy
+        Which spots, and their centres in pixels.
+    mpp
+        µm per pixel of the slide the patches were cut from; None for precomputed vectors.
+    encoder
+        How the vectors were made.
+    """
+
+    vectors: np.ndarray
+    slide: str
+    spots: np.ndarray
+    xy: np.ndarray
+    mpp: float | None
+    encoder: EncoderRecord
+
+    def __post_init__(self) -> None:
+        if self.vectors.shape != (len(self.spots), self.encoder.dim):
+            raise InputError(
+                f"embeddings of {self.slide!r} have the wrong shape",
+                expected=f"({len(self.spots)}, {self.encoder.dim})",
+                got=f"{self.vectors.shape}",
+            )
+        bad = ~np.isfinite(self.vectors).all(axis=1)
+        if bad.any():
+            raise InputError(
+                f"embeddings of {self.slide!r} contain NaN or inf in {bad.sum()} spots",
+                got=f"first: {self.spots[bad][0]}",
+            )

@@ -1,0 +1,64 @@
+"""What an encoder is, and how a name becomes one."""
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from spatialrag.errors import InputError
+from spatialrag.registry import encoders
+from spatialrag.slides.spots import Spots
+
+
+@runtime_checkable
+class PatchEncoder(Protocol):
+    """Patches to vectors.
+
+    Attributes
+    ----------
+    name
+        Short name; banks keep vectors under ``obsm['X_<name>']``.
+    fingerprint
+        Changes when the same patch would get another vector (weights, settings).
+    size_px
+        Side of the patches it takes, pixels.
+    """
+
+    name: str
+    fingerprint: str
+    size_px: int
+
+    def encode(self, patches: np.ndarray) -> np.ndarray:
+        """Return vectors (n, dim), float32, of uint8 RGB patches (n, size_px, size_px, 3)."""
+        ...
+
+
+@runtime_checkable
+class SpotEncoder(Protocol):
+    """Vectors that exist already, keyed by spot name."""
+
+    name: str
+    fingerprint: str
+
+    def lookup(self, spots: Spots) -> np.ndarray:
+        """Return the vectors (n_spots, dim), float32, of these spots."""
+        ...
+
+
+Encoder = PatchEncoder | SpotEncoder
+
+
+def make_encoder(encoder: str | Encoder) -> Encoder:
+    """Return an encoder from a name such as ``color``, ``onnx:PATH`` or ``precomputed:PATH``.
+
+    Objects that already are encoders pass through.
+    """
+    if not isinstance(encoder, str):
+        if isinstance(encoder, (PatchEncoder, SpotEncoder)):
+            return encoder
+        raise InputError(
+            f"{type(encoder).__name__} is not an encoder",
+            expected="name, fingerprint, size_px and encode(patches); or name, fingerprint "
+            "and lookup(spots)",
+        )
+    name, _, argument = encoder.partition(":")
+    return encoders.get(name)(argument)

@@ -1,0 +1,58 @@
+"""The errors users meet: what was expected, what came, and what to do."""
+
+from collections.abc import Iterable
+
+
+class SpatialragError(Exception):
+    """Any error raised on purpose by this package."""
+
+
+class InputError(SpatialragError, ValueError):
+    """Input that cannot be used.
+
+    Parameters
+    ----------
+    problem
+        One sentence that names the input and what is wrong with it.
+    expected, got, fix
+        What would have been right, what came, and what to do about it.
+    """
+
+    def __init__(self, problem: str, *, expected: str = "", got: str = "", fix: str = "") -> None:
+        lines = [problem]
+        lines += [f"  expected: {expected}"] * bool(expected)
+        lines += [f"  got:      {got}"] * bool(got)
+        lines += [f"  fix:      {fix}"] * bool(fix)
+        super().__init__("\n".join(lines))
+
+
+class BankError(InputError):
+    """A bank store that is truncated, edited, of a newer schema, or not a bank."""
+
+
+class MissingDependencyError(SpatialragError, ImportError):
+    """An optional dependency is needed and absent."""
+
+    def __init__(self, package: str, *, extra: str, needed_for: str) -> None:
+        super().__init__(
+            f"{package} is needed for {needed_for} and is not installed\n"
+            f"  fix:      pip install 'spatialrag[{extra}]'"
+        )
+
+
+class NotConvergedError(SpatialragError, RuntimeError):
+    """A solve that did not reach its certificate."""
+
+
+def listing(names: Iterable[object], limit: int = 5) -> str:
+    """Return the first names and how many more there are, for messages."""
+    names = [str(name) for name in names]
+    more = f", … ({len(names)} in all)" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
+
+
+def raise_all(faults: list[str], *, subject: str, fix: str = "") -> None:
+    """Raise one `InputError` that lists every fault found, or return when there is none."""
+    if faults:
+        problem = f"{subject}: {len(faults)} fault{'s' * (len(faults) > 1)} found"
+        raise InputError("\n".join([problem, *(f"  - {fault}" for fault in faults)]), fix=fix)

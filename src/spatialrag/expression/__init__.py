@@ -1,0 +1,1 @@
+"""Counts to aligned matrices: knows no pixels beyond the spots' positions."""

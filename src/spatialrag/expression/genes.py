@@ -1,0 +1,49 @@
+"""Choosing genes from reference expression alone."""
+
+import numpy as np
+from scipy import sparse
+
+from spatialrag.errors import InputError
+
+
+def gene_variance(matrix: sparse.csr_matrix | np.ndarray) -> np.ndarray:
+    """Return the variance of each column, (n_genes,), float64."""
+    if not sparse.issparse(matrix):
+        return np.var(matrix, axis=0, dtype=np.float64)
+    wide = matrix.astype(np.float64)
+    mean = np.asarray(wide.mean(axis=0)).ravel()
+    return np.maximum(np.asarray(wide.multiply(wide).mean(axis=0)).ravel() - mean**2, 0)
+
+
+def rank_by_variance(matrix: sparse.csr_matrix | np.ndarray, eligible: np.ndarray) -> np.ndarray:
+    """Return the columns of ``eligible`` genes by falling variance; ties in column order."""
+    order = np.argsort(-gene_variance(matrix), kind="stable")
+    return order[eligible[order]]
+
+
+def coexpressed(
+    matrix: sparse.csr_matrix | np.ndarray, candidates: np.ndarray, n: int, *, degree: int = 20
+) -> np.ndarray:
+    """Return the ``n`` candidates most co-expressed with other candidates.
+
+    A gene's score is its mean absolute Pearson correlation with its ``degree`` closest genes.
+
+    Parameters
+    ----------
+    matrix : (n_spots, n_genes)
+        Reference expression.
+    candidates
+        Column numbers to choose among.
+    """
+    if len(candidates) < 2:
+        raise InputError("co-expression needs at least two candidate genes")
+    columns = matrix[:, candidates]
+    columns = columns.toarray() if sparse.issparse(columns) else np.asarray(columns)
+    centered = columns - columns.mean(axis=0, dtype=np.float64)
+    norm = np.linalg.norm(centered, axis=0)
+    unit = centered / np.where(norm > 0, norm, 1)
+    correlation = np.abs(unit.T @ unit)
+    np.fill_diagonal(correlation, 0)
+    degree = min(degree, len(candidates) - 1)
+    score = np.sort(correlation, axis=1)[:, -degree:].mean(axis=1)
+    return candidates[np.argsort(-score, kind="stable")[:n]]

@@ -1,0 +1,67 @@
+"""The three expression scales, and how one becomes another."""
+
+import numpy as np
+from scipy import sparse
+
+from spatialrag.errors import InputError
+
+SCALES = ("counts", "log1p", "log1p_cp10k")
+SIZE_FACTOR = 1e4
+
+Matrix = sparse.csr_matrix | np.ndarray
+
+
+def check_scale(scale: str) -> str:
+    """Return the scale when it is known, else raise `InputError`."""
+    if scale not in SCALES:
+        raise InputError(
+            "unknown expression scale", expected=f"one of {', '.join(SCALES)}", got=repr(scale)
+        )
+    return scale
+
+
+def to_scale(matrix: Matrix, *, stored: str, wanted: str, totals: np.ndarray | None = None) -> Matrix:
+    """Return expression on another scale, float32.
+
+    Parameters
+    ----------
+    matrix : (n_spots, n_genes)
+        Expression on the scale ``stored``; sparse stays sparse.
+    stored, wanted
+        ``counts``; ``log1p`` = ln(1 + counts); ``log1p_cp10k`` = ln(1 + 10⁴ counts / totals).
+    totals : (n_spots,), optional
+        Depth of each spot over *all* its measured genes; row sums when not given. Rows with a
+        total of 0 stay 0.
+
+    Raises
+    ------
+    InputError
+        The scales cannot be converted: only counts, and log1p back to counts, can.
+    """
+    check_scale(stored)
+    check_scale(wanted)
+    if stored == wanted:
+        return matrix.astype(np.float32)
+    if stored == "log1p":
+        matrix = _elementwise(matrix.astype(np.float64), np.expm1)
+        return to_scale(matrix, stored="counts", wanted=wanted, totals=totals)
+    if stored == "log1p_cp10k":
+        raise InputError(
+            f"expression stored as log1p_cp10k cannot become {wanted}: the depth is gone",
+            expected="one expression scale for bank, query and truth",
+            fix="start from counts, or use scale='log1p_cp10k' throughout",
+        )
+    matrix = matrix.astype(np.float64)
+    if wanted == "log1p_cp10k":
+        totals = np.asarray(matrix.sum(axis=1)).ravel() if totals is None else totals
+        factor = SIZE_FACTOR / np.where(totals > 0, totals, np.inf)
+        matrix = sparse.diags(factor) @ matrix if sparse.issparse(matrix) else matrix * factor[:, None]
+    return _elementwise(matrix, np.log1p).astype(np.float32)
+
+
+def _elementwise(matrix: Matrix, function: np.ufunc) -> Matrix:
+    if not sparse.issparse(matrix):
+        return function(matrix)
+    result = matrix.tocsr(copy=True)
+    result.data = function(result.data)
+    return result

@@ -1,0 +1,60 @@
+"""Read one section, whatever its format."""
+
+from pathlib import Path
+
+from spatialrag.errors import InputError
+from spatialrag.expression.section import Section
+from spatialrag.registry import expression_readers
+from spatialrag.slides.mpp import PixelSize, derive_mpp
+from spatialrag.slides.slide import open_slide
+
+
+def read_section(
+    path: str | Path,
+    *,
+    slide: str | None = None,
+    donor: str | None = None,
+    image: str | Path | None = None,
+    mpp: float | None = None,
+    pitch_um: float | None = None,
+) -> Section:
+    """Read expression from h5ad, Space Ranger output or a table, and join its image.
+
+    Parameters
+    ----------
+    path
+        An ``.h5ad`` file, a Space Ranger folder, or a CSV, TSV or Parquet table. (HER2ST
+        sections: `spatialrag.expression.her2st.read_her2st_section`.)
+    slide, donor
+        Names.
+    image
+        The H&E file whose full-resolution pixels the spot centres index.
+    mpp
+        µm per pixel. When absent: what the file states, else what ``pitch_um`` implies.
+    pitch_um
+        Distance between neighboring spot centres, µm; the pixel size is then derived from it.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path} does not exist", fix="check the path")
+    kind = "visium" if path.is_dir() else "h5ad" if path.suffix == ".h5ad" else "table"
+    section = expression_readers.get(kind)(path, slide=slide, donor=donor)
+    image = Path(image) if image else section.image
+    pixel = _pixel_size(section, image, mpp, pitch_um)
+    return section.with_image(image, *((pixel.mpp, pixel.source) if pixel else (None, "unknown")))
+
+
+def _pixel_size(
+    section: Section, image: Path | None, mpp: float | None, pitch_um: float | None
+) -> PixelSize | None:
+    if mpp is not None:
+        return PixelSize(float(mpp), "given")
+    if image is not None:
+        slide = open_slide(image)
+        stated = slide.mpp
+        slide.close()
+        if stated:
+            return PixelSize(stated, "file")
+    if pitch_um is not None and section.xy is not None:
+        return derive_mpp(section.xy, pitch_um=pitch_um)
+    return PixelSize(section.mpp, section.mpp_source) if section.mpp else None

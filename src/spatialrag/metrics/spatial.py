@@ -1,0 +1,37 @@
+"""Spatial autocorrelation of a map."""
+
+import numpy as np
+from scipy import sparse
+from scipy.spatial import cKDTree
+
+
+def neighbor_weights(xy: np.ndarray, *, n_neighbors: int = 6) -> sparse.csr_matrix:
+    """Return row-normalized weights of each spot's nearest spots, CSR (n, n), no self."""
+    n = len(xy)
+    k = min(n_neighbors, n - 1)
+    if k < 1:
+        return sparse.csr_matrix((n, n))
+    nearest = cKDTree(xy).query(xy, k=k + 1)[1]
+    rows = np.repeat(np.arange(n), k + 1)
+    columns = nearest.ravel()
+    other = columns != rows
+    # With duplicate positions a spot may miss itself among its nearest: the matrix stays valid.
+    weights = sparse.csr_matrix((np.ones(other.sum()), (rows[other], columns[other])), shape=(n, n))
+    return sparse.diags(1 / np.maximum(weights.sum(axis=1).A1, 1)) @ weights
+
+
+def morans_i(values: np.ndarray, weights: sparse.csr_matrix) -> np.ndarray:
+    """Return Moran's I of each column, (n_genes,): n/W · z'Wz / z'z; constant columns give 0.
+
+    Parameters
+    ----------
+    values : (n_spots, n_genes)
+    weights : CSR (n_spots, n_spots)
+        Spatial weights, zero diagonal.
+    """
+    z = np.asarray(values, np.float64)
+    z = z - z.mean(axis=0)
+    power = np.einsum("ij,ij->j", z, z)
+    total = weights.sum()
+    moran = len(z) / total * np.einsum("ij,ij->j", z, weights @ z) if total else np.zeros(z.shape[1])
+    return np.divide(moran, power, out=np.zeros_like(power), where=power > 1e-12)

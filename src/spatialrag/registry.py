@@ -1,0 +1,92 @@
+"""The one plug-in mechanism: a name leads to ``module:attribute``.
+
+Built-in parts are listed here as strings, so that looking one up imports only that part. Third
+parties add theirs through entry points of the group ``spatialrag.<seam>``::
+
+    [project.entry-points."spatialrag.encoders"]
+    my_encoder = "my_package.encoder:MyEncoder"
+"""
+
+import difflib
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from spatialrag.errors import InputError
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Names of one seam (encoders, backbones, …) and where their parts live."""
+
+    seam: str
+    builtin: dict[str, str] = field(default_factory=dict)
+
+    def names(self) -> list[str]:
+        """Return every known name, built-in and from entry points, sorted."""
+        return sorted({*self.builtin, *(point.name for point in self._entry_points())})
+
+    def get(self, name: str) -> object:
+        """Return the part registered under ``name``.
+
+        Raises
+        ------
+        InputError
+            The name is unknown; the message offers the nearest known name.
+        """
+        if name in self.builtin:
+            module, _, attribute = self.builtin[name].partition(":")
+            return getattr(import_module(module), attribute)
+        for point in self._entry_points():
+            if point.name == name:
+                return point.load()
+        nearest = difflib.get_close_matches(name, self.names(), n=1, cutoff=0.5)
+        raise InputError(
+            f"no {self.seam.rstrip('s')} is called {name!r}",
+            expected=f"one of {', '.join(self.names())}",
+            fix=f"did you mean {nearest[0]!r}?" if nearest else "",
+        )
+
+    def _entry_points(self) -> list:
+        return list(entry_points(group=f"spatialrag.{self.seam}"))
+
+
+encoders = Registry(
+    "encoders",
+    {
+        "color": "spatialrag.encoders.color:from_spec",
+        "onnx": "spatialrag.encoders.onnx:from_spec",
+        "precomputed": "spatialrag.encoders.precomputed:from_spec",
+    },
+)
+backbones = Registry(
+    "backbones",
+    {
+        "linear": "spatialrag.prediction.backbones.linear:Linear",
+        "from_file": "spatialrag.prediction.backbones.from_file:FromFile",
+    },
+)
+solvers = Registry(
+    "solvers",
+    {
+        "working_set": "spatialrag.solvers.working_set:WorkingSet",
+        "reference": "spatialrag.solvers.reference:CoordinateDescent",
+    },
+)
+expression_readers = Registry(
+    "expression_readers",
+    {
+        "her2st": "spatialrag.expression.her2st:read_her2st_section",
+        "visium": "spatialrag.expression.visium:read_visium",
+        "h5ad": "spatialrag.expression.h5ad:read_h5ad",
+        "table": "spatialrag.expression.table:read_table",
+    },
+)
+slide_readers = Registry(
+    "slide_readers",
+    {
+        "pillow": "spatialrag.slides.readers:PillowSlide",
+        "openslide": "spatialrag.slides.readers:OpenSlideSlide",
+        "tifffile": "spatialrag.slides.readers:TiffSlide",
+    },
+)

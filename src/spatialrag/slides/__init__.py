@@ -1,0 +1,1 @@
+"""Files to pixels: knows µm, knows no genes."""

@@ -1,0 +1,1 @@
+"""Sparse regression with a certificate: knows no biology."""

@@ -1,0 +1,63 @@
+"""What a solver returns: weights with their certificate."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from scipy import sparse
+
+from spatialrag.errors import NotConvergedError
+
+
+class Status(StrEnum):
+    """How a query's solve ended; the value is what users read."""
+
+    CONVERGED = "converged"
+    ROUNDS = "stopped at the round limit above the tolerance: raise max_rounds or the strength"
+    STALLED = "no further progress above the tolerance: the design is too ill-conditioned"
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Weights of all queries and the proof of how good they are.
+
+    Parameters
+    ----------
+    weights : CSR (n_queries, n_references)
+        float64.
+    gap, objective : (n_queries,)
+        Duality gap and primal value, computed in float64 against the whole design.
+    rounds : (n_queries,)
+        Rounds (working sets) or sweeps (coordinate descent) used.
+    status : (n_queries,)
+        `Status` values.
+    """
+
+    weights: sparse.csr_matrix
+    gap: np.ndarray
+    objective: np.ndarray
+    rounds: np.ndarray
+    status: np.ndarray
+
+    @property
+    def relative_gap(self) -> np.ndarray:
+        """Gap relative to the primal value, (n_queries,); 0 where the primal value is 0."""
+        return np.divide(
+            self.gap, self.objective, out=np.zeros_like(self.gap), where=self.objective > 0
+        )
+
+    @property
+    def converged(self) -> np.ndarray:
+        """Whether each query reached the tolerance, (n_queries,) bool."""
+        return self.status == Status.CONVERGED.value
+
+    def require_converged(self) -> "Solution":
+        """Return self, or raise `NotConvergedError` that counts and explains the failures."""
+        failed = ~self.converged
+        if failed.any():
+            worst = self.relative_gap[failed].max()
+            raise NotConvergedError(
+                f"{failed.sum()} of {len(failed)} queries are not solved to the tolerance "
+                f"(largest relative gap {worst:.1e}): {self.status[failed][0]}"
+            )
+        return self
