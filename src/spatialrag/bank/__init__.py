@@ -1,0 +1,1 @@
+"""The bank: what retrieval searches."""

@@ -1,0 +1,216 @@
+"""A bank of reference spots: expression, where it was measured, and what it looks like."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from spatialrag.encoders.embeddings import Embeddings, EncoderRecord
+from spatialrag.errors import InputError, listing, raise_all
+from spatialrag.expression.normalize import to_scale
+from spatialrag.provenance import fingerprint
+
+_MPP_TOLERANCE = 1.25  # a query's pixel size may leave the bank's range by this factor
+
+
+@dataclass(frozen=True, eq=False)
+class Bank:
+    """Reference spots of many slides over the union of their genes.
+
+    Parameters
+    ----------
+    expression : CSR (n_references, n_genes)
+        float32 on the scale ``scale``; 0 where a slide did not measure a gene (see ``measured``).
+    genes : (n_genes,)
+        Sorted; each is measured by at least one slide.
+    references : pandas.DataFrame
+        Index ``slide:barcode``; columns slide, donor, barcode, x, y (full-resolution pixels, spot
+        centre; NaN when unknown), total_counts (depth over all measured genes).
+    measured : (n_genes, n_slides) bool
+        Which slide measured which gene; columns in the order of ``slides``.
+    slides : pandas.DataFrame
+        Index slide; columns donor, mpp (µm per pixel, NaN when unknown), mpp_source, hash.
+    scale
+        Expression scale of ``expression``.
+    embeddings : (n_references, dim), optional
+        float32 patch embeddings, and in ``encoder`` how they were made.
+    thumbnails : (n_references, px, px, 3) uint8, optional
+        Pictures of the patches.
+    """
+
+    expression: sparse.csr_matrix
+    genes: np.ndarray
+    references: pd.DataFrame
+    measured: np.ndarray
+    slides: pd.DataFrame
+    scale: str
+    embeddings: np.ndarray | None = None
+    encoder: EncoderRecord | None = None
+    thumbnails: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        n, g = self.expression.shape
+        faults = []
+        if len(self.references) != n or len(self.genes) != g:
+            faults.append(
+                f"expression is {(n, g)}, but there are {len(self.references)} references "
+                f"and {len(self.genes)} genes"
+            )
+        if self.measured.shape != (g, len(self.slides)):
+            faults.append(f"the measured mask is {self.measured.shape}")
+        if (self.embeddings is None) != (self.encoder is None):
+            faults.append("embeddings and encoder go together")
+        for name in ("embeddings", "thumbnails"):
+            array = getattr(self, name)
+            if array is not None and len(array) != n:
+                faults.append(f"{len(array)} {name} for {n} references")
+        if n == 0:
+            faults.append("there is no reference left")
+        raise_all(faults, subject="bank", fix="loosen the exclusions" if n == 0 else "")
+
+    @property
+    def n_references(self) -> int:
+        """Number of reference spots."""
+        return len(self.references)
+
+    @property
+    def slide_of(self) -> np.ndarray:
+        """Position in ``slides`` of each reference's slide, (n_references,)."""
+        return self.slides.index.get_indexer(self.references["slide"])
+
+    @property
+    def empty(self) -> np.ndarray:
+        """References without a single count, (n_references,) bool: never cited, never scored."""
+        return self.references["total_counts"].to_numpy() == 0
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Content hash; independent of the order in which slides were added."""
+        return fingerprint(sorted(self.slides["hash"]), self.scale, str(self.encoder))
+
+    @property
+    def measured_everywhere(self) -> np.ndarray:
+        """Genes that every slide measured, (n_genes,) bool."""
+        return self.measured.all(axis=1)
+
+    def on_scale(self, scale: str) -> sparse.csr_matrix:
+        """Return the expression on a scale; depth counts all genes a spot's slide measured."""
+        totals = self.references["total_counts"].to_numpy()
+        return to_scale(self.expression, stored=self.scale, wanted=scale, totals=totals)
+
+    def without(self, *, slides: Iterable[str] = (), donors: Iterable[str] = ()) -> "Bank":
+        """Return the bank less some slides and donors; everything else stays bit-identical.
+
+        Raises
+        ------
+        InputError
+            A name is not in the bank, or nothing would be left.
+        """
+        slides, donors = set(slides), set(donors)
+        raise_all(
+            [f"slide {name!r} is not in the bank" for name in slides - set(self.slides.index)]
+            + [f"donor {name!r} is not in the bank" for name in donors - set(self.slides["donor"])],
+            subject="exclusions",
+            fix=f"the bank holds slides {listing(self.slides.index, 40)}",
+        )
+        gone = self.slides.index.isin(slides) | self.slides["donor"].isin(donors).to_numpy()
+        return self._keep_slides(~gone)
+
+    def only(self, slides: Iterable[str]) -> "Bank":
+        """Return the bank with these slides alone."""
+        return self.without(slides=set(self.slides.index) - set(slides))
+
+    def _keep_slides(self, keep: np.ndarray) -> "Bank":
+        rows = keep[self.slide_of]
+        columns = self.measured[:, keep].any(axis=1)
+        if not rows.any():
+            raise InputError(
+                "no reference is left in the bank",
+                got=f"every slide excluded: {listing(self.slides.index, 40)}",
+                fix="exclude fewer slides or donors, or add references from others",
+            )
+        return replace(
+            self,
+            expression=self.expression[rows][:, columns],
+            genes=self.genes[columns],
+            references=self.references[rows],
+            measured=self.measured[np.ix_(columns, keep)],
+            slides=self.slides[keep],
+            embeddings=None if self.embeddings is None else self.embeddings[rows],
+            thumbnails=None if self.thumbnails is None else self.thumbnails[rows],
+        )
+
+    def embeddings_of(self, slide: str) -> Embeddings:
+        """Return one slide's embeddings, to ask about its spots as queries."""
+        self.require_embeddings()
+        rows = (self.references["slide"] == slide).to_numpy()
+        if not rows.any():
+            raise InputError(f"slide {slide!r} is not in the bank")
+        mpp = float(self.slides.loc[slide, "mpp"])
+        return Embeddings(
+            vectors=self.embeddings[rows],
+            slide=slide,
+            spots=self.references["barcode"].to_numpy(str)[rows],
+            xy=self.references[["x", "y"]].to_numpy(float)[rows],
+            mpp=None if np.isnan(mpp) else mpp,
+            encoder=self.encoder,
+        )
+
+    def require_embeddings(self) -> None:
+        """Raise `InputError` when the bank has no embeddings."""
+        if self.embeddings is None:
+            raise InputError(
+                "the bank has no embeddings",
+                expected="a bank built with an encoder",
+                got="a bank of expression alone",
+                fix="rebuild it with an encoder, or use image_weight=0 and a backbone that reads "
+                "no images (from_file)",
+            )
+
+    def check_queries(self, queries: Embeddings) -> None:
+        """Raise `InputError` when query embeddings cannot be compared with the bank's."""
+        self.require_embeddings()
+        if queries.encoder != self.encoder:
+            raise InputError(
+                f"the queries of {queries.slide!r} were embedded differently from the bank",
+                expected=str(self.encoder),
+                got=str(queries.encoder),
+                fix="embed them with the bank's encoder, patch_um and context",
+            )
+        known = self.slides["mpp"].dropna()
+        if queries.mpp is None or known.empty:
+            return
+        low, high = known.min() / _MPP_TOLERANCE, known.max() * _MPP_TOLERANCE
+        if not low <= queries.mpp <= high:
+            raise InputError(
+                f"the pixel size of {queries.slide!r} is outside the bank's",
+                expected=f"{low:.3g} to {high:.3g} µm per pixel (the bank's, ± 25 %)",
+                got=f"{queries.mpp:.3g} µm per pixel",
+                fix="check mpp; if it is right, add references scanned at this resolution",
+            )
+
+
+def hash_slide(bank: Bank, slide: str) -> str:
+    """Return the content hash of one slide of a bank, over the genes it measured."""
+    position = bank.slides.index.get_loc(slide)
+    rows = bank.slide_of == position
+    columns = bank.measured[:, position]
+    references = bank.references[rows]
+    encoder = [] if bank.embeddings is None else [bank.embeddings[rows]]
+    thumbnails = [] if bank.thumbnails is None else [bank.thumbnails[rows]]
+    entry = bank.slides.loc[slide]
+    return fingerprint(
+        slide,
+        entry["donor"],
+        f"{float(entry['mpp']):.12g}",
+        bank.genes[columns].tolist(),
+        references["barcode"].tolist(),
+        references[["x", "y"]].to_numpy(float),
+        references["total_counts"].to_numpy(float),
+        bank.expression[rows][:, columns],
+        *encoder,
+        *thumbnails,
+    )

@@ -1,0 +1,189 @@
+"""Build a bank from sections, or join banks."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from spatialrag.bank.bank import Bank, hash_slide
+from spatialrag.encoders.embed import CONTEXT, PATCH_UM, embed
+from spatialrag.encoders.embeddings import Embeddings
+from spatialrag.encoders.encoder import Encoder, make_encoder
+from spatialrag.errors import InputError, listing, raise_all
+from spatialrag.expression.section import Section
+from spatialrag.progress import track
+from spatialrag.slides.patches import PatchGrid, check_inside, iterate_patches
+from spatialrag.slides.slide import open_slide
+from spatialrag.slides.spots import Spots
+
+THUMBNAIL_PX = 64
+
+
+def build_bank(
+    sections: Sequence[Section],
+    *,
+    encoder: str | Encoder | None = None,
+    patch_um: float = PATCH_UM,
+    context: int = CONTEXT,
+    thumbnail_px: int = THUMBNAIL_PX,
+    cache: str | Path | None = None,
+) -> Bank:
+    """Return a bank of all spots of these sections.
+
+    Parameters
+    ----------
+    sections
+        Expression on one scale; gene panels may differ.
+    encoder
+        As in `spatialrag.embed`; None builds a bank of expression alone.
+    patch_um, context, cache
+        As in `spatialrag.embed`.
+    thumbnail_px
+        Side of the patch pictures kept for citations; 0 for none. Sections without an image have
+        none either, and then no slide of the bank may have.
+
+    Raises
+    ------
+    InputError
+        No sections, repeated slides, mixed scales, and what `embed` raises.
+    """
+    sections = list(sections)
+    _check_sections(sections)
+    encoder = None if encoder is None else make_encoder(encoder)
+    pictures = thumbnail_px > 0 and all(section.image is not None for section in sections)
+    parts = []
+    for section in track(sections, label="bank", total=len(sections)):
+        vectors = None
+        if encoder is not None:
+            vectors = embed(
+                section, encoder=encoder, patch_um=patch_um, context=context, cache=cache
+            )
+        thumbnails = None
+        if pictures and section.mpp is not None:
+            thumbnails = cut_thumbnails(section.located, patch_um=patch_um, size_px=thumbnail_px)
+        parts.append(bank_of_section(section, vectors, thumbnails))
+    return join_banks(parts)
+
+
+def _check_sections(sections: list[Section]) -> None:
+    if not sections:
+        raise InputError("a bank needs at least one section")
+    scales = {section.scale for section in sections}
+    if len(scales) > 1:
+        by_scale = [f"{s.slide} is {s.scale}" for s in sections]
+        raise InputError(
+            "sections are on different expression scales",
+            expected="one scale for the whole bank",
+            got=listing(by_scale),
+            fix="use counts throughout",
+        )
+
+
+def cut_thumbnails(spots: Spots, *, patch_um: float, size_px: int) -> np.ndarray:
+    """Return pictures of the patches of a slide's spots, (n_spots, size_px, size_px, 3) uint8."""
+    slide = open_slide(spots.require_image())
+    try:
+        grid = PatchGrid(spots.xy, spots.spots, patch_um, spots.require_mpp())
+        check_inside(grid, slide)
+        return np.concatenate(list(iterate_patches(slide, grid, size_px=size_px, batch=256)))
+    finally:
+        slide.close()
+
+
+def bank_of_section(
+    section: Section, embeddings: Embeddings | None = None, thumbnails: np.ndarray | None = None
+) -> Bank:
+    """Return the bank of one section; `join_banks` makes larger ones."""
+    order = np.argsort(section.genes)
+    xy = np.full((section.n_spots, 2), np.nan) if section.xy is None else section.xy
+    references = pd.DataFrame(
+        {
+            "slide": section.slide,
+            "donor": section.donor,
+            "barcode": section.spots,
+            "x": xy[:, 0],
+            "y": xy[:, 1],
+            "total_counts": section.totals,
+        },
+        index=[f"{section.slide}:{name}" for name in section.spots],
+    )
+    slides = pd.DataFrame(
+        {
+            "donor": section.donor,
+            "mpp": np.nan if section.mpp is None else section.mpp,
+            "mpp_source": section.mpp_source,
+            "hash": "",
+        },
+        index=[section.slide],
+    )
+    bank = Bank(
+        expression=section.expression[:, order],
+        genes=section.genes[order],
+        references=references,
+        measured=np.ones((len(section.genes), 1), bool),
+        slides=slides,
+        scale=section.scale,
+        embeddings=None if embeddings is None else embeddings.vectors,
+        encoder=None if embeddings is None else embeddings.encoder,
+        thumbnails=thumbnails,
+    )
+    return replace(bank, slides=slides.assign(hash=hash_slide(bank, section.slide)))
+
+
+def join_banks(banks: Sequence[Bank]) -> Bank:
+    """Return one bank of several: the union of their genes, references in order.
+
+    Raises
+    ------
+    InputError
+        The banks differ in encoder, expression scale or thumbnails, or share a slide.
+    """
+    first, banks = banks[0], list(banks)
+    _check_joinable(banks)
+    genes = np.unique(np.concatenate([bank.genes for bank in banks]))
+    measured = np.zeros((len(genes), sum(len(bank.slides) for bank in banks)), bool)
+    blocks, start = [], 0
+    for bank in banks:
+        columns = np.searchsorted(genes, bank.genes)
+        measured[columns, start : start + len(bank.slides)] = bank.measured
+        start += len(bank.slides)
+        matrix = bank.expression
+        blocks.append(
+            sparse.csr_matrix(
+                (matrix.data, columns[matrix.indices], matrix.indptr), (matrix.shape[0], len(genes))
+            )
+        )
+    return replace(
+        first,
+        expression=sparse.vstack(blocks, format="csr"),
+        genes=genes,
+        references=pd.concat([bank.references for bank in banks]),
+        measured=measured,
+        slides=pd.concat([bank.slides for bank in banks]),
+        embeddings=_stack([bank.embeddings for bank in banks]),
+        thumbnails=_stack([bank.thumbnails for bank in banks]),
+    )
+
+
+def _stack(arrays: list[np.ndarray | None]) -> np.ndarray | None:
+    return None if arrays[0] is None else np.concatenate(arrays)
+
+
+def _check_joinable(banks: list[Bank]) -> None:
+    first = banks[0]
+    names = np.concatenate([bank.slides.index.to_numpy(str) for bank in banks])
+    values, counts = np.unique(names, return_counts=True)
+    faults = [f"slides given twice: {listing(values[counts > 1])}"] * bool((counts > 1).any())
+    for bank in banks[1:]:
+        added = listing(bank.slides.index)
+        if bank.encoder != first.encoder:
+            faults.append(f"{added} embedded by {bank.encoder}, the bank by {first.encoder}")
+        if bank.scale != first.scale:
+            faults.append(f"{added} on the scale {bank.scale}, the bank on {first.scale}")
+        shapes = [None if b.thumbnails is None else b.thumbnails.shape[1:] for b in (bank, first)]
+        if shapes[0] != shapes[1]:
+            faults.append(f"{added} have thumbnails {shapes[0]}, the bank {shapes[1]}")
+    raise_all(faults, subject="banks that cannot be joined")

@@ -1,0 +1,1 @@
+"""Weights to expression: one room per method."""

@@ -1,0 +1,1 @@
+"""Backbones: the initial prediction of anchor genes that retrieval starts from."""

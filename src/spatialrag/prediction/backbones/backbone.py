@@ -1,0 +1,110 @@
+"""What a backbone is, and how anything with ``predict`` becomes one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from spatialrag.bank.bank import Bank
+from spatialrag.encoders.embeddings import Embeddings
+from spatialrag.errors import InputError
+from spatialrag.expression.normalize import check_scale
+from spatialrag.prediction.predictor import Queries
+from spatialrag.registry import backbones
+
+
+@runtime_checkable
+class TrainedBackbone(Protocol):
+    """A model that predicts certain genes on a certain scale."""
+
+    genes: np.ndarray
+    scale: str
+
+    def predict(self, queries: Queries) -> np.ndarray:
+        """Return expression (n_queries, len(genes))."""
+        ...
+
+
+@runtime_checkable
+class Backbone(Protocol):
+    """Settings of a model that is trained on the bank's references."""
+
+    def fit(self, bank: Bank, genes: np.ndarray, *, scale: str) -> TrainedBackbone:
+        """Return the model trained to predict these genes on this scale."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Any model of embeddings as a trained backbone.
+
+    Parameters
+    ----------
+    model
+        An object with ``predict(vectors)``, such as a scikit-learn regressor, or a callable on a
+        float32 tensor, such as a ``torch.nn.Module``; (n, dim) to (n, n_genes).
+    genes
+        Names of its outputs.
+    scale
+        Expression scale of its outputs.
+    """
+
+    model: Any
+    genes: Sequence[str]
+    scale: str
+
+    def __post_init__(self) -> None:
+        check_scale(self.scale)
+        object.__setattr__(self, "genes", np.asarray(self.genes, dtype=object).astype(str))
+        if not (hasattr(self.model, "predict") or callable(self.model)):
+            raise InputError(
+                f"{type(self.model).__name__} cannot predict",
+                expected="an object with predict(vectors), or a torch module",
+            )
+
+    def predict(self, queries: Queries) -> np.ndarray:
+        """Return the model's outputs for the queries' embeddings."""
+        if not isinstance(queries, Embeddings):
+            raise InputError(f"the queries of {queries.slide!r} have no embeddings")
+        if hasattr(self.model, "predict"):
+            values = self.model.predict(queries.vectors)
+        else:
+            values = self._call_torch(queries.vectors)
+        values = np.asarray(values, np.float32)
+        expected = (len(queries.spots), len(self.genes))
+        if values.shape != expected:
+            raise InputError(
+                f"{type(self.model).__name__} returned the wrong shape",
+                expected=f"{expected}",
+                got=f"{values.shape}",
+            )
+        return values
+
+    def _call_torch(self, vectors: np.ndarray) -> np.ndarray:
+        if find_spec("torch") is None:
+            return self.model(vectors)
+        import torch
+
+        was_training = getattr(self.model, "training", False)
+        with torch.inference_mode():
+            if was_training:
+                self.model.eval()
+            values = self.model(torch.from_numpy(np.ascontiguousarray(vectors)))
+            if was_training:
+                self.model.train()
+        return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else values
+
+
+def make_backbone(backbone: object) -> Backbone | TrainedBackbone:
+    """Return a backbone from a registered name; objects that are backbones pass through."""
+    if isinstance(backbone, str):
+        return backbones.get(backbone)()
+    if isinstance(backbone, (TrainedBackbone, Backbone)):
+        return backbone
+    raise InputError(
+        f"{type(backbone).__name__} is not a backbone",
+        expected="a registered name, fit(bank, genes, scale=…), or genes, scale and predict(queries)",
+        fix="wrap it: spatialrag.prediction.backbones.backbone.Model(model, genes=…, scale=…)",
+    )

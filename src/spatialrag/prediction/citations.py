@@ -1,0 +1,101 @@
+"""Citations: which references a prediction rests on, and their content."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from spatialrag.bank.bank import Bank
+
+
+@dataclass(frozen=True, eq=False)
+class Citations:
+    """The cited references of one slide's prediction and the weights they carry.
+
+    Parameters
+    ----------
+    weights : CSR (n_queries, n_cited)
+        float64.
+    references : pandas.DataFrame
+        Cited references: slide, donor, barcode, x, y (pixels), total_counts.
+    expression : CSR (n_cited, n_genes)
+        What Eq. 2 sums: the references' expression on the prediction's scale.
+    measured : (n_genes, n_slides) bool
+        Which of ``slides`` measured which gene.
+    slides : (n_slides,)
+    thumbnails : (n_cited, px, px, 3) uint8, optional
+    removals : pandas.DataFrame, optional
+        Leave-one-reference-out: columns spot, removed, reference, weight. For each spot and
+        removed reference, the weights of the new solution.
+    """
+
+    weights: sparse.csr_matrix
+    references: pd.DataFrame
+    expression: sparse.csr_matrix
+    measured: np.ndarray
+    slides: np.ndarray
+    thumbnails: np.ndarray | None = None
+    removals: pd.DataFrame | None = None
+
+    @property
+    def n_active(self) -> np.ndarray:
+        """References with a weight other than 0, per query, (n_queries,)."""
+        return np.diff(self.weights.indptr)
+
+    @property
+    def effective_number(self) -> np.ndarray:
+        """1 / sum of squared shares of absolute weight, per query, (n_queries,); 0 without any."""
+        share = self.shares
+        squares = np.asarray(share.multiply(share).sum(axis=1)).ravel()
+        return np.divide(1, squares, out=np.zeros_like(squares), where=squares > 0)
+
+    @property
+    def shares(self) -> sparse.csr_matrix:
+        """Absolute weights divided by their sum, CSR (n_queries, n_cited)."""
+        absolute = abs(self.weights)
+        total = np.asarray(absolute.sum(axis=1)).ravel()
+        inverse = np.divide(1, total, out=np.zeros_like(total), where=total > 0)
+        return (sparse.diags(inverse) @ absolute).tocsr()
+
+    @property
+    def coverage(self) -> np.ndarray:
+        """Share of a query's weight on references that measured the gene, (n_queries, n_genes)."""
+        position = pd.Index(self.slides).get_indexer(self.references["slide"])
+        membership = sparse.csr_matrix(
+            (np.ones(len(position)), (np.arange(len(position)), position)),
+            shape=(len(position), len(self.slides)),
+        )
+        by_slide = (self.shares @ membership).toarray()
+        return (by_slide @ self.measured.T).astype(np.float32)
+
+    def sum_expression(self) -> np.ndarray:
+        """Return Eq. 2, D_full a, for every query and gene, (n_queries, n_genes) float32."""
+        return (self.weights @ self.expression).toarray().astype(np.float32)
+
+
+def cite(bank: Bank, rows: np.ndarray, weights: sparse.csr_matrix, scale: str) -> Citations:
+    """Return citations of bank references.
+
+    Parameters
+    ----------
+    bank
+        Where the references come from.
+    rows : (n_candidates,)
+        Which references the columns of ``weights`` are.
+    weights : CSR (n_queries, n_candidates)
+    scale
+        Expression scale of the prediction.
+    """
+    weights = weights.tocsr()
+    weights.eliminate_zeros()
+    used = np.unique(weights.indices)
+    chosen = rows[used]
+    return Citations(
+        weights=weights[:, used],
+        references=bank.references.iloc[chosen],
+        expression=bank.on_scale(scale)[chosen],
+        measured=bank.measured,
+        slides=bank.slides.index.to_numpy(str),
+        thumbnails=None if bank.thumbnails is None else bank.thumbnails[chosen],
+    )

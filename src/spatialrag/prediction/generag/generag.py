@@ -1,0 +1,337 @@
+"""GeneRAG: a sparse regression over the bank, applied to the bank's full expression.
+
+Eq. 1   a = argmin  w ‖f − D_img a‖² + (1−w) ‖y − D_anchor a‖² + g l ‖a‖² + (1−g) l ‖a‖₁
+Eq. 2   prediction = D_full a
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from spatialrag.bank.bank import Bank
+from spatialrag.errors import InputError
+from spatialrag.expression.normalize import check_scale, to_scale
+from spatialrag.prediction.backbones.backbone import TrainedBackbone, make_backbone
+from spatialrag.prediction.citations import cite
+from spatialrag.prediction.generag.removals import removals
+from spatialrag.prediction.prediction import Prediction
+from spatialrag.prediction.predictor import Queries, vectors_of
+from spatialrag.provenance import origin
+from spatialrag.retrieval.anchors import RULES, choose_anchors, require_anchors
+from spatialrag.retrieval.design import SCALINGS, Block, make_block, stack
+from spatialrag.retrieval.morphology import IMAGE_BLOCKS, Morphology, fit_morphology
+from spatialrag.solvers.objective import from_sklearn, penalties
+from spatialrag.solvers.problem import Problem, smallest_vanishing_l1
+from spatialrag.solvers.solution import Solution
+from spatialrag.solvers.working_set import WorkingSet
+
+
+@dataclass(frozen=True)
+class GeneRAG:
+    """Settings of GeneRAG; ``fit(bank)`` returns what predicts.
+
+    Parameters
+    ----------
+    image_weight
+        w of Eq. 1, in [0, 1]: 0 ignores images, 1 ignores anchors.
+    strength
+        l of Eq. 1; a fraction of each query's smallest vanishing strength when ``relative``.
+    relative
+        Whether ``strength`` is such a fraction. Undefined at ``ridge_share`` 1.
+    ridge_share
+        g of Eq. 1, in [0, 1]: 0 is the lasso, 1 is ridge.
+    positive
+        Whether weights must be non-negative (the published code's constraint; Eq. 1 has none).
+    scaling
+        ``raw``, ``variance`` or ``standardized``, see `spatialrag.retrieval.design.make_block`.
+    image_block
+        ``embedding`` or ``supervised``, see `spatialrag.retrieval.morphology.fit_morphology`.
+    scale
+        Expression scale of anchors, bank and prediction.
+    backbone
+        A registered name or an object: the initial prediction of the anchor genes.
+    anchors
+        ``variable`` or ``coexpressed`` genes, or a list of names.
+    n_anchors
+        How many, when they are chosen.
+    missing
+        ``raise``, or ``drop`` listed anchors that the bank lacks.
+    min_coverage
+        A value is missing (NaN) when references that measured the gene hold less than this share
+        of the spot's weight.
+    solver
+        An object with ``solve(problem)``.
+    """
+
+    image_weight: float = 0.0
+    strength: float = 0.01
+    relative: bool = True
+    ridge_share: float = 0.05
+    positive: bool = True
+    scaling: str = "variance"
+    image_block: str = "embedding"
+    scale: str = "log1p_cp10k"
+    backbone: object = "linear"
+    anchors: str | Sequence[str] = "variable"
+    n_anchors: int = 5000
+    missing: str = "raise"
+    min_coverage: float = 0.5
+    solver: object = field(default_factory=WorkingSet)
+
+    def __post_init__(self) -> None:
+        for name in ("image_weight", "ridge_share", "min_coverage"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name} must be in [0, 1]", got=str(getattr(self, name)))
+        if not (np.isfinite(self.strength) and self.strength >= 0):
+            raise InputError("strength must be finite and not negative", got=str(self.strength))
+        if self.relative and self.ridge_share == 1:
+            raise InputError(
+                "no strength makes the weights of a ridge vanish",
+                expected="ridge_share below 1 for a relative strength",
+                fix="pass relative=False and the strength itself",
+            )
+        check_scale(self.scale)
+        _one_of("scaling", self.scaling, SCALINGS)
+        _one_of("image_block", self.image_block, IMAGE_BLOCKS)
+        _one_of("missing", self.missing, ("raise", "drop"))
+        if isinstance(self.anchors, str):
+            _one_of("anchors", self.anchors, RULES)
+        if self.n_anchors < 1:
+            raise InputError("n_anchors must be at least 1", got=str(self.n_anchors))
+
+    @classmethod
+    def paper(cls, *, strength: float, ridge_share: float, image_weight: float) -> "GeneRAG":
+        """Return Eq. 1 as printed: free sign, raw blocks, absolute strength."""
+        return cls(
+            image_weight=image_weight,
+            strength=strength,
+            relative=False,
+            ridge_share=ridge_share,
+            positive=False,
+            scaling="raw",
+            n_anchors=300,
+        )
+
+    @classmethod
+    def released(cls, *, n_anchors: int, dim: int) -> "GeneRAG":
+        """Return what the published code runs: positive, alpha 0.01, l1_ratio 0.9, raw counts.
+
+        Its loss divides by the rows of the stacked design, so these must be known.
+
+        Parameters
+        ----------
+        n_anchors
+            Anchor genes.
+        dim
+            Length of the embeddings.
+        """
+        converted = from_sklearn(alpha=0.01, l1_ratio=0.9, m=n_anchors + dim)
+        return cls(
+            image_weight=0.75,
+            strength=converted["strength"],
+            relative=False,
+            ridge_share=converted["ridge_share"],
+            positive=True,
+            scaling="raw",
+            scale="counts",
+            n_anchors=n_anchors,
+        )
+
+    def fit(self, bank: Bank) -> "FittedGeneRAG":
+        """Choose anchors, train the backbone and stack the design, from references alone."""
+        if self.image_weight > 0:
+            bank.require_embeddings()
+        rows = np.flatnonzero(~bank.empty)
+        if len(rows) == 0:
+            raise InputError("every reference of the bank has zero counts")
+        expression = bank.on_scale(self.scale)[rows]
+        backbone = make_backbone(self.backbone)
+        trained = isinstance(backbone, TrainedBackbone)
+        anchors = self._choose(bank, expression, backbone.genes if trained else None)
+        if not trained:
+            backbone = backbone.fit(bank, anchors, scale=self.scale)
+        columns = np.searchsorted(bank.genes, anchors)
+        anchor_values = expression[:, columns].toarray()
+        image = morphology = None
+        if self.image_weight > 0:
+            vectors = bank.embeddings[rows]
+            morphology = fit_morphology(vectors, anchor_values, image_block=self.image_block)
+            image = make_block(
+                morphology.transform(vectors), scaling=self.scaling, weight=self.image_weight
+            )
+        block = None
+        if self.image_weight < 1:
+            block = make_block(anchor_values, scaling=self.scaling, weight=1 - self.image_weight)
+        return FittedGeneRAG(self, bank, rows, anchors, backbone, block, image, morphology)
+
+    def _choose(
+        self, bank: Bank, expression: sparse.csr_matrix, predicted: np.ndarray | None
+    ) -> np.ndarray:
+        eligible = bank.measured_everywhere
+        if not isinstance(self.anchors, str):
+            return require_anchors(self.anchors, bank.genes, eligible, missing=self.missing)
+        if predicted is not None:
+            given = require_anchors(predicted, bank.genes, eligible, missing=self.missing)
+            eligible = eligible & np.isin(bank.genes, given)
+        return choose_anchors(
+            expression, bank.genes, eligible, rule=self.anchors, n=self.n_anchors
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class FittedGeneRAG:
+    """GeneRAG on a bank.
+
+    Parameters
+    ----------
+    settings, bank
+        What was fitted, on what.
+    rows : (n_candidates,)
+        References that can be cited: those with counts.
+    anchors : (k,)
+        Anchor genes.
+    backbone
+        The trained backbone.
+    anchor_block, image_block
+        The blocks of the design; None where their weight is 0.
+    morphology
+        Embeddings to rows of the image block.
+    """
+
+    settings: GeneRAG
+    bank: Bank
+    rows: np.ndarray
+    anchors: np.ndarray
+    backbone: TrainedBackbone
+    anchor_block: Block | None
+    image_block: Block | None
+    morphology: Morphology | None
+
+    def predict(self, queries: Queries, *, removed: int = 0) -> Prediction:
+        """Return expression of the queries with its citations.
+
+        Parameters
+        ----------
+        queries
+            Spots with embeddings; spots alone when neither images nor backbone need them.
+        removed
+            For each spot, how many of its strongest references to leave out one at a time and
+            solve again, so that a citation's effect on a value is known.
+
+        Raises
+        ------
+        InputError
+            Query embeddings absent or made differently.
+        NotConvergedError
+            The solver could not prove its tolerance for every query.
+        """
+        settings = self.settings
+        problem = self.problem(queries)
+        solution = settings.solver.solve(problem).require_converged()
+        citations = cite(self.bank, self.rows, solution.weights, settings.scale)
+        if removed:
+            table = removals(problem, solution, settings.solver, count=removed)
+            names = self.bank.references.index.to_numpy(str)[self.rows]
+            for column in ("removed", "reference"):
+                table[column] = names[table[column]]
+            table["spot"] = np.asarray(queries.spots)[table["spot"]]
+            citations = replace(citations, removals=table)
+        expression = citations.sum_expression()
+        expression[citations.coverage < settings.min_coverage] = np.nan
+        return Prediction(
+            slide=queries.slide,
+            spots=queries.spots,
+            xy=queries.xy,
+            genes=self.bank.genes,
+            expression=expression,
+            scale=settings.scale,
+            record={
+                **origin(settings),
+                "bank": self.bank.fingerprint,
+                "anchors": len(self.anchors),
+                "encoder": str(self.bank.encoder) if self.bank.encoder else "",
+            },
+            citations=citations,
+            certificate=self._certificate(queries, problem, solution),
+            uncited_share=0.0,
+        )
+
+    def initial(self, queries: Queries) -> np.ndarray:
+        """Return the backbone's anchors on the method's scale, (n_queries, k) float32."""
+        position = pd.Index(self.backbone.genes).get_indexer(self.anchors)
+        if (position < 0).any():
+            raise InputError(
+                f"the backbone does not predict {(position < 0).sum()} of the anchor genes",
+                fix="choose anchors among the genes it predicts",
+            )
+        values = np.asarray(self.backbone.predict(queries), np.float32)[:, position]
+        if not np.isfinite(values).all():
+            raise InputError(f"the initial prediction of {queries.slide!r} contains NaN or inf")
+        stored, wanted = self.backbone.scale, self.settings.scale
+        if stored != wanted and "log1p_cp10k" in (stored, wanted):
+            raise InputError(
+                "two expression scales would be mixed",
+                expected=f"an initial prediction on {wanted}",
+                got=f"{stored}, whose depth over all genes is unknown",
+                fix=f"use scale={stored!r} for the method, or convert the prediction",
+            )
+        return to_scale(np.maximum(values, 0), stored=stored, wanted=wanted)
+
+    def problem(self, queries: Queries) -> Problem:
+        """Return Eq. 1 of all queries as the solver's problem."""
+        settings, design, targets = self.settings, [], []
+        if self.image_block is not None:
+            design.append(self.image_block.rows)
+            vectors = vectors_of(queries, self.bank)
+            targets.append(self.image_block.queries(self.morphology.transform(vectors)))
+        if self.anchor_block is not None:
+            design.append(self.anchor_block.rows)
+            targets.append(self.anchor_block.queries(self.initial(queries)))
+        matrix, right = stack(design).T, np.ascontiguousarray(stack(targets).T)
+        strength = np.full(right.shape[1], settings.strength)
+        if settings.relative:
+            peak = smallest_vanishing_l1(matrix, right, positive=settings.positive)
+            # Eq. 1's l1 is (1 - g) l / 2. Without any positive correlation all weights are 0 at
+            # every strength: any positive number keeps the problem well-posed.
+            strength = settings.strength * np.where(peak > 0, peak, 1.0) * 2
+            strength /= 1 - settings.ridge_share
+        l1, l2 = penalties(strength, settings.ridge_share)
+        return Problem(matrix, right, l1, l2, settings.positive)
+
+    def _certificate(
+        self, queries: Queries, problem: Problem, solution: Solution
+    ) -> pd.DataFrame:
+        morphology = self._explained(problem, solution)
+        return pd.DataFrame(
+            {
+                "gap": solution.gap,
+                "relative_gap": solution.relative_gap,
+                "objective": solution.objective,
+                "rounds": solution.rounds,
+                "status": solution.status.astype(str),
+                "from_morphology": morphology,
+                "from_anchors": 1 - morphology,
+            },
+            index=np.asarray(queries.spots),
+        )
+
+    def _explained(self, problem: Problem, solution: Solution) -> np.ndarray:
+        """Return the image block's share of what the weights explain of the targets' squares."""
+        if self.image_block is None or self.anchor_block is None:
+            return np.full(problem.n_queries, float(self.anchor_block is None))
+        fitted = np.asarray(solution.weights @ problem.design.T).T
+        explained = np.square(problem.targets, dtype=np.float64)
+        explained -= np.square(problem.targets - fitted)
+        width = self.image_block.rows.shape[1]
+        image = np.maximum(explained[:width].sum(axis=0), 0)
+        anchor = np.maximum(explained[width:].sum(axis=0), 0)
+        total = image + anchor
+        return np.divide(image, total, out=np.zeros_like(total), where=total > 0)
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise InputError(f"unknown {name}", expected=f"one of {', '.join(allowed)}", got=repr(value))

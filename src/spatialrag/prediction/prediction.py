@@ -1,0 +1,95 @@
+"""What every predictor returns: expression per spot, its scale, and its evidence."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from spatialrag.errors import InputError, listing, raise_all
+from spatialrag.prediction.citations import Citations
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Predicted expression of one slide.
+
+    Parameters
+    ----------
+    slide
+        Name.
+    spots : (n_spots,)
+    xy : (n_spots, 2)
+        Centres, full-resolution pixels; NaN when unknown.
+    genes : (n_genes,)
+    expression : (n_spots, n_genes)
+        float32 on the scale ``scale``; NaN where too little weight lies on references that
+        measured the gene.
+    scale
+        ``counts``, ``log1p`` or ``log1p_cp10k``.
+    record
+        Origin: versions, settings, bank fingerprint.
+    citations
+        None for methods that cite nothing.
+    certificate : pandas.DataFrame, optional
+        Per spot: gap, relative_gap, objective, rounds, status of the solve, and the share of the
+        fit due to morphology and to anchors.
+    uncited_share
+        Largest share of any value that does not come from cited references: 0 for GeneRAG.
+    thumbnails : (n_spots, px, px, 3) uint8, optional
+    """
+
+    slide: str
+    spots: np.ndarray
+    xy: np.ndarray
+    genes: np.ndarray
+    expression: np.ndarray
+    scale: str
+    record: dict[str, Any] = field(default_factory=dict)
+    citations: Citations | None = None
+    certificate: pd.DataFrame | None = None
+    uncited_share: float = 1.0
+    thumbnails: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        shape = (len(self.spots), len(self.genes))
+        faults = []
+        if self.expression.shape != shape:
+            faults.append(f"expression is {self.expression.shape}, expected {shape}")
+        if np.isinf(self.expression).any():
+            faults.append("expression contains inf")
+        if self.citations is not None and self.citations.weights.shape[0] != len(self.spots):
+            faults.append("weights and spots do not match")
+        raise_all(faults, subject=f"prediction of {self.slide!r}")
+
+    def position_of(self, *, spot: str | None = None, gene: str | None = None) -> int:
+        """Return the row of a spot or the column of a gene, by name."""
+        kind, name, names = ("spot", spot, self.spots) if gene is None else ("gene", gene, self.genes)
+        found = np.flatnonzero(names == name)
+        if len(found) == 0:
+            raise InputError(
+                f"{kind} {name!r} is not in the prediction of {self.slide!r}",
+                expected=f"one of {len(names)} {kind}s such as {listing(names, 4)}",
+            )
+        return int(found[0])
+
+    def require_citations(self) -> Citations:
+        """Return the citations, or raise `InputError` when the method has none."""
+        if self.citations is None:
+            raise InputError(
+                f"the prediction of {self.slide!r} cites no references",
+                expected="a prediction by a retrieval method such as GeneRAG",
+                got=str(self.record.get("method", "an unknown method")),
+            )
+        return self.citations
+
+    def of_genes(self, genes: np.ndarray) -> np.ndarray:
+        """Return expression of named genes, (n_spots, len(genes)); NaN columns where absent."""
+        position = pd.Index(self.genes).get_indexer(genes)
+        values = self.expression[:, np.maximum(position, 0)].copy()
+        values[:, position < 0] = np.nan
+        return values
+
+    def with_thumbnails(self, thumbnails: np.ndarray | None) -> "Prediction":
+        """Return the prediction with pictures of its own patches."""
+        return replace(self, thumbnails=thumbnails)

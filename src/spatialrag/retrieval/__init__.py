@@ -1,0 +1,1 @@
+"""Queries to references: anchor genes, the stacked design, nearest neighbors."""

@@ -1,0 +1,64 @@
+"""Choosing anchor genes from the references alone."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from spatialrag.errors import InputError, listing
+from spatialrag.expression.genes import coexpressed, rank_by_variance
+
+RULES = ("variable", "coexpressed")
+_POOL = 5  # co-expression looks among this many times more variable genes than are chosen
+
+
+def choose_anchors(
+    expression: object, genes: np.ndarray, eligible: np.ndarray, *, rule: str, n: int
+) -> np.ndarray:
+    """Return the names of up to ``n`` anchor genes, best first.
+
+    Parameters
+    ----------
+    expression : CSR (n_references, n_genes)
+        References on the scale of the method.
+    genes : (n_genes,)
+    eligible : (n_genes,) bool
+        Genes that every reference measured (and the backbone can predict).
+    rule
+        ``variable``: largest variance. ``coexpressed``: of the 5 n most variable, those most
+        correlated with others.
+    """
+    ranked = rank_by_variance(expression, eligible)
+    if len(ranked) == 0:
+        raise InputError(
+            "no gene can be an anchor",
+            expected="genes measured by every slide of the bank and predicted by the backbone",
+            fix="drop the slides with the smallest panels, or check gene names",
+        )
+    if rule == "coexpressed":
+        ranked = coexpressed(expression, ranked[: _POOL * n], n)
+    return genes[ranked[:n]]
+
+
+def require_anchors(
+    wanted: Sequence[str], genes: np.ndarray, eligible: np.ndarray, *, missing: str
+) -> np.ndarray:
+    """Return the wanted anchors that the bank measured on every slide, in the given order.
+
+    Raises
+    ------
+    InputError
+        Some are absent and ``missing`` is not ``drop``, or none is left, or one is repeated.
+    """
+    wanted = np.asarray(wanted, dtype=object).astype(str)
+    values, counts = np.unique(wanted, return_counts=True)
+    if (counts > 1).any():
+        raise InputError(f"anchor genes given twice: {listing(values[counts > 1])}")
+    present = np.isin(wanted, genes[eligible])
+    if present.any() and (present.all() or missing == "drop"):
+        return wanted[present]
+    raise InputError(
+        f"{(~present).sum()} of {len(wanted)} anchor genes are missing from the bank",
+        expected="genes that every slide of the bank measured",
+        got=f"missing: {listing(wanted[~present], 10)}",
+        fix="pass missing='drop' to go on without them" if present.any() else "check gene names",
+    )

@@ -1,0 +1,69 @@
+"""The stacked design of Eq. 1: an image block and an anchor block on one scale.
+
+GeneRAG, Eq. 1: w ‖f − D_img a‖² + (1 − w) ‖y − D_anchor a‖² is one least-squares problem over rows
+√w f, √(1−w) y. A block of weight 0 is left out, so that what it holds cannot matter.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spatialrag.errors import InputError
+
+SCALINGS = ("raw", "variance", "standardized")
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """References of one modality, and how queries are put on their scale.
+
+    Parameters
+    ----------
+    rows : (n_references, p)
+        float32, scaled and weighted.
+    center : (p,)
+        Subtracted before scaling; zeros unless ``standardized``.
+    factor
+        Multiplied afterwards; holds the square root of the block's weight.
+    """
+
+    rows: np.ndarray
+    center: np.ndarray
+    factor: float
+
+    def queries(self, values: np.ndarray) -> np.ndarray:
+        """Return query values (n_queries, p) on the block's scale, float32."""
+        return ((values - self.center) * self.factor).astype(np.float32)
+
+
+def make_block(values: np.ndarray, *, scaling: str, weight: float) -> Block:
+    """Return one block of the design.
+
+    Parameters
+    ----------
+    values : (n_references, p)
+        Embeddings or anchor expression of the references.
+    scaling
+        ``raw``: as published. ``variance``: divided by the square root of the block's total
+        variance over references, so that a unit of weight means the same in every block.
+        ``standardized``: centred as well.
+    weight
+        w or 1 − w of Eq. 1.
+    """
+    if scaling not in SCALINGS:
+        raise InputError("unknown scaling", expected=f"one of {', '.join(SCALINGS)}", got=scaling)
+    mean = values.mean(axis=0, dtype=np.float64)
+    center = mean if scaling == "standardized" else np.zeros_like(mean)
+    factor = np.sqrt(weight)
+    if scaling != "raw":
+        total = float(values.var(axis=0, dtype=np.float64).sum())
+        # One reference, or identical ones: there is no variance to divide by.
+        factor /= np.sqrt(total) if total > 0 else 1.0
+    rows = np.ascontiguousarray((values - center) * factor, dtype=np.float32)
+    return Block(rows, center, float(factor))
+
+
+def stack(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Return blocks side by side: (n, sum of p), C-contiguous."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)

@@ -1,0 +1,57 @@
+"""What the image block holds: embeddings as they are, or components supervised by the bank."""
+
+from typing import Protocol
+
+import numpy as np
+from sklearn.cross_decomposition import PLSRegression
+from sklearn.preprocessing import StandardScaler
+
+from spatialrag.errors import InputError
+
+IMAGE_BLOCKS = ("embedding", "supervised")
+_COMPONENTS = 16
+
+
+class Morphology(Protocol):
+    """Embeddings to the rows of the image block."""
+
+    def transform(self, vectors: np.ndarray) -> np.ndarray:
+        """Return (n, p) of embeddings (n, dim)."""
+        ...
+
+
+class _Embedding:
+    def transform(self, vectors: np.ndarray) -> np.ndarray:
+        return vectors
+
+
+class _Supervised:
+    def __init__(self, vectors: np.ndarray, anchors: np.ndarray) -> None:
+        self._scaler = StandardScaler().fit(vectors)
+        n_components = min(_COMPONENTS, anchors.shape[1], len(vectors) - 1, vectors.shape[1])
+        self._pls = PLSRegression(n_components=max(n_components, 1), scale=False)
+        self._pls.fit(self._scaler.transform(vectors), anchors)
+
+    def transform(self, vectors: np.ndarray) -> np.ndarray:
+        return self._pls.transform(self._scaler.transform(vectors)).astype(np.float32)
+
+
+def fit_morphology(vectors: np.ndarray, anchors: np.ndarray, *, image_block: str) -> Morphology:
+    """Return the image block's transform, fitted on references alone.
+
+    Parameters
+    ----------
+    vectors : (n_references, dim)
+    anchors : (n_references, k)
+        Expression that supervises the components.
+    image_block
+        ``embedding`` (Eq. 1 as printed), or ``supervised``: 16 partial least squares components
+        from standardized embeddings to anchor expression.
+    """
+    if image_block == "embedding":
+        return _Embedding()
+    if image_block == "supervised":
+        return _Supervised(vectors, anchors)
+    raise InputError(
+        "unknown image_block", expected=f"one of {', '.join(IMAGE_BLOCKS)}", got=repr(image_block)
+    )
