@@ -74,7 +74,13 @@ class Citations:
         return (self.weights @ self.expression).toarray().astype(np.float32)
 
 
-def cite(bank: Bank, rows: np.ndarray, weights: sparse.csr_matrix, scale: str) -> Citations:
+def cite(
+    bank: Bank,
+    rows: np.ndarray,
+    weights: sparse.csr_matrix,
+    scale: str,
+    removals: pd.DataFrame | None = None,
+) -> Citations:
     """Return citations of bank references.
 
     Parameters
@@ -86,10 +92,19 @@ def cite(bank: Bank, rows: np.ndarray, weights: sparse.csr_matrix, scale: str) -
     weights : CSR (n_queries, n_candidates)
     scale
         Expression scale of the prediction.
+    removals
+        As in `Citations`, with positions among the candidates instead of names. References that
+        only these cite are kept too.
     """
     weights = weights.tocsr()
     weights.eliminate_zeros()
     used = np.unique(weights.indices)
+    if removals is not None:
+        used = np.union1d(used, removals["reference"].to_numpy(np.int64))
+        names = bank.references.index.to_numpy(str)[rows]
+        removals = removals.assign(
+            removed=names[removals["removed"]], reference=names[removals["reference"]]
+        )
     chosen = rows[used]
     return Citations(
         weights=weights[:, used],
@@ -98,4 +113,5 @@ def cite(bank: Bank, rows: np.ndarray, weights: sparse.csr_matrix, scale: str) -
         measured=bank.measured,
         slides=bank.slides.index.to_numpy(str),
         thumbnails=None if bank.thumbnails is None else bank.thumbnails[chosen],
+        removals=removals,
     )

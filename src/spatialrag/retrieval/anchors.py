@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from spatialrag.bank.bank import Bank
 from spatialrag.errors import InputError, listing
 from spatialrag.expression.genes import coexpressed, rank_by_variance
 
@@ -11,22 +12,23 @@ RULES = ("variable", "coexpressed")
 _POOL = 5  # co-expression looks among this many times more variable genes than are chosen
 
 
-def choose_anchors(
-    expression: object, genes: np.ndarray, eligible: np.ndarray, *, rule: str, n: int
-) -> np.ndarray:
+def choose_anchors(bank: Bank, eligible: np.ndarray, *, rule: str, n: int) -> np.ndarray:
     """Return the names of up to ``n`` anchor genes, best first.
+
+    Genes are ranked on the scale the bank stores, counts as a rule: there variance favors genes
+    that are measured well, while log-normalized values of rare genes vary most by chance.
 
     Parameters
     ----------
-    expression : CSR (n_references, n_genes)
-        References on the scale of the method.
-    genes : (n_genes,)
+    bank
+        The references.
     eligible : (n_genes,) bool
         Genes that every reference measured (and the backbone can predict).
     rule
         ``variable``: largest variance. ``coexpressed``: of the 5 n most variable, those most
         correlated with others.
     """
+    expression, genes = bank.expression[~bank.empty], bank.genes
     ranked = rank_by_variance(expression, eligible)
     if len(ranked) == 0:
         raise InputError(

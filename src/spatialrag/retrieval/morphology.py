@@ -8,7 +8,7 @@ from sklearn.preprocessing import StandardScaler
 
 from spatialrag.errors import InputError
 
-IMAGE_BLOCKS = ("embedding", "supervised")
+IMAGE_BLOCKS = ("embedding", "standardized", "supervised")
 _COMPONENTS = 16
 
 
@@ -23,6 +23,14 @@ class Morphology(Protocol):
 class _Embedding:
     def transform(self, vectors: np.ndarray) -> np.ndarray:
         return vectors
+
+
+class _Standardized:
+    def __init__(self, vectors: np.ndarray) -> None:
+        self._scaler = StandardScaler().fit(vectors)
+
+    def transform(self, vectors: np.ndarray) -> np.ndarray:
+        return self._scaler.transform(vectors).astype(np.float32)
 
 
 class _Supervised:
@@ -45,11 +53,14 @@ def fit_morphology(vectors: np.ndarray, anchors: np.ndarray, *, image_block: str
     anchors : (n_references, k)
         Expression that supervises the components.
     image_block
-        ``embedding`` (Eq. 1 as printed), or ``supervised``: 16 partial least squares components
+        ``embedding`` (Eq. 1 as printed); ``standardized``: each dimension centred and divided by
+        its spread over the references; or ``supervised``: 16 partial least squares components
         from standardized embeddings to anchor expression.
     """
     if image_block == "embedding":
         return _Embedding()
+    if image_block == "standardized":
+        return _Standardized(vectors)
     if image_block == "supervised":
         return _Supervised(vectors, anchors)
     raise InputError(

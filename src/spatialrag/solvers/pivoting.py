@@ -9,6 +9,7 @@ Two active-set methods share one linear solve. Each variable is inactive (0) or 
 """
 
 import numpy as np
+from scipy import linalg
 
 _PATIENCE = 3  # full exchanges allowed without fewer contradictions
 
@@ -51,8 +52,8 @@ def solve_gram(
     open_ = np.arange(len(linear))
     stuck = []
     while len(open_):
-        x = _solve_active(gram[open_], linear[open_], l1[open_], state[open_])
-        enters, signs = _entering(gram[open_], linear[open_], l1[open_], state[open_], x, positive)
+        x = _solve_active(gram, open_, linear[open_], l1[open_], state[open_])
+        enters, signs = _entering(gram, open_, linear[open_], l1[open_], state[open_], x, positive)
         leaves = x * state[open_] < 0
         state[open_] = np.where(enters, signs, np.where(leaves, 0, state[open_]))
         count = (enters | leaves).sum(axis=1)
@@ -81,7 +82,7 @@ def _descend(
     x, state = start.copy(), np.sign(start).astype(np.int8)
     open_ = np.arange(len(linear))
     for _ in range(max_steps):
-        target = _solve_active(gram[open_], linear[open_], l1[open_], state[open_])
+        target = _solve_active(gram, open_, linear[open_], l1[open_], state[open_])
         now, crosses = x[open_], target * state[open_] < 0
         # As far as the first weight that would change sign; that weight becomes inactive.
         ratio = np.divide(now, now - target, out=np.full_like(now, np.inf), where=crosses)
@@ -91,8 +92,10 @@ def _descend(
         state[open_] = np.where(stops, 0, state[open_])
         whole = ~crosses.any(axis=1)
         asked = open_[whole]
-        enters, signs = _entering(gram[asked], linear[asked], l1[asked], state[asked], x[asked], positive)
-        slope = np.where(enters, np.abs(linear[asked] - _apply(gram[asked], x[asked])), -np.inf)
+        enters, signs = _entering(
+            gram, asked, linear[asked], l1[asked], state[asked], x[asked], positive
+        )
+        slope = np.where(enters, np.abs(linear[asked] - _apply(gram, asked, x[asked])), -np.inf)
         first = slope.argmax(axis=1)
         any_ = enters.any(axis=1)
         state[asked[any_], first[any_]] = signs[any_, first[any_]]
@@ -102,32 +105,31 @@ def _descend(
     return x
 
 
-def _apply(gram: np.ndarray, x: np.ndarray) -> np.ndarray:
-    return np.einsum("nij,nj->ni", gram, x)
+def _apply(gram: np.ndarray, which: np.ndarray, x: np.ndarray) -> np.ndarray:
+    # One product at a time: indexing the stack would copy all of it.
+    return np.stack([gram[i] @ row for i, row in zip(which, x, strict=True)]).reshape(x.shape)
 
 
 def _solve_active(
-    gram: np.ndarray, linear: np.ndarray, l1: np.ndarray, state: np.ndarray
+    gram: np.ndarray, which: np.ndarray, linear: np.ndarray, l1: np.ndarray, state: np.ndarray
 ) -> np.ndarray:
-    """Solve G x = c − l1 s on each problem's active block; inactive variables stay 0."""
-    # Compressed to the largest active count: systems of ~50 instead of ~150 variables.
-    active = state != 0
-    size = max(1, int(active.sum(axis=1).max()))
-    order = np.argsort(~active, axis=1, kind="stable")[:, :size]
-    rows = np.arange(len(state))[:, None]
-    inside = active[rows, order]
-    block = gram[rows[:, :, None], order[:, :, None], order[:, None, :]]
-    block *= inside[:, :, None] & inside[:, None, :]
-    steps = np.arange(size)
-    block[:, steps, steps] += np.where(inside, 0.0, 1.0)
-    right = np.where(inside, linear[rows, order] - l1[:, None] * state[rows, order], 0.0)
+    """Solve G x = c − l1 s on the active block of problems ``which``; the rest of x stays 0."""
     x = np.zeros_like(linear)
-    x[rows, order] = np.where(inside, np.linalg.solve(block, right[..., None])[..., 0], 0.0)
+    for row, problem in enumerate(which):
+        active = np.flatnonzero(state[row])
+        if len(active) == 0:
+            continue
+        block = gram[problem][np.ix_(active, active)]
+        right = linear[row, active] - l1[row] * state[row, active]
+        x[row, active] = linalg.solve(
+            block, right, assume_a="pos", overwrite_a=True, overwrite_b=True, check_finite=False
+        )
     return x
 
 
 def _entering(
     gram: np.ndarray,
+    which: np.ndarray,
     linear: np.ndarray,
     l1: np.ndarray,
     state: np.ndarray,
@@ -135,7 +137,7 @@ def _entering(
     positive: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return which inactive variables violate optimality, and the signs they would take."""
-    slope = linear - _apply(gram, x)
+    slope = linear - _apply(gram, which, x)
     noise = 1e-11 * np.maximum(np.maximum(np.abs(linear).max(axis=1), l1), 1e-300)
     violation = (slope if positive else np.abs(slope)) - l1[:, None]
     enters = (state == 0) & (violation > noise[:, None])

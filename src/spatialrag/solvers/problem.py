@@ -22,6 +22,8 @@ class Problem:
         Penalties of each query, non-negative, not both zero.
     positive
         Whether weights must be non-negative.
+    banned : (n_queries,), optional
+        A reference that each query must not use; -1 for none.
 
     Raises
     ------
@@ -34,6 +36,7 @@ class Problem:
     l1: np.ndarray
     l2: np.ndarray
     positive: bool = True
+    banned: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         design, targets = np.asarray(self.design), np.asarray(self.targets)
@@ -56,6 +59,12 @@ class Problem:
             object.__setattr__(self, name, penalty)
         if ((self.l1 == 0) & (self.l2 == 0)).any():
             raise InputError("l1 and l2 are both 0: the weights would not be unique", fix="raise either")
+
+    def strike_banned(self, correlation: np.ndarray, queries: np.ndarray) -> None:
+        """Set D'r of banned references to 0, in place: as if their columns were 0."""
+        if self.banned is not None:
+            column = np.flatnonzero(self.banned[queries] >= 0)
+            correlation[self.banned[queries][column], column] = 0
 
     @property
     def n_references(self) -> int:

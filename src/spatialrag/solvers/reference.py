@@ -40,6 +40,8 @@ class CoordinateDescent:
 
     def _solve_one(self, problem: Problem, query: int) -> tuple[np.ndarray, float, float, int]:
         design = problem.design.astype(np.float64)
+        if problem.banned is not None and problem.banned[query] >= 0:
+            design[:, problem.banned[query]] = 0
         l1, l2 = problem.l1[query], problem.l2[query]
         norms = np.square(design).sum(axis=0) + l2
         a = np.zeros(problem.n_references)
@@ -63,7 +65,7 @@ class CoordinateDescent:
     def _certify(problem: Problem, query: int, a: np.ndarray) -> tuple[float, float]:
         queries, weights = np.array([query]), sparse.csr_matrix(a[None])
         residual = residuals(problem, weights, queries)
-        objective, gap = primal_and_gap(
-            problem, weights, residual, correlate(problem, residual), queries
-        )
+        correlation = correlate(problem, residual)
+        problem.strike_banned(correlation, queries)
+        objective, gap = primal_and_gap(problem, weights, residual, correlation, queries)
         return float(objective[0]), float(gap[0])

@@ -38,7 +38,7 @@ class WorkingSet:
     """
 
     tol: float = 1e-6
-    grow: int = 100
+    grow: int = 50
     max_rounds: int = 60
     batch: int = 256
 
@@ -53,7 +53,7 @@ class WorkingSet:
 
         Signed problems without an l1 part have dense answers and go through the m x m dual.
         """
-        dense = (problem.l1 == 0) & (not problem.positive)
+        dense = (problem.l1 == 0) & (not problem.positive) & (problem.banned is None)
         parts = []
         for group, method in ((~dense, self._solve_sparse), (dense, self._solve_ridge)):
             if group.any():
@@ -141,6 +141,7 @@ class _State:
         weights = self.weights[open_]
         residual = residuals(problem, weights, queries)
         correlation = correlate(problem, residual)
+        problem.strike_banned(correlation, queries)
         objective, gap = primal_and_gap(problem, weights, residual, correlation, queries)
         self.objective[open_], self.gap[open_], self.rounds[open_] = objective, gap, round_
         self.status[open_[gap <= tol * objective]] = Status.CONVERGED.value

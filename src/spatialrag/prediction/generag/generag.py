@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from spatialrag.bank.bank import Bank
 from spatialrag.errors import InputError
@@ -66,17 +65,17 @@ class GeneRAG:
         An object with ``solve(problem)``.
     """
 
-    image_weight: float = 0.0
-    strength: float = 0.01
+    image_weight: float = 0.1
+    strength: float = 0.03
     relative: bool = True
-    ridge_share: float = 0.05
+    ridge_share: float = 0.5
     positive: bool = True
     scaling: str = "variance"
     image_block: str = "embedding"
     scale: str = "log1p_cp10k"
     backbone: object = "linear"
     anchors: str | Sequence[str] = "variable"
-    n_anchors: int = 5000
+    n_anchors: int = 2000
     missing: str = "raise"
     min_coverage: float = 0.5
     solver: object = field(default_factory=WorkingSet)
@@ -150,7 +149,7 @@ class GeneRAG:
         expression = bank.on_scale(self.scale)[rows]
         backbone = make_backbone(self.backbone)
         trained = isinstance(backbone, TrainedBackbone)
-        anchors = self._choose(bank, expression, backbone.genes if trained else None)
+        anchors = self._choose(bank, backbone.genes if trained else None)
         if not trained:
             backbone = backbone.fit(bank, anchors, scale=self.scale)
         columns = np.searchsorted(bank.genes, anchors)
@@ -167,18 +166,14 @@ class GeneRAG:
             block = make_block(anchor_values, scaling=self.scaling, weight=1 - self.image_weight)
         return FittedGeneRAG(self, bank, rows, anchors, backbone, block, image, morphology)
 
-    def _choose(
-        self, bank: Bank, expression: sparse.csr_matrix, predicted: np.ndarray | None
-    ) -> np.ndarray:
+    def _choose(self, bank: Bank, predicted: np.ndarray | None) -> np.ndarray:
         eligible = bank.measured_everywhere
         if not isinstance(self.anchors, str):
             return require_anchors(self.anchors, bank.genes, eligible, missing=self.missing)
         if predicted is not None:
             given = require_anchors(predicted, bank.genes, eligible, missing=self.missing)
             eligible = eligible & np.isin(bank.genes, given)
-        return choose_anchors(
-            expression, bank.genes, eligible, rule=self.anchors, n=self.n_anchors
-        )
+        return choose_anchors(bank, eligible, rule=self.anchors, n=self.n_anchors)
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,14 +226,11 @@ class FittedGeneRAG:
         settings = self.settings
         problem = self.problem(queries)
         solution = settings.solver.solve(problem).require_converged()
-        citations = cite(self.bank, self.rows, solution.weights, settings.scale)
+        again = None
         if removed:
-            table = removals(problem, solution, settings.solver, count=removed)
-            names = self.bank.references.index.to_numpy(str)[self.rows]
-            for column in ("removed", "reference"):
-                table[column] = names[table[column]]
-            table["spot"] = np.asarray(queries.spots)[table["spot"]]
-            citations = replace(citations, removals=table)
+            again = removals(problem, solution, settings.solver, count=removed)
+            again["spot"] = np.asarray(queries.spots)[again["spot"]]
+        citations = cite(self.bank, self.rows, solution.weights, settings.scale, again)
         expression = citations.sum_expression()
         expression[citations.coverage < settings.min_coverage] = np.nan
         return Prediction(
@@ -252,6 +244,7 @@ class FittedGeneRAG:
                 **origin(settings),
                 "bank": self.bank.fingerprint,
                 "anchors": len(self.anchors),
+                "anchor_genes": self.anchors.tolist(),
                 "encoder": str(self.bank.encoder) if self.bank.encoder else "",
             },
             citations=citations,

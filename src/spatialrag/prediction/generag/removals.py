@@ -29,31 +29,24 @@ def removals(problem: Problem, solution: Solution, solver: Solver, *, count: int
         Columns spot, removed, reference (positions) and weight: the new weights.
     """
     pairs = strongest(solution.weights, count)
-    frames = []
-    # Queries that lose the same reference share one solve over the bank without it.
-    for reference in np.unique(pairs[:, 1]):
-        queries = pairs[pairs[:, 1] == reference, 0]
-        kept = np.delete(np.arange(problem.n_references), reference)
-        reduced = Problem(
-            problem.design[:, kept],
-            problem.targets[:, queries],
-            problem.l1[queries],
-            problem.l2[queries],
-            problem.positive,
-        )
-        weights = solver.solve(reduced).require_converged().weights.tocoo()
-        frames.append(
-            pd.DataFrame(
-                {
-                    "spot": queries[weights.row],
-                    "removed": reference,
-                    "reference": kept[weights.col],
-                    "weight": weights.data,
-                }
-            )
-        )
-    columns = ["spot", "removed", "reference", "weight"]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+    query, removed = pairs.T
+    again = Problem(
+        problem.design,
+        problem.targets[:, query],
+        problem.l1[query],
+        problem.l2[query],
+        problem.positive,
+        banned=removed,
+    )
+    weights = solver.solve(again).require_converged().weights.tocoo()
+    return pd.DataFrame(
+        {
+            "spot": query[weights.row],
+            "removed": removed[weights.row],
+            "reference": weights.col,
+            "weight": weights.data,
+        }
+    )
 
 
 def strongest(weights: sparse.csr_matrix, count: int) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""How good a prediction and its citations are."""

@@ -1,0 +1,113 @@
+"""How good citations are: do they look and express like the query, and do they matter?"""
+
+import numpy as np
+
+from spatialrag.bank.bank import Bank
+from spatialrag.encoders.embeddings import Embeddings
+from spatialrag.metrics.expression import pearson_per_gene
+from spatialrag.prediction.prediction import Prediction
+from spatialrag.provenance import fingerprint
+
+TOP = 5
+
+
+def score_citations(
+    prediction: Prediction,
+    queries: Embeddings | None,
+    truth: np.ndarray,
+    genes: np.ndarray,
+    bank: Bank,
+) -> dict[str, float]:
+    """Return scores of the top-5 citations beside random and same-depth references.
+
+    Parameters
+    ----------
+    prediction
+        With citations.
+    queries
+        The queries' embeddings, in the prediction's spot order; None without images.
+    truth : (n_spots, n_genes)
+        Measured expression of the queries on the prediction's scale.
+    genes : (n_genes,)
+        Genes of ``truth``.
+    bank
+        The references.
+
+    Returns
+    -------
+    dict
+        ``morphology_*``: mean cosine similarity of standardized embeddings of a query and its
+        references; ``expression_*``: mean Pearson's r over genes of their measured expression;
+        for ``cited``, ``random`` and ``same_depth`` references. ``deletion_top`` and
+        ``deletion_random``: loss of mean per-gene r when the 5 strongest citations, or 5 random
+        ones, are struck out without solving again.
+    """
+    citations = prediction.require_citations()
+    rng = np.random.default_rng(int(fingerprint(prediction.slide, bank.fingerprint)[:8], 16))
+    usable = np.flatnonzero(~bank.empty)
+    cited_rows = bank.references.index.get_indexer(citations.references.index)
+    top = _strongest(citations.weights, cited_rows)
+    depth = np.log1p(truth.sum(axis=1))
+    reference_values = bank.on_scale(prediction.scale)[:, np.searchsorted(bank.genes, genes)]
+    reference_depth = np.log1p(np.asarray(reference_values.sum(axis=1)).ravel())
+    chosen = {
+        "cited": top,
+        "random": rng.choice(usable, (len(truth), TOP)),
+        "same_depth": _same_depth(depth, reference_depth, usable, rng),
+    }
+    scores = {}
+    for name, rows in chosen.items():
+        present = rows[:, 0] >= 0
+        measured = reference_values[rows[present].ravel()].toarray()
+        repeated = np.repeat(truth[present], TOP, axis=0)
+        scores[f"expression_{name}"] = float(pearson_per_gene(measured.T, repeated.T).mean())
+        if queries is not None:
+            ours, theirs = _standardized(queries.vectors[present], bank)
+            similarity = np.einsum("ij,ikj->ik", ours, theirs[rows[present]])
+            scores[f"morphology_{name}"] = float(similarity.mean())
+    return scores | _deletion(prediction, truth, genes, rng)
+
+
+def _strongest(weights: object, cited_rows: np.ndarray) -> np.ndarray:
+    """Return bank rows of each query's 5 largest absolute weights, -1 in rows with fewer."""
+    top = np.full((weights.shape[0], TOP), -1)
+    for row, (start, end) in enumerate(zip(weights.indptr[:-1], weights.indptr[1:], strict=True)):
+        order = np.argsort(-np.abs(weights.data[start:end]), kind="stable")[:TOP]
+        if len(order) == TOP:
+            top[row] = cited_rows[weights.indices[start:end][order]]
+    return top
+
+
+def _same_depth(
+    depth: np.ndarray, reference_depth: np.ndarray, usable: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Return for each query 5 of the 50 references nearest in depth."""
+    distance = np.abs(depth[:, None] - reference_depth[usable])
+    pool = np.argsort(distance, axis=1, kind="stable")[:, :50]
+    picked = rng.integers(pool.shape[1], size=(len(depth), TOP))
+    return usable[np.take_along_axis(pool, picked, axis=1)]
+
+
+def _standardized(vectors: np.ndarray, bank: Bank) -> tuple[np.ndarray, np.ndarray]:
+    mean, spread = bank.embeddings.mean(axis=0), bank.embeddings.std(axis=0)
+    spread = np.where(spread > 1e-6 * (1 + np.abs(mean)), spread, np.inf)
+    pair = [(values - mean) / spread for values in (vectors, bank.embeddings)]
+    return tuple(z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12) for z in pair)
+
+
+def _deletion(
+    prediction: Prediction, truth: np.ndarray, genes: np.ndarray, rng: np.random.Generator
+) -> dict[str, float]:
+    citations = prediction.citations
+    columns = np.searchsorted(prediction.genes, genes)
+    expression = citations.expression[:, columns]
+    whole = pearson_per_gene((citations.weights @ expression).toarray(), truth).mean()
+    losses = {}
+    for name in ("top", "random"):
+        struck = citations.weights.copy()
+        for start, end in zip(struck.indptr[:-1], struck.indptr[1:], strict=True):
+            rank = -np.abs(struck.data[start:end]) if name == "top" else rng.random(end - start)
+            struck.data[start:end][np.argsort(rank, kind="stable")[:TOP]] = 0
+        rest = pearson_per_gene((struck @ expression).toarray(), truth).mean()
+        losses[f"deletion_{name}"] = float(whole - rest)
+    return losses

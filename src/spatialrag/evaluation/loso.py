@@ -1,0 +1,185 @@
+"""Leave one slide, or one donor, out: every method and control on every fold."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spatialrag.bank.bank import Bank
+from spatialrag.errors import InputError, listing
+from spatialrag.evaluation.citation_scores import score_citations
+from spatialrag.evaluation.methods import Row, standard_rows
+from spatialrag.evaluation.panel import Panel, fix_panel
+from spatialrag.evaluation.report import Report
+from spatialrag.evaluation.scores import evaluate, null_levels
+from spatialrag.expression.section import Section
+from spatialrag.prediction.controls import log_depth, mean_profile, spread_depth
+from spatialrag.prediction.generag.generag import GeneRAG
+from spatialrag.prediction.generag.tuning import tune
+from spatialrag.prediction.prediction import Prediction
+from spatialrag.progress import track
+from spatialrag.provenance import origin
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """One test slide and the references it may be predicted from."""
+
+    slide: str
+    references: Bank
+    truth: Bank
+
+
+def loso(
+    bank: Bank,
+    *,
+    settings: GeneRAG | None = None,
+    rows: Sequence[Row] | None = None,
+    leave: str = "slide",
+    slides: Sequence[str] | None = None,
+    tuned: bool = False,
+    n_core: int = 300,
+    n_global: int = 5000,
+    gene_sets: dict[str, list[str]] | None = None,
+) -> Report:
+    """Predict each slide from the others and score every method and control.
+
+    Parameters
+    ----------
+    bank
+        Slides with embeddings.
+    settings
+        GeneRAG's settings; the measured default when not given.
+    rows
+        Methods; `standard_rows` when not given.
+    leave
+        ``slide``, or ``donor``: then no section of the test slide's donor is a reference.
+    slides
+        Test slides; all of the bank's by default.
+    tuned
+        Add a row whose image_weight and strength are chosen inside each fold's references.
+    n_core, n_global
+        Panel sizes, see `fix_panel`.
+    gene_sets
+        Sets whose per-spot scores are compared, name to genes.
+    """
+    settings = settings or GeneRAG()
+    folds = list(_folds(bank, leave, slides))
+    if rows is None:
+        rows = standard_rows(settings, bank, n_core=n_core, tuned=tuned)
+    scored, pictures = {}, {}
+    for fold in track(folds, label="folds", total=len(folds)):
+        panel = fix_panel(fold.references, fold.truth.genes, n_core=n_core, n_global=n_global)
+        scored[fold.slide], pictures[fold.slide] = _score_fold(fold, panel, rows, gene_sets)
+    record = origin(settings) | {
+        "bank": bank.fingerprint,
+        "leave": leave,
+        "encoder": str(bank.encoder),
+        "empty_spots": bank.references.index[bank.empty].tolist(),
+        "donors": bank.slides["donor"].to_dict(),
+    }
+    return Report(scored, record, pictures)
+
+
+def _folds(bank: Bank, leave: str, slides: Sequence[str] | None) -> Iterator[Fold]:
+    if leave not in ("slide", "donor"):
+        raise InputError("unknown fold", expected="leave='slide' or 'donor'", got=repr(leave))
+    names = list(slides or bank.slides.index)
+    unknown = set(names) - set(bank.slides.index)
+    if unknown:
+        raise InputError(f"slides not in the bank: {listing(sorted(unknown))}")
+    for slide in names:
+        if leave == "slide":
+            references = bank.without(slides=[slide])
+        else:
+            references = bank.without(donors=[bank.slides.loc[slide, "donor"]])
+        yield Fold(slide, references, bank.only([slide]))
+
+
+def _score_fold(
+    fold: Fold, panel: Panel, rows: Sequence[Row], gene_sets: dict[str, list[str]] | None
+) -> tuple[dict[str, dict], dict[str, Prediction]]:
+    section = section_of(fold.truth, fold.slide)
+    queries = fold.truth.embeddings_of(fold.slide)
+    results, predictions = {}, {}
+    for row in rows:
+        started, method, notes = time.perf_counter(), row.method, {}
+        if row.tuned:
+            tuning = tune(fold.references, method)
+            method = tuning.best
+            notes = {"image_weight": method.image_weight, "strength": method.strength}
+        prediction = method.fit(fold.references).predict(queries)
+        entry = _entry(prediction, section, panel, row.groups, gene_sets)
+        if prediction.citations is not None:
+            truth = fold.truth.on_scale(prediction.scale)
+            core = panel.genes[: panel.n_core]
+            truth = truth[:, np.searchsorted(fold.truth.genes, core)].toarray()
+            entry["citations"] |= score_citations(
+                prediction, queries, truth, core, fold.references
+            )
+        entry["seconds"] = time.perf_counter() - started
+        results[row.name] = entry | notes
+        predictions[row.name] = prediction
+    results["depth_oracle"] = _oracle(fold, section, panel, predictions)
+    results["null"] = null_levels(int((~fold.truth.empty).sum()), panel)
+    shown = {name: predictions[name] for name in ("generag", "ridge_all") if name in predictions}
+    return results, shown
+
+
+def _entry(
+    prediction: Prediction,
+    section: Section,
+    panel: Panel,
+    groups: Sequence[str],
+    gene_sets: dict[str, list[str]] | None,
+) -> dict:
+    scores = evaluate(prediction, section, panel=panel, groups=groups, gene_sets=gene_sets)
+    entry = dict(scores.summary) | {"per_gene": scores.per_gene, "n_spots": scores.n_spots}
+    entry["uncited_share"] = prediction.uncited_share
+    seen = prediction.record.get("anchors")
+    if seen is not None and seen < len(panel.genes):
+        r = scores.per_gene["pearson"].to_numpy()
+        known = np.isin(panel.genes, prediction.record["anchor_genes"])
+        entry["global"]["pcc_all_seen"] = float(r[known].mean())
+        entry["global"]["pcc_all_unseen"] = float(r[~known].mean())
+    if scores.gene_sets:
+        entry["global"]["gene_set_agreement"] = float(np.mean(list(scores.gene_sets.values())))
+        entry["gene_sets"] = scores.gene_sets
+    if prediction.citations is not None:
+        entry["citations"] = {
+            "n_active": float(prediction.citations.n_active.mean()),
+            "effective_number": float(prediction.citations.effective_number.mean()),
+        }
+    return entry
+
+
+def _oracle(
+    fold: Fold, section: Section, panel: Panel, predictions: dict[str, Prediction]
+) -> dict[str, dict]:
+    """Score the measured depth as a prediction of every gene: what depth alone could explain."""
+    like = next(iter(predictions.values()))
+    profile = mean_profile(fold.references, like.scale)
+    depth = Prediction(
+        slide=fold.slide,
+        spots=like.spots,
+        xy=like.xy,
+        genes=fold.references.genes,
+        expression=spread_depth(log_depth(fold.truth), profile),
+        scale=like.scale,
+    )
+    return _entry(depth, section, panel, ("core", "global"), None)
+
+
+def section_of(bank: Bank, slide: str) -> Section:
+    """Return one slide of a bank as a section."""
+    alone = bank.only([slide])
+    return Section(
+        slide=slide,
+        donor=str(alone.slides["donor"].iloc[0]),
+        expression=alone.expression,
+        genes=alone.genes,
+        spots=alone.references["barcode"].to_numpy(str),
+        xy=None,
+        scale=alone.scale,
+    )

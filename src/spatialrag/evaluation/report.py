@@ -1,0 +1,143 @@
+"""Results of an evaluation: JSON for programs, Markdown for people."""
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from spatialrag.prediction.prediction import Prediction
+
+CORE_COLUMNS = ("pcc_10", "pcc_50", "pcc_300", "fixed_300", "spearman", "mse", "gene_gene")
+GLOBAL_COLUMNS = ("pcc_300", "pcc_1000", "pcc_5000", "fixed_1000", "pcc_all", "moran_agreement")
+CITATION_COLUMNS = (
+    "n_active",
+    "effective_number",
+    "morphology_cited",
+    "morphology_random",
+    "morphology_same_depth",
+    "expression_cited",
+    "expression_random",
+    "expression_same_depth",
+    "deletion_top",
+    "deletion_random",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """Scores per slide and method.
+
+    Parameters
+    ----------
+    slides
+        ``slides[slide][method]``: groups of metrics, and ``per_gene`` tables.
+    record
+        Origin: versions, settings, bank fingerprint, folds.
+    predictions
+        ``predictions[slide][method]`` of the methods worth looking at.
+    """
+
+    slides: dict[str, dict[str, dict[str, Any]]]
+    record: dict[str, Any] = field(default_factory=dict)
+    predictions: dict[str, dict[str, Prediction]] = field(default_factory=dict)
+
+    @property
+    def methods(self) -> list[str]:
+        """Method names in table order."""
+        return list(next(iter(self.slides.values())))
+
+    def mean(self) -> dict[str, dict[str, Any]]:
+        """Return ``mean[method][group][metric]``: the mean over slides that have the metric."""
+        return {name: _mean([slide[name] for slide in self.slides.values()]) for name in self.methods}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values: ``mean``, ``slides`` and ``record``."""
+        slides = {
+            slide: {name: _plain(entry) for name, entry in methods.items()}
+            for slide, methods in self.slides.items()
+        }
+        return _finite({"mean": self.mean(), "slides": slides, "record": self.record})
+
+    def write(self, path: str | Path) -> None:
+        """Write JSON, beside it Markdown (same name, ``.md``) and the per-gene table (``.csv``)."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_text(path, json.dumps(self.to_json(), indent=1) + "\n")
+        replace_text(path.with_suffix(".md"), self.markdown())
+        replace_text(path.with_suffix(".genes.csv"), self.per_gene().to_csv(float_format="%.5g"))
+
+    def per_gene(self) -> pd.DataFrame:
+        """Return every gene's scores: index slide, method, gene."""
+        tables = {
+            (slide, name): entry["per_gene"]
+            for slide, methods in self.slides.items()
+            for name, entry in methods.items()
+            if "per_gene" in entry
+        }
+        return pd.concat(tables, names=["slide", "method"])
+
+    def table(self, group: str, columns: Sequence[str], slide: str | None = None) -> pd.DataFrame:
+        """Return methods by metrics for one group, of one slide or averaged; absent is NaN."""
+        entries = self.mean() if slide is None else self.slides[slide]
+        rows = {name: entry[group] for name, entry in entries.items() if group in entry}
+        present = [column for column in columns if any(column in row for row in rows.values())]
+        return pd.DataFrame(rows).T.reindex(columns=present)
+
+    def markdown(self) -> str:
+        """Return the mean tables, then core and global tables of every slide."""
+        parts = ["# Scores", ""]
+        parts += ["Mean over slides: " + ", ".join(self.slides) + ".", ""]
+        views = [("core", CORE_COLUMNS), ("global", GLOBAL_COLUMNS), ("citations", CITATION_COLUMNS)]
+        for slide in [None, *self.slides]:
+            title = "Mean" if slide is None else f"Slide {slide}"
+            for group, columns in views if slide is None else views[:2]:
+                parts += [f"## {title}: {group}", "", markdown_table(self.table(group, columns, slide)), ""]
+        return "\n".join(parts)
+
+
+def markdown_table(table: pd.DataFrame) -> str:
+    """Return a table as Markdown, three decimals."""
+    lines = ["| method | " + " | ".join(table.columns) + " |", "|---" * (len(table.columns) + 1) + "|"]
+    for name, row in table.iterrows():
+        cells = ["" if pd.isna(value) else f"{value:.3f}" for value in row]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _mean(entries: list[dict[str, Any]]) -> dict[str, Any]:
+    result = {}
+    for key in dict.fromkeys(key for entry in entries for key in entry):
+        values = [entry[key] for entry in entries if key in entry]
+        if isinstance(values[0], dict):
+            result[key] = _mean(values)
+        elif isinstance(values[0], (int, float)):
+            result[key] = float(np.mean(values))
+    return result
+
+
+def _plain(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if not isinstance(value, pd.DataFrame)}
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401  (any JSON value)
+    """Replace NaN by null: NaN is not JSON."""
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file aside, then put it in place."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    aside.write_text(text)
+    aside.replace(path)

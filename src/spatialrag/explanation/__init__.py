@@ -1,0 +1,1 @@
+"""Which references a value rests on, how much, and why."""

@@ -1,0 +1,132 @@
+"""The evidence for one value: contributions, modalities, leave-one-reference-out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from spatialrag.errors import InputError
+from spatialrag.prediction.citations import Citations
+from spatialrag.prediction.prediction import Prediction
+
+TOP_GENES = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """The citations of one spot and gene.
+
+    Parameters
+    ----------
+    slide, spot, gene
+        What is explained.
+    value
+        The predicted value on ``scale``; NaN when missing.
+    scale
+        Expression scale.
+    citations : pandas.DataFrame
+        One row per cited reference, strongest first: reference, slide, donor, x, y (pixels),
+        weight, share (of absolute weight), measured (its expression of the gene; NaN where its
+        slide did not measure it), contribution = weight x measured, change (of the value when the
+        reference is left out and the weights are solved again; NaN where not computed), top_genes.
+    coverage
+        Share of the weight on references that measured the gene.
+    from_morphology, from_anchors
+        Shares of the fit; NaN for methods without a certificate.
+    uncited_share
+        Part of the value that rests on no reference.
+    query_thumbnail, thumbnails
+        Pictures of the query and of the cited references in order; None when not kept.
+    """
+
+    slide: str
+    spot: str
+    gene: str
+    value: float
+    scale: str
+    citations: pd.DataFrame
+    coverage: float
+    from_morphology: float
+    from_anchors: float
+    uncited_share: float
+    query_thumbnail: np.ndarray | None = None
+    thumbnails: np.ndarray | None = None
+
+    @property
+    def cited_value(self) -> float:
+        """Sum of the contributions."""
+        return float(self.citations["contribution"].sum())
+
+
+def explain(prediction: Prediction, *, spot: str, gene: str) -> Explanation:
+    """Return the evidence for one predicted value.
+
+    Parameters
+    ----------
+    prediction
+        By a retrieval method, as returned or as read from a file.
+    spot, gene
+        Names.
+
+    Raises
+    ------
+    InputError
+        Unknown names, or a prediction without citations.
+    """
+    citations = prediction.require_citations()
+    row, column = prediction.position_of(spot=spot), prediction.position_of(gene=gene)
+    weights = citations.weights[row]
+    order = np.argsort(-np.abs(weights.data), kind="stable")
+    cited, strength = weights.indices[order], weights.data[order]
+    if len(cited) == 0:
+        raise InputError(f"spot {spot!r} has no citation: every weight is 0", fix="lower strength")
+    values = citations.expression[cited][:, column].toarray().ravel().astype(np.float64)
+    position = pd.Index(citations.slides).get_indexer(citations.references["slide"].iloc[cited])
+    measured = citations.measured[column][position]
+    table = citations.references.iloc[cited][["slide", "donor", "x", "y"]].copy()
+    table.insert(0, "reference", table.index)
+    table["weight"] = strength
+    table["share"] = np.abs(strength) / np.abs(strength).sum()
+    table["measured"] = np.where(measured, values, np.nan)
+    table["contribution"] = strength * values
+    table["change"] = _changes(citations, spot, column, table["contribution"].sum(), table.index)
+    table["top_genes"] = top_genes(prediction, cited)
+    certificate = prediction.certificate
+    return Explanation(
+        slide=prediction.slide,
+        spot=spot,
+        gene=gene,
+        value=float(prediction.expression[row, column]),
+        scale=prediction.scale,
+        citations=table.reset_index(drop=True),
+        coverage=float(table["share"].to_numpy()[measured].sum()),
+        from_morphology=np.nan if certificate is None else certificate["from_morphology"].iloc[row],
+        from_anchors=np.nan if certificate is None else certificate["from_anchors"].iloc[row],
+        uncited_share=prediction.uncited_share,
+        query_thumbnail=None if prediction.thumbnails is None else prediction.thumbnails[row],
+        thumbnails=None if citations.thumbnails is None else citations.thumbnails[cited],
+    )
+
+
+def _changes(
+    citations: Citations, spot: str, column: int, value: float, references: pd.Index
+) -> np.ndarray:
+    """Return value without each reference minus value; NaN where it was not solved again."""
+    changes = pd.Series(np.nan, index=references)
+    if citations.removals is None:
+        return changes.to_numpy()
+    table = citations.removals[citations.removals["spot"] == spot]
+    expression = citations.expression[:, column].toarray().ravel()
+    position = citations.references.index.get_indexer(table["reference"])
+    terms = table["weight"].to_numpy() * expression[position]
+    without = pd.Series(terms).groupby(table["removed"].to_numpy()).sum()
+    changes.update(without - value)
+    return changes.to_numpy()
+
+
+def top_genes(prediction: Prediction, cited: np.ndarray, *, n: int = TOP_GENES) -> list[str]:
+    """Return each cited reference's genes that exceed the mean of all cited references most."""
+    expression = prediction.citations.expression
+    excess = expression[cited].toarray() - np.asarray(expression.mean(axis=0)).ravel()
+    best = np.argsort(-excess, axis=1, kind="stable")[:, :n]
+    return [", ".join(prediction.genes[row]) for row in best]

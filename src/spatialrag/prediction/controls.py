@@ -1,0 +1,229 @@
+"""The controls that stand in every table: what retrieval must beat."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from sklearn.linear_model import RidgeCV
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from spatialrag.bank.bank import Bank
+from spatialrag.errors import InputError
+from spatialrag.prediction.backbones.backbone import TrainedBackbone, make_backbone
+from spatialrag.prediction.citations import cite
+from spatialrag.prediction.prediction import Prediction
+from spatialrag.prediction.predictor import Queries, vectors_of
+from spatialrag.provenance import origin
+from spatialrag.retrieval.anchors import choose_anchors
+from spatialrag.retrieval.neighbors import nearest
+
+
+@dataclass(frozen=True)
+class MeanProfile:
+    """The references' mean expression, the same for every spot."""
+
+    scale: str = "log1p_cp10k"
+
+    def fit(self, bank: Bank) -> "FittedMeanProfile":
+        """Average the references that measured each gene."""
+        return FittedMeanProfile(self, bank, mean_profile(bank, self.scale))
+
+
+@dataclass(frozen=True, eq=False)
+class FittedMeanProfile:
+    """One profile for every query."""
+
+    settings: MeanProfile
+    bank: Bank
+    profile: np.ndarray
+
+    def predict(self, queries: Queries) -> Prediction:
+        """Return the mean profile for each query."""
+        expression = np.tile(self.profile, (len(queries.spots), 1))
+        return _uncited(self.settings, self.bank, queries, self.bank.genes, expression)
+
+
+@dataclass(frozen=True)
+class DepthOnly:
+    """One number per spot for all genes: the depth that a ridge predicts from the image.
+
+    With a trained ``backbone`` that reads no images, the mean of its predictions takes the place
+    of the predicted depth. Every gene's map is this number, moved to the gene's mean level.
+    """
+
+    scale: str = "log1p_cp10k"
+    backbone: object = None
+
+    def fit(self, bank: Bank) -> "FittedDepthOnly":
+        """Regress log depth on the references' embeddings."""
+        model = None
+        if self.backbone is None:
+            bank.require_embeddings()
+            rows = ~bank.empty
+            model = make_pipeline(StandardScaler(), RidgeCV(alphas=np.geomspace(1, 1e6, 13)))
+            model.fit(bank.embeddings[rows], log_depth(bank)[rows])
+        return FittedDepthOnly(self, bank, mean_profile(bank, self.scale), model)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedDepthOnly:
+    """A depth per query, spread over all genes."""
+
+    settings: DepthOnly
+    bank: Bank
+    profile: np.ndarray
+    model: Pipeline | None
+
+    def predict(self, queries: Queries) -> Prediction:
+        """Return the depth, moved to each gene's mean."""
+        if self.model is None:
+            depth = make_backbone(self.settings.backbone).predict(queries).mean(axis=1)
+        else:
+            depth = self.model.predict(vectors_of(queries, self.bank))
+        expression = spread_depth(depth, self.profile)
+        return _uncited(self.settings, self.bank, queries, self.bank.genes, expression)
+
+
+@dataclass(frozen=True)
+class BackboneOnly:
+    """A backbone's own prediction, without retrieval.
+
+    Parameters
+    ----------
+    backbone
+        As in `GeneRAG`.
+    n_genes
+        Train it on this many genes of largest variance; None for all genes of the bank
+        (ridge to all genes, with the linear backbone).
+    scale
+        Expression scale.
+    """
+
+    backbone: object = "linear"
+    n_genes: int | None = None
+    scale: str = "log1p_cp10k"
+
+    def fit(self, bank: Bank) -> "FittedBackboneOnly":
+        """Train the backbone on the bank."""
+        backbone = make_backbone(self.backbone)
+        if not isinstance(backbone, TrainedBackbone):
+            backbone = backbone.fit(bank, self._genes(bank), scale=self.scale)
+        return FittedBackboneOnly(self, bank, backbone)
+
+    def _genes(self, bank: Bank) -> np.ndarray:
+        if self.n_genes is None:
+            return bank.genes[bank.measured_everywhere]
+        return choose_anchors(bank, bank.measured_everywhere, rule="variable", n=self.n_genes)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedBackboneOnly:
+    """A trained backbone as a predictor."""
+
+    settings: BackboneOnly
+    bank: Bank
+    backbone: TrainedBackbone
+
+    def predict(self, queries: Queries) -> Prediction:
+        """Return the backbone's prediction of the genes it knows."""
+        values = np.asarray(self.backbone.predict(queries), np.float32)
+        if self.backbone.scale != self.settings.scale:
+            raise InputError(
+                "two expression scales would be mixed",
+                expected=self.settings.scale,
+                got=f"a backbone on {self.backbone.scale}",
+                fix=f"pass scale={self.backbone.scale!r}",
+            )
+        return _uncited(self.settings, self.bank, queries, self.backbone.genes, values)
+
+
+@dataclass(frozen=True)
+class Neighbors:
+    """Mean measured expression of the nearest references in the space of predicted anchors.
+
+    Parameters
+    ----------
+    k
+        References averaged.
+    backbone, n_anchors, scale
+        As in `GeneRAG`: the query's anchors are predicted, the references' measured.
+    """
+
+    k: int = 50
+    backbone: object = "linear"
+    n_anchors: int = 300
+    scale: str = "log1p_cp10k"
+
+    def fit(self, bank: Bank) -> "FittedNeighbors":
+        """Choose anchors and train the backbone."""
+        settings = BackboneOnly(self.backbone, self.n_anchors, self.scale)
+        backbone = settings.fit(bank).backbone
+        rows = np.flatnonzero(~bank.empty)
+        columns = np.searchsorted(bank.genes, backbone.genes)
+        anchors = bank.on_scale(self.scale)[rows][:, columns].toarray()
+        return FittedNeighbors(self, bank, rows, backbone, anchors)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedNeighbors:
+    """References by their anchors."""
+
+    settings: Neighbors
+    bank: Bank
+    rows: np.ndarray
+    backbone: TrainedBackbone
+    anchors: np.ndarray
+
+    def predict(self, queries: Queries) -> Prediction:
+        """Return the mean of each query's nearest references, cited with equal weights."""
+        index = nearest(self.backbone.predict(queries), self.anchors, k=self.settings.k)
+        n, k = index.shape
+        weights = sparse.csr_matrix(
+            (np.full(n * k, 1 / k), index.ravel(), np.arange(0, n * k + 1, k)),
+            shape=(n, len(self.rows)),
+        )
+        citations = cite(self.bank, self.rows, weights, self.settings.scale)
+        return Prediction(
+            slide=queries.slide,
+            spots=queries.spots,
+            xy=queries.xy,
+            genes=self.bank.genes,
+            expression=citations.sum_expression(),
+            scale=self.settings.scale,
+            record={**origin(self.settings), "bank": self.bank.fingerprint},
+            citations=citations,
+            uncited_share=0.0,
+        )
+
+
+def mean_profile(bank: Bank, scale: str) -> np.ndarray:
+    """Return the mean of each gene over the references that measured it, (n_genes,) float32."""
+    rows = ~bank.empty
+    total = np.asarray(bank.on_scale(scale)[rows].sum(axis=0, dtype=np.float64)).ravel()
+    spots = np.bincount(bank.slide_of[rows], minlength=len(bank.slides))
+    return (total / np.maximum(bank.measured @ spots, 1)).astype(np.float32)
+
+
+def log_depth(bank: Bank) -> np.ndarray:
+    """Return ln(1 + depth) of each reference, (n_references,)."""
+    return np.log1p(bank.references["total_counts"].to_numpy(float))
+
+
+def spread_depth(depth: np.ndarray, profile: np.ndarray) -> np.ndarray:
+    """Return (n_spots, n_genes): each gene's mean plus the centred depth."""
+    return (profile + (depth - depth.mean())[:, None]).astype(np.float32)
+
+
+def _uncited(
+    settings: object, bank: Bank, queries: Queries, genes: np.ndarray, expression: np.ndarray
+) -> Prediction:
+    return Prediction(
+        slide=queries.slide,
+        spots=queries.spots,
+        xy=queries.xy,
+        genes=genes,
+        expression=expression,
+        scale=settings.scale,
+        record={**origin(settings), "bank": bank.fingerprint},
+    )

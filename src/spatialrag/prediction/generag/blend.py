@@ -1,0 +1,62 @@
+"""GeneRAG averaged with its backbone: a separate method, because part of it cites nothing."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from spatialrag.bank.bank import Bank
+from spatialrag.errors import InputError
+from spatialrag.prediction.controls import BackboneOnly, FittedBackboneOnly
+from spatialrag.prediction.generag.generag import FittedGeneRAG, GeneRAG
+from spatialrag.prediction.prediction import Prediction
+from spatialrag.prediction.predictor import Queries
+
+
+@dataclass(frozen=True)
+class GeneRAGBlend:
+    """A weighted mean of GeneRAG and its backbone trained on all genes.
+
+    Parameters
+    ----------
+    generag
+        The cited part; its backbone is the uncited part.
+    backbone_share
+        Share of the backbone in every value, in [0, 1].
+    """
+
+    generag: GeneRAG = field(default_factory=GeneRAG)
+    backbone_share: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.backbone_share <= 1:
+            raise InputError("backbone_share must be in [0, 1]", got=str(self.backbone_share))
+
+    def fit(self, bank: Bank) -> "FittedGeneRAGBlend":
+        """Fit both parts."""
+        other = BackboneOnly(self.generag.backbone, None, self.generag.scale)
+        return FittedGeneRAGBlend(self, self.generag.fit(bank), other.fit(bank))
+
+
+@dataclass(frozen=True, eq=False)
+class FittedGeneRAGBlend:
+    """Both parts, fitted."""
+
+    settings: GeneRAGBlend
+    generag: FittedGeneRAG
+    backbone: FittedBackboneOnly
+
+    def predict(self, queries: Queries) -> Prediction:
+        """Return the mean; ``uncited_share`` states the backbone's part."""
+        share = self.settings.backbone_share
+        cited = self.generag.predict(queries)
+        uncited = self.backbone.predict(queries).of_genes(cited.genes)
+        # Genes the backbone lacks stay GeneRAG's alone.
+        mixed = np.where(
+            np.isnan(uncited), cited.expression, (1 - share) * cited.expression + share * uncited
+        )
+        return replace(
+            cited,
+            expression=mixed.astype(np.float32),
+            record={**cited.record, "method": "GeneRAGBlend", "backbone_share": share},
+            uncited_share=share,
+        )

@@ -1,0 +1,111 @@
+"""Choosing image_weight and strength inside the bank, one reference slide left out at a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from spatialrag.bank.bank import Bank
+from spatialrag.errors import InputError
+from spatialrag.metrics.expression import pearson_per_gene
+from spatialrag.prediction.generag.generag import GeneRAG
+from spatialrag.progress import track
+from spatialrag.retrieval.anchors import choose_anchors
+
+IMAGE_WEIGHTS = (0.0, 0.1, 0.3)
+STRENGTHS = (0.03, 0.1, 0.3)
+
+
+@dataclass(frozen=True, eq=False)
+class Tuning:
+    """The settings chosen and what they were chosen from.
+
+    Parameters
+    ----------
+    best
+        The chosen settings.
+    table : pandas.DataFrame
+        One row per setting: image_weight, strength, score (mean over left-out slides of the mean
+        per-gene r), standard_error, n_active (mean references per spot).
+    """
+
+    best: GeneRAG
+    table: pd.DataFrame
+
+
+def tune(
+    bank: Bank,
+    settings: GeneRAG,
+    *,
+    image_weights: Sequence[float] = IMAGE_WEIGHTS,
+    strengths: Sequence[float] = STRENGTHS,
+    n_scored: int = 1000,
+) -> Tuning:
+    """Choose image_weight and strength by leave-one-slide-out over the references.
+
+    Of the settings within one standard error of the best mean score, the one with the fewest
+    references per spot is chosen.
+
+    Parameters
+    ----------
+    bank
+        References alone: the query slide must not be among them.
+    settings
+        Everything else stays as it is here.
+    image_weights, strengths
+        The grid. Without embeddings only image_weight 0 is tried.
+    n_scored
+        Genes scored: the most variable of the references.
+    """
+    if len(bank.slides) < 2:
+        raise InputError(
+            "tuning leaves one reference slide out at a time",
+            expected="a bank of at least two slides",
+            got=f"{len(bank.slides)}",
+            fix="state image_weight and strength, or add a slide",
+        )
+    weights = image_weights if bank.embeddings is not None else [0.0]
+    grid = [
+        replace(settings, image_weight=float(w), strength=float(s))
+        for w in weights
+        for s in strengths
+    ]
+    scores = np.zeros((len(grid), len(bank.slides), 2))
+    for fold, slide in enumerate(track(bank.slides.index, label="tune", total=len(bank.slides))):
+        references, held_out = bank.without(slides=[slide]), bank.only([slide])
+        for row, candidate in enumerate(grid):
+            scores[row, fold] = _score(candidate, references, held_out, slide, n_scored)
+    return _choose(grid, scores)
+
+
+def _score(
+    settings: GeneRAG, references: Bank, held_out: Bank, slide: str, n_scored: int
+) -> tuple[float, float]:
+    prediction = settings.fit(references).predict(held_out.embeddings_of(slide))
+    shared = references.measured_everywhere & np.isin(references.genes, held_out.genes)
+    genes = choose_anchors(references, shared, rule="variable", n=n_scored)
+    rows = ~held_out.empty
+    truth = held_out.on_scale(settings.scale)[:, np.searchsorted(held_out.genes, genes)]
+    r = pearson_per_gene(prediction.of_genes(genes)[rows], truth.toarray()[rows])
+    return float(r.mean()), float(prediction.citations.n_active.mean())
+
+
+def _choose(grid: list[GeneRAG], scores: np.ndarray) -> Tuning:
+    means = scores.mean(axis=1)
+    best = int(means[:, 0].argmax())
+    # Slides differ in level, so the error is that of the difference to the best setting.
+    difference = scores[best, :, 0] - scores[..., 0]
+    spread = difference.std(axis=1, ddof=1) / np.sqrt(scores.shape[1])
+    within = np.flatnonzero(means[:, 0] >= means[best, 0] - spread)
+    chosen = within[means[within, 1].argmin()]
+    table = pd.DataFrame(
+        {
+            "image_weight": [settings.image_weight for settings in grid],
+            "strength": [settings.strength for settings in grid],
+            "score": means[:, 0],
+            "standard_error": spread,
+            "n_active": means[:, 1],
+        }
+    )
+    return Tuning(grid[chosen], table)

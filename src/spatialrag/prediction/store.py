@@ -1,0 +1,135 @@
+"""Predictions as AnnData: an ordinary expression matrix that carries its evidence."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from spatialrag import keys
+from spatialrag.errors import InputError
+from spatialrag.prediction.citations import Citations
+from spatialrag.prediction.prediction import Prediction
+
+SCHEMA = 1
+_CITED = "cited"
+
+
+def to_anndata(prediction: Prediction) -> ad.AnnData:
+    """Return a prediction as AnnData.
+
+    ``X`` holds the expression (float32; NaN where missing, counted in ``var['n_missing']``),
+    ``obsm['spatial']`` the spot centres in pixels, ``obs`` the certificate, and
+    ``uns['spatialrag']`` scale, origin and citations.
+    """
+    obs = pd.DataFrame({"slide": prediction.slide}, index=np.asarray(prediction.spots))
+    if prediction.certificate is not None:
+        obs = obs.join(prediction.certificate)
+    var = pd.DataFrame(index=np.asarray(prediction.genes))
+    var["n_missing"] = np.isnan(prediction.expression).sum(axis=0)
+    adata = ad.AnnData(prediction.expression, obs=obs, var=var)
+    if np.isfinite(prediction.xy).all():
+        adata.obsm[keys.SPATIAL] = np.asarray(prediction.xy, float)
+    if prediction.thumbnails is not None:
+        adata.obsm[keys.THUMBNAIL] = prediction.thumbnails
+    record: dict[str, Any] = {
+        "schema": SCHEMA,
+        "slide": prediction.slide,
+        "scale": prediction.scale,
+        "uncited_share": prediction.uncited_share,
+        "origin": json.dumps(prediction.record),
+    }
+    if prediction.citations is not None:
+        record[_CITED] = _pack(prediction.citations)
+        adata.obsm[keys.WEIGHTS] = prediction.citations.weights
+        adata.obs["n_active"] = prediction.citations.n_active
+        adata.obs["effective_number"] = prediction.citations.effective_number
+    adata.uns[keys.RECORD] = record
+    return adata
+
+
+def _pack(citations: Citations) -> dict[str, Any]:
+    packed: dict[str, Any] = {
+        "references": citations.references.copy(),
+        "expression": citations.expression,
+        "measured": citations.measured,
+        "slides": citations.slides.astype(object),
+    }
+    if citations.thumbnails is not None:
+        packed["thumbnails"] = citations.thumbnails
+    if citations.removals is not None:
+        packed["removals"] = citations.removals.reset_index(drop=True).astype(
+            {"spot": "category", "removed": "category", "reference": "category"}
+        )
+        packed["removals"].index = packed["removals"].index.astype(str)
+    return packed
+
+
+def from_anndata(adata: ad.AnnData) -> Prediction:
+    """Return the prediction that `to_anndata` turned into AnnData."""
+    record = adata.uns.get(keys.RECORD, {})
+    if "origin" not in record:
+        raise InputError(
+            "this AnnData is not a spatialrag prediction",
+            expected=f"uns[{keys.RECORD!r}] as `spatialrag predict` writes it",
+        )
+    citations = None
+    if _CITED in record:
+        citations = _unpack(record[_CITED], sparse.csr_matrix(adata.obsm[keys.WEIGHTS]))
+    certificate = None
+    if "gap" in adata.obs:
+        certificate = adata.obs.drop(columns=["slide", "n_active", "effective_number"])
+    located = keys.SPATIAL in adata.obsm
+    return Prediction(
+        slide=str(record["slide"]),
+        spots=adata.obs_names.to_numpy(str),
+        xy=adata.obsm[keys.SPATIAL] if located else np.full((adata.n_obs, 2), np.nan),
+        genes=adata.var_names.to_numpy(str),
+        expression=np.asarray(adata.X, np.float32),
+        scale=str(record["scale"]),
+        record=json.loads(record["origin"]),
+        citations=citations,
+        certificate=certificate,
+        uncited_share=float(record["uncited_share"]),
+        thumbnails=adata.obsm.get(keys.THUMBNAIL),
+    )
+
+
+def _unpack(packed: dict[str, Any], weights: sparse.csr_matrix) -> Citations:
+    removals = packed.get("removals")
+    if removals is not None:
+        removals = removals.astype({"spot": str, "removed": str, "reference": str})
+    return Citations(
+        weights=weights,
+        references=packed["references"],
+        expression=sparse.csr_matrix(packed["expression"]),
+        measured=np.asarray(packed["measured"], bool),
+        slides=np.asarray(packed["slides"]).astype(str),
+        thumbnails=packed.get("thumbnails"),
+        removals=removals,
+    )
+
+
+def write_prediction(prediction: Prediction, path: str | Path) -> Path:
+    """Write a prediction as h5ad: aside first, then put in place."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        to_anndata(prediction).write_h5ad(aside, compression="gzip")
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+    return path
+
+
+def read_prediction(path: str | Path) -> Prediction:
+    """Read a prediction written by `write_prediction`."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path} does not exist", fix="run spatialrag predict first")
+    return from_anndata(ad.read_h5ad(path))
