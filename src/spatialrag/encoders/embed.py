@@ -74,6 +74,24 @@ def embed(
     )
 
 
+def check_encoder(encoder: str | Encoder | None, record: EncoderRecord) -> None:
+    """Raise `InputError`, before any patch is cut, when an encoder is not the bank's."""
+    if encoder is None:
+        raise InputError(
+            f"the bank was embedded by {record.name!r}",
+            expected="the same encoder for the queries",
+            fix="pass --encoder (color, onnx:PATH or precomputed:FOLDER)",
+        )
+    made = make_encoder(encoder)
+    if (made.name, made.fingerprint) != (record.name, record.fingerprint):
+        raise InputError(
+            "the encoder is not the bank's",
+            expected=f"{record.name} ({record.fingerprint[:12]})",
+            got=f"{made.name} ({made.fingerprint[:12]})",
+            fix="use the encoder the bank was built with, or rebuild the bank",
+        )
+
+
 def _encode_patches(
     spots: Spots, encoder: PatchEncoder, patch_um: float, cache: str | Path | None, batch: int
 ) -> np.ndarray:

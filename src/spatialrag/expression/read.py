@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-from spatialrag.errors import InputError
+from spatialrag.errors import InputError, listing
 from spatialrag.expression.section import Section
+from spatialrag.expression.table import read_frame
 from spatialrag.registry import expression_readers
 from spatialrag.slides.mpp import PixelSize, derive_mpp
 from spatialrag.slides.slide import open_slide
+from spatialrag.slides.spots import Spots
 
 
 def read_section(
@@ -58,3 +60,34 @@ def _pixel_size(
     if pitch_um is not None and section.xy is not None:
         return derive_mpp(section.xy, pitch_um=pitch_um)
     return PixelSize(section.mpp, section.mpp_source) if section.mpp else None
+
+
+def read_positions(
+    path: str | Path, *, slide: str, image: str | Path | None = None, mpp: float | None = None
+) -> Spots:
+    """Read spot names and centres alone: a table with x and y, or what `read_section` reads.
+
+    Parameters
+    ----------
+    path, image, mpp
+        As in `read_section`. Expression that the file may hold is dropped.
+    slide
+        Name of the slide.
+    """
+    path = Path(path)
+    if path.is_dir() or path.suffix == ".h5ad":
+        return read_section(path, slide=slide, image=image, mpp=mpp).located
+    frame = read_frame(path)
+    if not {"x", "y"} <= set(frame.columns):
+        raise InputError(
+            f"{path.name} has no positions",
+            expected="columns x and y: spot centres, pixels of the full-resolution image",
+            got=f"columns {listing(frame.columns)}",
+        )
+    names, xy = frame.index.to_numpy(str), frame[["x", "y"]].to_numpy(float)
+    source = "given" if mpp is not None else "unknown"
+    if mpp is None and image is not None:
+        stated = open_slide(image)
+        mpp, source = stated.mpp, "file"
+        stated.close()
+    return Spots(slide, names, xy, None if image is None else Path(image), mpp, source)

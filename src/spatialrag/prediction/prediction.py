@@ -62,6 +62,11 @@ class Prediction:
             faults.append("weights and spots do not match")
         raise_all(faults, subject=f"prediction of {self.slide!r}")
 
+    @property
+    def missing(self) -> np.ndarray:
+        """Which values are missing, (n_spots, n_genes) bool."""
+        return np.isnan(self.expression)
+
     def position_of(self, *, spot: str | None = None, gene: str | None = None) -> int:
         """Return the row of a spot or the column of a gene, by name."""
         kind, name, names = ("spot", spot, self.spots) if gene is None else ("gene", gene, self.genes)

@@ -28,7 +28,7 @@ class Linear:
         Ridge penalty relative to the mean squared norm of the features; None chooses it.
     """
 
-    components: int | None = 64
+    components: int | None = 256
     penalty: float | None = None
 
     def __post_init__(self) -> None:

@@ -65,7 +65,7 @@ class GeneRAG:
         An object with ``solve(problem)``.
     """
 
-    image_weight: float = 0.1
+    image_weight: float = 0.05
     strength: float = 0.03
     relative: bool = True
     ridge_share: float = 0.5

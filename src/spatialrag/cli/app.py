@@ -1,0 +1,52 @@
+"""The command ``spatialrag``."""
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from spatialrag.cli.bank import app as bank_app
+from spatialrag.cli.demo import demo
+from spatialrag.cli.doctor import doctor
+from spatialrag.cli.embed import embed
+from spatialrag.cli.evaluate import evaluate
+from spatialrag.cli.explain import explain
+from spatialrag.cli.loso import loso
+from spatialrag.cli.predict import predict
+from spatialrag.errors import SpatialragError
+
+app = typer.Typer(
+    help="From an H&E slide to a cited transcriptome.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(bank_app, name="bank")
+for command in (demo, doctor, embed, predict, explain, evaluate, loso):
+    app.command()(command)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"spatialrag {version('spatialrag')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Take the options that go before a verb."""
+
+
+def main() -> None:
+    """Run the command; bad input ends with its message and exit code 2."""
+    try:
+        app()
+    except SpatialragError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)

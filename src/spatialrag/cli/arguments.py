@@ -1,0 +1,65 @@
+"""Arguments that several verbs share."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spatialrag.errors import InputError
+from spatialrag.evaluation.report import replace_text
+from spatialrag.expression.cohort import read_cohort, read_her2st_cohort
+from spatialrag.expression.section import Section
+
+Table = Annotated[
+    Path | None,
+    typer.Option(
+        "--slides",
+        help="slides.csv: columns slide, donor, expression, and optionally image, mpp (µm per "
+        "pixel) or pitch_um (spot pitch, µm). Paths are relative to the table.",
+    ),
+]
+Her2st = Annotated[
+    Path | None, typer.Option("--her2st", help="A clone of the HER2ST repository instead.")
+]
+Sections = Annotated[
+    str | None, typer.Option("--sections", help="Only these slides, e.g. B4,C2,C3,C4.")
+]
+EncoderName = Annotated[
+    str,
+    typer.Option("--encoder", help="color, onnx:PATH, or precomputed:FOLDER (one file per slide)."),
+]
+PatchUm = Annotated[float, typer.Option("--patch-um", help="Side of the patches, µm.")]
+Context = Annotated[
+    int, typer.Option("--context", help="Nearest spots whose mean vector is joined; 0 for none.")
+]
+Cache = Annotated[
+    Path | None,
+    typer.Option("--cache", help="Folder that keeps embeddings by content; runs resume from it."),
+]
+Json = Annotated[Path | None, typer.Option("--json", help="Write the result here as JSON.")]
+
+
+def read_sections(
+    table: Path | None, her2st: Path | None, sections: str | None
+) -> list[Section]:
+    """Read the cohort that the arguments name."""
+    wanted = [name.strip() for name in sections.split(",")] if sections else None
+    if (table is None) == (her2st is None):
+        raise InputError("which slides?", expected="either --slides slides.csv or --her2st FOLDER")
+    if her2st is not None:
+        return read_her2st_cohort(her2st, wanted)
+    cohort = read_cohort(table)
+    if wanted is None:
+        return cohort
+    missing = set(wanted) - {section.slide for section in cohort}
+    if missing:
+        raise InputError(f"slides not in {table}: {', '.join(sorted(missing))}")
+    return [section for section in cohort if section.slide in wanted]
+
+
+def write_json(path: Path | None, value: object) -> None:
+    """Write a result as JSON when a file was asked for."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_text(path, json.dumps(value, indent=1) + "\n")

@@ -1,0 +1,134 @@
+"""``spatialrag bank``: build, info, add, remove, verify."""
+
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+
+from spatialrag.bank.bank import Bank
+from spatialrag.bank.build import THUMBNAIL_PX, build_bank, join_banks
+from spatialrag.bank.store import describe, open_bank, verify_bank, write_bank
+from spatialrag.cli.arguments import (
+    Cache,
+    Context,
+    Her2st,
+    Json,
+    PatchUm,
+    Sections,
+    Table,
+    read_sections,
+    write_json,
+)
+from spatialrag.cli.printing import console, print_frame
+from spatialrag.encoders.embed import CONTEXT, PATCH_UM, check_encoder
+from spatialrag.errors import InputError
+
+app = typer.Typer(help="Build, look at, change and check banks.", no_args_is_help=True)
+
+BankPath = Annotated[Path, typer.Argument(help="The bank, e.g. bank.zarr.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing bank.")]
+Encoder = Annotated[
+    str | None,
+    typer.Option("--encoder", help="color, onnx:PATH or precomputed:FOLDER; none by default."),
+]
+Thumbnails = Annotated[
+    int, typer.Option("--thumbnail-px", help="Side of patch pictures, pixels; 0 for none.")
+]
+
+
+@app.command()
+def build(
+    path: BankPath,
+    slides: Table = None,
+    her2st: Her2st = None,
+    sections: Sections = None,
+    encoder: Encoder = None,
+    patch_um: PatchUm = PATCH_UM,
+    context: Context = CONTEXT,
+    thumbnail_px: Thumbnails = THUMBNAIL_PX,
+    cache: Cache = None,
+    overwrite: Overwrite = False,
+    json: Json = None,
+) -> None:
+    """Build a bank of all spots of a cohort (expression alone without --encoder)."""
+    if path.exists() and not overwrite:
+        raise InputError(f"{path} exists", fix="choose another path, or --overwrite")
+    bank = build_bank(
+        read_sections(slides, her2st, sections),
+        encoder=encoder,
+        patch_um=patch_um,
+        context=context,
+        thumbnail_px=thumbnail_px,
+        cache=cache,
+    )
+    write_bank(bank, path, overwrite=overwrite)
+    _show(bank, path, json)
+
+
+@app.command()
+def info(path: BankPath, json: Json = None) -> None:
+    """Tell what a bank holds."""
+    _show(open_bank(path), path, json)
+
+
+@app.command()
+def add(
+    path: BankPath,
+    slides: Table = None,
+    her2st: Her2st = None,
+    sections: Sections = None,
+    encoder: Annotated[
+        str | None, typer.Option("--encoder", help="The encoder the bank was built with.")
+    ] = None,
+    cache: Cache = None,
+    json: Json = None,
+) -> None:
+    """Add slides; everything already in the bank stays bit-identical."""
+    bank = open_bank(path)
+    if bank.encoder is not None:
+        check_encoder(encoder, bank.encoder)
+    elif encoder is not None:
+        raise InputError("the bank holds expression alone", fix="leave --encoder out, or rebuild it")
+    addition = build_bank(
+        read_sections(slides, her2st, sections),
+        encoder=encoder,
+        patch_um=bank.encoder.patch_um if bank.encoder else PATCH_UM,
+        context=bank.encoder.context if bank.encoder else CONTEXT,
+        thumbnail_px=0 if bank.thumbnails is None else bank.thumbnails.shape[1],
+        cache=cache,
+    )
+    joined = join_banks([bank, addition])
+    write_bank(joined, path, overwrite=True)
+    _show(joined, path, json)
+
+
+@app.command()
+def remove(
+    path: BankPath,
+    slide: Annotated[list[str] | None, typer.Option("--slide", help="A slide (repeatable).")] = None,
+    donor: Annotated[list[str] | None, typer.Option("--donor", help="A donor (repeatable).")] = None,
+    json: Json = None,
+) -> None:
+    """Remove slides or donors; everything else stays bit-identical."""
+    if not (slide or donor):
+        raise InputError("what shall be removed?", expected="--slide NAME or --donor NAME")
+    rest = open_bank(path).without(slides=slide or [], donors=donor or [])
+    write_bank(rest, path, overwrite=True)
+    _show(rest, path, json)
+
+
+@app.command()
+def verify(path: BankPath) -> None:
+    """Hash the whole content against what was recorded when it was written."""
+    bank = verify_bank(path)
+    console().print(f"{path}: {bank.n_references} references verified, {bank.fingerprint[:16]}")
+
+
+def _show(bank: Bank, path: Path, json: Path | None) -> None:
+    facts = describe(bank)
+    frame = pd.DataFrame(facts.pop("slides")).set_index("slide")
+    print_frame(frame, title=str(path), index="slide")
+    for name, value in facts.items():
+        console().print(f"{name}: {value}", highlight=False)
+    write_json(json, describe(bank))

@@ -1,0 +1,50 @@
+"""``spatialrag explain``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spatialrag.cli.arguments import Json, write_json
+from spatialrag.cli.printing import console, print_frame
+from spatialrag.explanation.explanation import explain as explain_value
+from spatialrag.plots.citations import save_citations
+from spatialrag.prediction.store import read_prediction
+
+
+def explain(
+    prediction: Annotated[Path, typer.Argument(help="A prediction by `spatialrag predict`.")],
+    spot: Annotated[str, typer.Option("--spot", help="Name of the spot.")],
+    gene: Annotated[str, typer.Option("--gene", help="Name of the gene.")],
+    top: Annotated[int, typer.Option("--top", help="Citations printed.")] = 10,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write every citation here.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option("--figure", help="Draw query and top references here (PNG).")
+    ] = None,
+    json: Json = None,
+) -> None:
+    """Tell which references a predicted value rests on, and how much each contributes."""
+    found = explain_value(read_prediction(prediction), spot=spot, gene=gene)
+    out = console()
+    out.print(
+        f"{found.gene} in {found.slide}:{found.spot} = {found.value:.4g} ({found.scale}); "
+        f"{len(found.citations)} references contribute {found.cited_value:.4g}",
+        highlight=False,
+    )
+    out.print(
+        f"weight on references that measured it: {found.coverage:.0%}; fit from morphology "
+        f"{found.from_morphology:.0%}, from anchors {found.from_anchors:.0%}",
+        highlight=False,
+    )
+    frame = found.citations.head(top).set_index("reference")
+    print_frame(frame, title=f"strongest {len(frame)} of {len(found.citations)}", index="reference")
+    if csv is not None:
+        found.citations.to_csv(csv, index=False)
+    if figure is not None:
+        save_citations(found, figure)
+    facts = {name: getattr(found, name) for name in ("slide", "spot", "gene", "value", "scale")}
+    facts["cited_value"] = found.cited_value
+    facts["citations"] = found.citations.astype(object).where(found.citations.notna(), None).to_dict(
+        "records"
+    )
+    write_json(json, facts)

@@ -1,0 +1,89 @@
+"""``spatialrag loso``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spatialrag.bank.build import build_bank
+from spatialrag.bank.store import open_bank
+from spatialrag.cli.arguments import (
+    Cache,
+    Context,
+    EncoderName,
+    Her2st,
+    PatchUm,
+    Sections,
+    Table,
+    read_sections,
+)
+from spatialrag.cli.printing import print_report
+from spatialrag.encoders.embed import CONTEXT, PATCH_UM
+from spatialrag.evaluation.loso import loso as leave_one_out
+from spatialrag.evaluation.methods import image_weight_rows, standard_rows
+from spatialrag.metrics.biology import read_gmt
+from spatialrag.prediction.generag.generag import GeneRAG
+
+
+def loso(
+    slides: Table = None,
+    her2st: Her2st = None,
+    sections: Sections = None,
+    bank: Annotated[
+        Path | None, typer.Option("--bank", help="A bank with embeddings instead of a cohort.")
+    ] = None,
+    encoder: EncoderName = "color",
+    patch_um: PatchUm = PATCH_UM,
+    context: Context = CONTEXT,
+    cache: Cache = None,
+    leave: Annotated[str, typer.Option("--leave", help="slide or donor.")] = "slide",
+    tuned: Annotated[
+        bool,
+        typer.Option(
+            "--tune/--no-tune",
+            help="Add a row whose image_weight and strength are chosen inside each fold's references.",
+        ),
+    ] = False,
+    image_weights: Annotated[
+        str | None,
+        typer.Option("--image-weights", help="Add a row per image weight, e.g. 0,0.25,0.5,0.75,1."),
+    ] = None,
+    n_core: Annotated[int, typer.Option("--core", help="Core genes.")] = 300,
+    n_global: Annotated[int, typer.Option("--global", help="Global genes at most.")] = 5000,
+    gmt: Annotated[Path | None, typer.Option("--gmt", help="Gene sets to score per spot.")] = None,
+    json: Annotated[
+        Path | None,
+        typer.Option("--json", help="Write JSON here, and beside it .md and a per-gene .csv."),
+    ] = None,
+) -> None:
+    """Leave one slide (or donor) out: predict it from the others, beside every control."""
+    sets = read_gmt(gmt) if gmt else None
+    if bank is not None:
+        cohort = open_bank(bank)
+    else:
+        read = read_sections(slides, her2st, sections)
+        cohort = build_bank(
+            read,
+            encoder=encoder,
+            patch_um=patch_um,
+            context=context,
+            thumbnail_px=0,
+            cache=cache,
+        )
+    settings = GeneRAG()
+    rows = standard_rows(settings, cohort, n_core=n_core, tuned=tuned)
+    if image_weights:
+        values = tuple(float(part) for part in image_weights.split(","))
+        rows += image_weight_rows(settings, values)
+    report = leave_one_out(
+        cohort,
+        settings=settings,
+        rows=rows,
+        leave=leave,
+        n_core=n_core,
+        n_global=n_global,
+        gene_sets=sets,
+    )
+    print_report(report)
+    if json is not None:
+        report.write(json)

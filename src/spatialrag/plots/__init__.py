@@ -1,0 +1,1 @@
+"""Axes in, Axes out; and thin AnnData faces."""

@@ -1,0 +1,60 @@
+"""A self-contained HTML page: pictures inside, no outside links."""
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2rem auto; padding: 0 1rem;
+       color: #222; }
+h1, h2 { line-height: 1.2; } h2 { margin-top: 2.5rem; }
+img { max-width: 100%; height: auto; }
+table { border-collapse: collapse; font-size: 14px; margin: .5rem 0; }
+th, td { padding: .25rem .6rem; border-bottom: 1px solid #ddd; text-align: right; }
+th:first-child, td:first-child { text-align: left; }
+tr:hover { background: #f6f3fa; }
+.note { color: #555; }
+"""
+
+
+def picture(figure: Figure, *, description: str, dpi: int = 110) -> str:
+    """Return a figure as an ``<img>`` with its data inside, and close it."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=dpi)
+    plt.close(figure)
+    data = base64.b64encode(stream.getvalue()).decode()
+    return f'<img alt="{html.escape(description)}" src="data:image/png;base64,{data}">'
+
+
+def table(frame: pd.DataFrame, *, index: str) -> str:
+    """Return a table; numbers with three decimals, absent values as a dash."""
+    named = frame.rename_axis(None)
+    text = named.to_html(
+        float_format=lambda value: f"{value:.3f}", na_rep="–", border=0, escape=True
+    )
+    return text.replace("<th></th>", f"<th>{html.escape(index)}</th>", 1)
+
+
+def paragraph(text: str, *, note: bool = False) -> str:
+    """Return a paragraph of plain text."""
+    kind = ' class="note"' if note else ""
+    return f"<p{kind}>{html.escape(text)}</p>"
+
+
+def page(title: str, sections: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """Return the page: a title and (heading, parts) sections."""
+    body = [f"<h1>{html.escape(title)}</h1>"]
+    for heading, parts in sections:
+        body += [f"<h2>{html.escape(heading)}</h2>"] * bool(heading)
+        body += parts
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head>\n"
+        "<body>\n" + "\n".join(body) + "\n</body></html>\n"
+    )

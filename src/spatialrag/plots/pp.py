@@ -1,0 +1,57 @@
+"""Preparation on AnnData: patch embeddings into ``obsm``."""
+
+from pathlib import Path
+
+import anndata as ad
+
+from spatialrag import keys
+from spatialrag.encoders.embed import CONTEXT, PATCH_UM
+from spatialrag.encoders.embed import embed as embed_spots
+from spatialrag.encoders.encoder import Encoder
+from spatialrag.errors import InputError
+from spatialrag.slides.spots import Spots
+
+
+def embed(
+    adata: ad.AnnData,
+    *,
+    slide: str,
+    image: str | Path,
+    mpp: float,
+    encoder: str | Encoder = "color",
+    patch_um: float = PATCH_UM,
+    context: int = CONTEXT,
+    cache: str | Path | None = None,
+) -> None:
+    """Embed the spots of an AnnData; vectors go to ``obsm['X_<encoder>']``.
+
+    Parameters
+    ----------
+    adata
+        With spot centres in ``obsm['spatial']``, pixels of ``image``.
+    slide, image, mpp
+        Name, H&E file and µm per pixel.
+    encoder, patch_um, context, cache
+        As in `spatialrag.embed`.
+    """
+    vectors = embed_spots(
+        spots_of(adata, slide=slide, image=image, mpp=mpp),
+        encoder=encoder,
+        patch_um=patch_um,
+        context=context,
+        cache=cache,
+    )
+    adata.obsm[keys.embedding_key(vectors.encoder.name)] = vectors.vectors
+
+
+def spots_of(
+    adata: ad.AnnData, *, slide: str, image: str | Path | None, mpp: float | None
+) -> Spots:
+    """Return an AnnData's spots; its expression is not read."""
+    if keys.SPATIAL not in adata.obsm:
+        raise InputError(
+            "the AnnData has no positions", expected="spot centres in obsm['spatial'], pixels"
+        )
+    path = None if image is None else Path(image)
+    source = "unknown" if mpp is None else "given"
+    return Spots(slide, adata.obs_names.to_numpy(), adata.obsm[keys.SPATIAL], path, mpp, source)
