@@ -29,7 +29,7 @@ _MODULES = {
     "registry": "spatialrag.registry",
 }
 
-__all__ = [*_PUBLIC, *_MODULES]
+__all__ = sorted([*_PUBLIC, *_MODULES])  # noqa: PLE0605  (the two tables are the list)
 
 
 def __getattr__(name: str) -> object:

@@ -74,7 +74,9 @@ def run_demo(out: str | Path, *, settings: ToyTissue | None = None) -> Demo:
     genes = _best_genes(report)
     spot = _clearest_spot(prediction, genes[0])
     explanation = explain(prediction, spot=spot, gene=genes[0])
-    replace_text(out / "summary.json", json.dumps(_summary(bank, prediction, report), indent=1) + "\n")
+    replace_text(
+        out / "summary.json", json.dumps(_summary(bank, prediction, report), indent=1) + "\n"
+    )
     measured = everything.only([QUERY])
     replace_text(out / "report.html", _page(bank, prediction, report, explanation, measured, genes))
     return Demo(out, report, explanation)
@@ -181,7 +183,16 @@ def _citation_parts(explanation: Explanation) -> list[str]:
         f"{explanation.from_anchors:.0%}. 'change' is what the value becomes less what it is when "
         "the reference is left out and the weights are solved again (done for the strongest 3)."
     )
-    columns = ["slide", "donor", "weight", "share", "measured", "contribution", "change", "top_genes"]
+    columns = [
+        "slide",
+        "donor",
+        "weight",
+        "share",
+        "measured",
+        "contribution",
+        "change",
+        "top_genes",
+    ]
     frame = explanation.citations.set_index("reference")[columns].head(10)
     return [
         page.paragraph(text),

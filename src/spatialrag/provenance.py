@@ -65,7 +65,7 @@ def origin(settings: object = None) -> dict[str, object]:
 
 
 def plain(value: object) -> object:
-    """Return a settings object as JSON-ready plain values; foreign objects become their type name."""
+    """Return a settings object as plain values for JSON; foreign objects by type name."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, dict):

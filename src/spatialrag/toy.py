@@ -149,7 +149,9 @@ def _add_fibers(pixels: np.ndarray, regions: np.ndarray, rng: np.random.Generato
     streaks = ndimage.gaussian_filter(rng.standard_normal((height, width)), (1.2, 9.0))
     streaks /= streaks.std()
     strength = np.array([13.0, 5.0, 3.0, 5.0, 2.0])[regions]
-    strength = ndimage.zoom(strength, (height / strength.shape[0], width / strength.shape[1]), order=1)
+    strength = ndimage.zoom(
+        strength, (height / strength.shape[0], width / strength.shape[1]), order=1
+    )
     shade = streaks * strength[:height, :width]
     return np.clip(pixels - shade[..., None] * np.array([0.4, 1.0, 0.6]), 0, 255).astype(np.uint8)
 
@@ -163,7 +165,9 @@ def _draw_lumens(
         centres = _scatter(regions, REGIONS.index(name), per_mm2, rng)
         radii = rng.uniform(low, high, len(centres))
         for (x, y), radius in zip(centres, radii, strict=True):
-            _ellipse(pen, x, y, radius, radius * rng.uniform(0.7, 1.0), (250, 247, 250), settings.mpp)
+            _ellipse(
+                pen, x, y, radius, radius * rng.uniform(0.7, 1.0), (250, 247, 250), settings.mpp
+            )
         if name == "gland":
             glands = np.column_stack([centres, radii])
     return np.asarray(glands)
@@ -183,7 +187,9 @@ def _draw_nuclei(
         if name == "gland" and len(lumens):  # most gland nuclei line a lumen
             ring = lumens[rng.integers(len(lumens), size=len(centres))]
             angle = rng.uniform(0, 2 * np.pi, len(centres))
-            lined = ring[:, :2] + (ring[:, 2:] + 4) * np.column_stack([np.cos(angle), np.sin(angle)])
+            lined = ring[:, :2] + (ring[:, 2:] + 4) * np.column_stack(
+                [np.cos(angle), np.sin(angle)]
+            )
             centres = np.where(rng.random((len(centres), 1)) < 0.8, lined, centres)
         sizes = rng.normal(1, 0.15, (len(centres), 2)) * (short, long)
         shades = np.array(color) + rng.normal(0, 10, (len(centres), 1))
@@ -261,7 +267,9 @@ def _draw_expression(
     offset = nuclei[None] - xy_um[:, None]
     cells = (np.hypot(offset[..., 0], offset[..., 1]) < settings.spot_um / 2).sum(axis=1)
     region = regions[tuple((xy_um[:, ::-1] / _CELL_UM).astype(int).T)]
-    activity = programs.activity[region] + rng.normal(0, 0.2, (len(xy_um), programs.activity.shape[1]))
+    activity = programs.activity[region] + rng.normal(
+        0, 0.2, (len(xy_um), programs.activity.shape[1])
+    )
     log_rate = programs.baseline + programs.donor_effect[donor] + activity @ programs.loadings.T
     share = np.exp(log_rate)
     share /= share.sum(axis=1, keepdims=True)

@@ -82,7 +82,7 @@ def open_bank(path: str | Path) -> Bank:
         bank = from_anndata(adata)
     except InputError:
         raise
-    except Exception as error:  # noqa: BLE001  (any reader's failure means a broken store)
+    except Exception as error:
         raise _damaged(path, f"{type(error).__name__}: {error}") from error
     _check_sums(bank, adata.uns[keys.RECORD], path)
     return bank
@@ -128,7 +128,7 @@ def _read_record(path: Path) -> dict[str, Any]:
         raise BankError(f"{path} does not exist", fix="build a bank: spatialrag bank build")
     try:
         return ad.io.read_elem(zarr.open_group(path, mode="r")[f"uns/{keys.RECORD}"])
-    except Exception as error:  # noqa: BLE001  (a folder of anything may stand here)
+    except Exception as error:
         raise BankError(
             f"{path} is not a spatialrag bank",
             expected=f"an AnnData Zarr store with uns[{keys.RECORD!r}]",
@@ -179,7 +179,7 @@ def from_anndata(adata: ad.AnnData) -> Bank:
     encoder = EncoderRecord(**_python(record["encoder"])) if record["encoder"] else None
     columns = ["slide", "donor", "barcode", "x", "y", "total_counts"]
     references = adata.obs[columns].astype({"slide": str, "donor": str, "barcode": str})
-    thumbnails = adata.obsm[keys.THUMBNAIL] if keys.THUMBNAIL in adata.obsm else None
+    thumbnails = adata.obsm.get(keys.THUMBNAIL)
     embeddings = None if encoder is None else adata.obsm[keys.embedding_key(encoder.name)]
     return Bank(
         expression=sparse.csr_matrix(adata.X),

@@ -40,9 +40,7 @@ Cache = Annotated[
 Json = Annotated[Path | None, typer.Option("--json", help="Write the result here as JSON.")]
 
 
-def read_sections(
-    table: Path | None, her2st: Path | None, sections: str | None
-) -> list[Section]:
+def read_sections(table: Path | None, her2st: Path | None, sections: str | None) -> list[Section]:
     """Read the cohort that the arguments name."""
     wanted = [name.strip() for name in sections.split(",")] if sections else None
     if (table is None) == (her2st is None):

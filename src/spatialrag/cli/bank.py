@@ -89,7 +89,9 @@ def add(
     if bank.encoder is not None:
         check_encoder(encoder, bank.encoder)
     elif encoder is not None:
-        raise InputError("the bank holds expression alone", fix="leave --encoder out, or rebuild it")
+        raise InputError(
+            "the bank holds expression alone", fix="leave --encoder out, or rebuild it"
+        )
     addition = build_bank(
         read_sections(slides, her2st, sections),
         encoder=encoder,
@@ -106,8 +108,12 @@ def add(
 @app.command()
 def remove(
     path: BankPath,
-    slide: Annotated[list[str] | None, typer.Option("--slide", help="A slide (repeatable).")] = None,
-    donor: Annotated[list[str] | None, typer.Option("--donor", help="A donor (repeatable).")] = None,
+    slide: Annotated[
+        list[str] | None, typer.Option("--slide", help="A slide (repeatable).")
+    ] = None,
+    donor: Annotated[
+        list[str] | None, typer.Option("--donor", help="A donor (repeatable).")
+    ] = None,
     json: Json = None,
 ) -> None:
     """Remove slides or donors; everything else stays bit-identical."""

@@ -30,7 +30,9 @@ def doctor() -> None:
     print_frame(frame, title=f"spatialrag {version('spatialrag')}", index="package")
     out = console()
     free = shutil.disk_usage(".").free / 2**30
-    out.print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {free:.0f} GiB free here")
+    out.print(
+        f"Python {platform.python_version()}, {os.cpu_count()} cores, {free:.0f} GiB free here"
+    )
     for seam in ("encoders", "backbones", "solvers", "expression_readers", "slide_readers"):
         out.print(f"{seam}: {', '.join(getattr(registry, seam).names())}", highlight=False)
 

@@ -44,7 +44,7 @@ def explain(
         save_citations(found, figure)
     facts = {name: getattr(found, name) for name in ("slide", "spot", "gene", "value", "scale")}
     facts["cited_value"] = found.cited_value
-    facts["citations"] = found.citations.astype(object).where(found.citations.notna(), None).to_dict(
-        "records"
+    facts["citations"] = (
+        found.citations.astype(object).where(found.citations.notna(), None).to_dict("records")
     )
     write_json(json, facts)

@@ -41,7 +41,7 @@ def loso(
         bool,
         typer.Option(
             "--tune/--no-tune",
-            help="Add a row whose image_weight and strength are chosen inside each fold's references.",
+            help="Add a row whose image_weight and strength are chosen inside each fold.",
         ),
     ] = False,
     image_weights: Annotated[

@@ -69,7 +69,8 @@ def predict(
     removed: Annotated[
         int,
         typer.Option(
-            "--removed", help="Leave out this many top references per spot, one by one, for explain."
+            "--removed",
+            help="Leave out this many top references per spot, one by one, for explain.",
         ),
     ] = 3,
     cache: Cache = None,

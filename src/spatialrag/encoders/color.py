@@ -79,7 +79,7 @@ def _gradient(plane: np.ndarray) -> np.ndarray:
 
 def _nuclear_fractions(hematoxylin: np.ndarray) -> np.ndarray:
     quarter = hematoxylin.shape[0] // 4
-    centre = hematoxylin[quarter:-quarter or None, quarter:-quarter or None]
+    centre = hematoxylin[quarter : -quarter or None, quarter : -quarter or None]
     return np.array(
         [(plane > edge).mean() for plane in (hematoxylin, centre) for edge in _FRACTION_EDGES]
     )

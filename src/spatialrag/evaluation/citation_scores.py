@@ -1,4 +1,4 @@
-"""How good citations are: do they look and express like the query, and do they matter?"""
+"""How good citations are: whether they look and express like the query, and matter."""
 
 import numpy as np
 

@@ -115,9 +115,7 @@ def _score_fold(
             truth = fold.truth.on_scale(prediction.scale)
             core = panel.genes[: panel.n_core]
             truth = truth[:, np.searchsorted(fold.truth.genes, core)].toarray()
-            entry["citations"] |= score_citations(
-                prediction, queries, truth, core, fold.references
-            )
+            entry["citations"] |= score_citations(prediction, queries, truth, core, fold.references)
         entry["seconds"] = time.perf_counter() - started
         results[row.name] = entry | notes
         predictions[row.name] = prediction

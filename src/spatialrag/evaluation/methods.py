@@ -10,6 +10,7 @@ from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.prediction.predictor import Predictor
 
 BOTH = ("core", "global")
+_SPARSE = {"strength": 0.2, "ridge_share": 0.05}  # near 50 references per spot on HER2ST
 
 
 @dataclass(frozen=True)
@@ -53,16 +54,13 @@ def standard_rows(
         Row("mean_profile", MeanProfile(scale)),
         Row("generag_core_anchors", replace(settings, n_anchors=n_core)),
         Row("generag_no_image", replace(settings, image_weight=0.0)),
-        Row("generag_sparse", replace(settings, strength=SPARSE_STRENGTH)),
+        Row("generag_sparse", replace(settings, **_SPARSE)),
         Row("generag_blend", GeneRAGBlend(settings)),
         Row("generag_released_lognorm", released_on_scale(settings, bank, n_core)),
     ]
     if tuned:
         rows.insert(1, Row("generag_tuned", settings, tuned=True))
     return rows
-
-
-SPARSE_STRENGTH = 0.2
 
 
 def image_weight_rows(settings: GeneRAG, image_weights: tuple[float, ...]) -> list[Row]:

@@ -54,7 +54,9 @@ class Report:
 
     def mean(self) -> dict[str, dict[str, Any]]:
         """Return ``mean[method][group][metric]``: the mean over slides that have the metric."""
-        return {name: _mean([slide[name] for slide in self.slides.values()]) for name in self.methods}
+        return {
+            name: _mean([slide[name] for slide in self.slides.values()]) for name in self.methods
+        }
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values: ``mean``, ``slides`` and ``record``."""
@@ -93,17 +95,29 @@ class Report:
         """Return the mean tables, then core and global tables of every slide."""
         parts = ["# Scores", ""]
         parts += ["Mean over slides: " + ", ".join(self.slides) + ".", ""]
-        views = [("core", CORE_COLUMNS), ("global", GLOBAL_COLUMNS), ("citations", CITATION_COLUMNS)]
+        views = [
+            ("core", CORE_COLUMNS),
+            ("global", GLOBAL_COLUMNS),
+            ("citations", CITATION_COLUMNS),
+        ]
         for slide in [None, *self.slides]:
             title = "Mean" if slide is None else f"Slide {slide}"
             for group, columns in views if slide is None else views[:2]:
-                parts += [f"## {title}: {group}", "", markdown_table(self.table(group, columns, slide)), ""]
+                parts += [
+                    f"## {title}: {group}",
+                    "",
+                    markdown_table(self.table(group, columns, slide)),
+                    "",
+                ]
         return "\n".join(parts)
 
 
 def markdown_table(table: pd.DataFrame) -> str:
     """Return a table as Markdown, three decimals."""
-    lines = ["| method | " + " | ".join(table.columns) + " |", "|---" * (len(table.columns) + 1) + "|"]
+    lines = [
+        "| method | " + " | ".join(table.columns) + " |",
+        "|---" * (len(table.columns) + 1) + "|",
+    ]
     for name, row in table.iterrows():
         cells = ["" if pd.isna(value) else f"{value:.3f}" for value in row]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")

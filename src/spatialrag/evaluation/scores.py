@@ -85,9 +85,7 @@ def evaluate(
     truth = measured[order][:, columns].toarray()
     values = prediction.of_genes(panel.genes)[rows]
     per_gene = _per_gene(values, truth, prediction.xy[rows], panel)
-    summary = {
-        group: _summarize(values, truth, per_gene, panel.groups[group]) for group in groups
-    }
+    summary = {group: _summarize(values, truth, per_gene, panel.groups[group]) for group in groups}
     agreement = {}
     if gene_sets and "global" in groups:
         agreement = set_score_agreement(np.nan_to_num(values), truth, panel.genes, gene_sets)
@@ -107,9 +105,7 @@ def _join(prediction: Prediction, section: Section) -> tuple[np.ndarray, np.ndar
     return rows, order[rows]
 
 
-def _per_gene(
-    values: np.ndarray, truth: np.ndarray, xy: np.ndarray, panel: Panel
-) -> pd.DataFrame:
+def _per_gene(values: np.ndarray, truth: np.ndarray, xy: np.ndarray, panel: Panel) -> pd.DataFrame:
     table = pd.DataFrame(index=pd.Index(panel.genes, name="gene"))
     table["pearson"] = pearson_per_gene(values, truth)
     table["spearman"] = spearman_per_gene(values, truth)

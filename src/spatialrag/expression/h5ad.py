@@ -36,12 +36,21 @@ def read_h5ad(
         raise InputError(f"{path} does not exist", fix="check the path")
     adata = ad.read_h5ad(path)
     return from_anndata(
-        adata, slide=slide or path.stem, donor=donor or slide or path.stem, scale=scale, xy_key=xy_key
+        adata,
+        slide=slide or path.stem,
+        donor=donor or slide or path.stem,
+        scale=scale,
+        xy_key=xy_key,
     )
 
 
 def from_anndata(
-    adata: ad.AnnData, *, slide: str, donor: str, scale: str | None = None, xy_key: str = keys.SPATIAL
+    adata: ad.AnnData,
+    *,
+    slide: str,
+    donor: str,
+    scale: str | None = None,
+    xy_key: str = keys.SPATIAL,
 ) -> Section:
     """Return an AnnData's expression as a `Section`."""
     matrix = sparse.csr_matrix(adata.X, dtype="float32")
@@ -62,6 +71,6 @@ def from_anndata(
         expression=matrix,
         genes=adata.var_names.to_numpy(),
         spots=adata.obs_names.to_numpy(),
-        xy=adata.obsm[xy_key] if xy_key in adata.obsm else None,
+        xy=adata.obsm.get(xy_key),
         scale=scale,
     )

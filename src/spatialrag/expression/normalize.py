@@ -20,7 +20,9 @@ def check_scale(scale: str) -> str:
     return scale
 
 
-def to_scale(matrix: Matrix, *, stored: str, wanted: str, totals: np.ndarray | None = None) -> Matrix:
+def to_scale(
+    matrix: Matrix, *, stored: str, wanted: str, totals: np.ndarray | None = None
+) -> Matrix:
     """Return expression on another scale, float32.
 
     Parameters
@@ -55,7 +57,9 @@ def to_scale(matrix: Matrix, *, stored: str, wanted: str, totals: np.ndarray | N
     if wanted == "log1p_cp10k":
         totals = np.asarray(matrix.sum(axis=1)).ravel() if totals is None else totals
         factor = SIZE_FACTOR / np.where(totals > 0, totals, np.inf)
-        matrix = sparse.diags(factor) @ matrix if sparse.issparse(matrix) else matrix * factor[:, None]
+        matrix = (
+            sparse.diags(factor) @ matrix if sparse.issparse(matrix) else matrix * factor[:, None]
+        )
     return _elementwise(matrix, np.log1p).astype(np.float32)
 
 

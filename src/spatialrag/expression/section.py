@@ -53,7 +53,9 @@ class Section:
         matrix.sum_duplicates()
         object.__setattr__(self, "expression", matrix)
         for name in ("genes", "spots"):
-            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=object).astype(str))
+            object.__setattr__(
+                self, name, np.asarray(getattr(self, name), dtype=object).astype(str)
+            )
         if self.xy is not None:
             object.__setattr__(self, "xy", np.asarray(self.xy, dtype=np.float64))
         raise_all(self._faults(), subject=f"section {self.slide!r}")

@@ -11,11 +11,20 @@ from scipy import sparse
 from spatialrag.errors import InputError, listing
 from spatialrag.expression.section import Section
 
-_COLUMNS = ["barcode", "in_tissue", "array_row", "array_col", "pxl_row_in_fullres", "pxl_col_in_fullres"]
+_COLUMNS = [
+    "barcode",
+    "in_tissue",
+    "array_row",
+    "array_col",
+    "pxl_row_in_fullres",
+    "pxl_col_in_fullres",
+]
 SPOT_UM = 55.0
 
 
-def read_visium(folder: str | Path, *, slide: str | None = None, donor: str | None = None) -> Section:
+def read_visium(
+    folder: str | Path, *, slide: str | None = None, donor: str | None = None
+) -> Section:
     """Read a Space Ranger output folder (``outs``).
 
     Genes are symbols; repeated symbols get their Ensembl id appended. The pixel size is derived

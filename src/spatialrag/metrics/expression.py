@@ -27,7 +27,10 @@ def spearman_per_gene(predicted: np.ndarray, measured: np.ndarray) -> np.ndarray
     """Return Spearman's rank correlation over spots for each gene, (n_genes,)."""
     predicted, measured = _paired(predicted, measured)
     missing = np.isnan(predicted).any(axis=0)
-    ranks = stats.rankdata(np.where(missing, 0, predicted), axis=0), stats.rankdata(measured, axis=0)
+    ranks = (
+        stats.rankdata(np.where(missing, 0, predicted), axis=0),
+        stats.rankdata(measured, axis=0),
+    )
     return pearson_per_gene(*ranks)
 
 

@@ -33,5 +33,7 @@ def morans_i(values: np.ndarray, weights: sparse.csr_matrix) -> np.ndarray:
     z = z - z.mean(axis=0)
     power = np.einsum("ij,ij->j", z, z)
     total = weights.sum()
-    moran = len(z) / total * np.einsum("ij,ij->j", z, weights @ z) if total else np.zeros(z.shape[1])
+    moran = (
+        len(z) / total * np.einsum("ij,ij->j", z, weights @ z) if total else np.zeros(z.shape[1])
+    )
     return np.divide(moran, power, out=np.zeros_like(power), where=power > 1e-12)

@@ -17,18 +17,24 @@ def plot_citations(explanation: Explanation, *, n: int = 5) -> Figure:
     """
     table = explanation.citations.head(n)
     figure, axes = plt.subplots(
-        1, len(table) + 1, figsize=(2.3 * (len(table) + 1), 3.5), layout="constrained", squeeze=False
+        1,
+        len(table) + 1,
+        figsize=(2.3 * (len(table) + 1), 3.5),
+        layout="constrained",
+        squeeze=False,
     )
     query, *others = axes[0]
     _show(query, explanation.query_thumbnail)
     query.set_title(f"{explanation.slide}\n{explanation.spot}", fontsize=9, fontweight="bold")
-    query.set_xlabel(f"{explanation.gene} = {explanation.value:.3f}\n({explanation.scale})", fontsize=8)
+    query.set_xlabel(
+        f"{explanation.gene} = {explanation.value:.3f}\n({explanation.scale})", fontsize=8
+    )
     for i, (ax, row) in enumerate(zip(others, table.itertuples(), strict=True)):
         _show(ax, None if explanation.thumbnails is None else explanation.thumbnails[i])
         ax.set_title(row.reference.replace(":", "\n", 1), fontsize=9)
         genes = row.top_genes.split(", ")
         lines = [f"weight {row.weight:.3f} ({row.share:.0%})", f"adds {row.contribution:+.3f}"]
-        ax.set_xlabel("\n".join(lines + [", ".join(genes[:3]), ", ".join(genes[3:])]), fontsize=8)
+        ax.set_xlabel("\n".join([*lines, ", ".join(genes[:3]), ", ".join(genes[3:])]), fontsize=8)
     return figure
 
 
@@ -42,7 +48,9 @@ def save_citations(explanation: Explanation, path: str | Path) -> None:
 def _show(ax: Axes, picture: np.ndarray | None) -> None:
     ax.set(xticks=[], yticks=[])
     if picture is None:
-        ax.text(0.5, 0.5, "no picture", ha="center", va="center", transform=ax.transAxes, color="0.5")
+        ax.text(
+            0.5, 0.5, "no picture", ha="center", va="center", transform=ax.transAxes, color="0.5"
+        )
         ax.set_aspect("equal")
     else:
         ax.imshow(picture)

@@ -69,7 +69,9 @@ class Prediction:
 
     def position_of(self, *, spot: str | None = None, gene: str | None = None) -> int:
         """Return the row of a spot or the column of a gene, by name."""
-        kind, name, names = ("spot", spot, self.spots) if gene is None else ("gene", gene, self.genes)
+        kind, name, names = (
+            ("spot", spot, self.spots) if gene is None else ("gene", gene, self.genes)
+        )
         found = np.flatnonzero(names == name)
         if len(found) == 0:
             raise InputError(

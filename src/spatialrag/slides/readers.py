@@ -1,21 +1,35 @@
 """The three slide readers: Pillow, OpenSlide and tifffile."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import tifffile
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from spatialrag.errors import InputError, MissingDependencyError
 from spatialrag.slides.mpp import mpp_of_tiff
 
-Image.MAX_IMAGE_PIXELS = None  # slides are large on purpose
+
+
+@contextmanager
+def _open_image(path: Path) -> Iterator[Image.Image]:
+    """Open an image of any size: slides are large on purpose, so Pillow's limit is lifted here."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        with Image.open(path) as image:
+            yield image
+    except UnidentifiedImageError as error:
+        raise InputError(f"{path.name} is not an image that can be read") from error
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
 
 
 def fit(pixels: np.ndarray, out: tuple[int, int]) -> np.ndarray:
-    """Return uint8 RGB pixels resampled to ``out`` = (width, height); area-averaged when smaller."""
+    """Return uint8 RGB pixels resampled to ``out`` = (width, height), antialiased."""
     height, width = pixels.shape[:2]
     if (width, height) == out:
         return pixels
@@ -46,15 +60,17 @@ class PillowSlide:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with Image.open(path) as image:
+        with _open_image(path) as image:
             self.size = image.size
 
     @cached_property
     def _pixels(self) -> np.ndarray:
-        with Image.open(self.path) as image:
+        with _open_image(self.path) as image:
             return np.asarray(image.convert("RGB"))
 
-    def read_region(self, x: int, y: int, width: int, height: int, out: tuple[int, int]) -> np.ndarray:
+    def read_region(
+        self, x: int, y: int, width: int, height: int, out: tuple[int, int]
+    ) -> np.ndarray:
         """Return a rectangle as uint8 RGB of ``out`` pixels."""
         return fit(crop_padded(self._pixels, x, y, width, height), out)
 
@@ -68,7 +84,9 @@ class OpenSlideSlide:
 
     def __init__(self, path: Path) -> None:
         if find_spec("openslide") is None:
-            raise MissingDependencyError("openslide", extra="wsi", needed_for=f"reading {path.name}")
+            raise MissingDependencyError(
+                "openslide", extra="wsi", needed_for=f"reading {path.name}"
+            )
         import openslide
 
         self.path = path
@@ -92,7 +110,9 @@ class OpenSlideSlide:
 
         return openslide.OpenSlide.detect_format(path) is not None
 
-    def read_region(self, x: int, y: int, width: int, height: int, out: tuple[int, int]) -> np.ndarray:
+    def read_region(
+        self, x: int, y: int, width: int, height: int, out: tuple[int, int]
+    ) -> np.ndarray:
         """Return a rectangle as uint8 RGB of ``out`` pixels, decoding only the level that fits."""
         level = self._file.get_best_level_for_downsample(max(1.0, width / out[0]))
         step = self._file.level_downsamples[level]
@@ -132,13 +152,17 @@ class TiffSlide:
                 f"{path.name} has axes {series.axes}", expected="a grey or RGB plane (YX or YXS)"
             )
         if series.dtype != np.uint8:
-            raise InputError(f"{path.name} has {series.dtype} pixels", expected="8 bits per channel")
+            raise InputError(
+                f"{path.name} has {series.dtype} pixels", expected="8 bits per channel"
+            )
         self._planes = [zarr.open_array(level.aszarr(), mode="r") for level in series.levels]
         height, width = self._planes[0].shape[:2]
         self.size = (width, height)
         self.mpp = mpp_of_tiff(self._file)
 
-    def read_region(self, x: int, y: int, width: int, height: int, out: tuple[int, int]) -> np.ndarray:
+    def read_region(
+        self, x: int, y: int, width: int, height: int, out: tuple[int, int]
+    ) -> np.ndarray:
         """Return a rectangle as uint8 RGB of ``out`` pixels from the level that fits."""
         wanted = max(1.0, width / out[0])
         steps = [self.size[0] / plane.shape[1] for plane in self._planes]

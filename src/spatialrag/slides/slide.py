@@ -30,7 +30,9 @@ class Slide(Protocol):
     size: tuple[int, int]
     mpp: float | None
 
-    def read_region(self, x: int, y: int, width: int, height: int, out: tuple[int, int]) -> np.ndarray:
+    def read_region(
+        self, x: int, y: int, width: int, height: int, out: tuple[int, int]
+    ) -> np.ndarray:
         """Return the rectangle as uint8 RGB of ``out`` = (width, height) pixels.
 
         ``x, y`` is the top-left corner at full resolution; what lies outside the slide is white.

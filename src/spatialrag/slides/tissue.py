@@ -49,7 +49,8 @@ def tissue_grid(slide: Slide, *, mpp: float, spacing_um: float) -> tuple[np.ndar
     ]
     if not inside.any():
         raise InputError(
-            f"no tissue was found on {slide.path.name}", fix="give the spots (name, x, y) in a table"
+            f"no tissue was found on {slide.path.name}",
+            fix="give the spots (name, x, y) in a table",
         )
     names = [f"{c}x{r}" for c, r in zip(column[inside], row[inside], strict=True)]
     return np.array(names), np.column_stack([x[inside], y[inside]])

@@ -27,7 +27,7 @@ def correlate(problem: Problem, residual: np.ndarray, *, dtype: type = np.float6
 
 
 def residuals(problem: Problem, weights: sparse.csr_matrix, queries: np.ndarray) -> np.ndarray:
-    """Return b − D a in float64 for the named queries, (m, len(queries)); ``weights`` are theirs."""
+    """Return b − D a in float64, (m, len(queries)); ``weights`` are those queries'."""
     fitted = weights @ problem.design.T
     return problem.targets[:, queries].astype(np.float64) - np.asarray(fitted, np.float64).T
 
@@ -54,7 +54,9 @@ def primal_and_gap(
     squares = _square_sum(weights)
     r_squares = np.einsum("ij,ij->j", residual, residual)
     b_squares = np.einsum("ij,ij->j", target, target)
-    primal = 0.5 * r_squares + 0.5 * l2 * squares + l1 * np.asarray(abs(weights).sum(axis=1)).ravel()
+    primal = (
+        0.5 * r_squares + 0.5 * l2 * squares + l1 * np.asarray(abs(weights).sum(axis=1)).ravel()
+    )
     # Scaled residual of the augmented lasso.
     slope = correlation - (weights.multiply(l2[:, None])).T.toarray()
     peak = (slope if problem.positive else np.abs(slope)).max(axis=0)
@@ -65,7 +67,7 @@ def primal_and_gap(
     # The elastic net's own dual.
     excess = (correlation if problem.positive else np.abs(correlation)) - l1
     excess_squares = np.square(np.maximum(excess, 0)).sum(axis=0)
-    has_l2 = l2 > 0
+    has_l2 = l2 > 1e-200  # a smaller l2 would overflow to the same infinite penalty
     penalty = np.divide(excess_squares, 2 * l2, out=np.full_like(l2, np.inf), where=has_l2)
     dual = np.maximum(dual, product - 0.5 * r_squares - penalty)
     dual = np.minimum(dual, 0.5 * b_squares)

@@ -107,7 +107,10 @@ def _descend(
 
 def _apply(gram: np.ndarray, which: np.ndarray, x: np.ndarray) -> np.ndarray:
     # One product at a time: indexing the stack would copy all of it.
-    return np.stack([gram[i] @ row for i, row in zip(which, x, strict=True)]).reshape(x.shape)
+    product = np.empty_like(x)
+    for row, problem in enumerate(which):
+        product[row] = gram[problem] @ x[row]
+    return product
 
 
 def _solve_active(

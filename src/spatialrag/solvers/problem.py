@@ -50,15 +50,23 @@ class Problem:
             raise InputError("the design has no references", fix="loosen the exclusions")
         for name, array in (("design", design), ("targets", targets)):
             if not np.isfinite(array).all():
-                raise InputError(f"the {name} contains NaN or inf", fix="drop or impute these values")
+                raise InputError(
+                    f"the {name} contains NaN or inf", fix="drop or impute these values"
+                )
             object.__setattr__(self, name, array)
         for name in ("l1", "l2"):
-            penalty = np.broadcast_to(np.asarray(getattr(self, name), np.float64), targets.shape[1:])
+            penalty = np.broadcast_to(
+                np.asarray(getattr(self, name), np.float64), targets.shape[1:]
+            )
             if not (np.isfinite(penalty).all() and (penalty >= 0).all()):
-                raise InputError(f"{name} must be finite and non-negative", got=f"{getattr(self, name)}")
+                raise InputError(
+                    f"{name} must be finite and non-negative", got=f"{getattr(self, name)}"
+                )
             object.__setattr__(self, name, penalty)
         if ((self.l1 == 0) & (self.l2 == 0)).any():
-            raise InputError("l1 and l2 are both 0: the weights would not be unique", fix="raise either")
+            raise InputError(
+                "l1 and l2 are both 0: the weights would not be unique", fix="raise either"
+            )
 
     def strike_banned(self, correlation: np.ndarray, queries: np.ndarray) -> None:
         """Set D'r of banned references to 0, in place: as if their columns were 0."""

@@ -46,7 +46,9 @@ class CoordinateDescent:
         norms = np.square(design).sum(axis=0) + l2
         a = np.zeros(problem.n_references)
         r = problem.targets[:, query].astype(np.float64)
-        for sweep in range(1, self.max_sweeps + 1):
+        sweep = 0
+        while sweep < self.max_sweeps:
+            sweep += 1
             for j in np.flatnonzero(norms):
                 rho = design[:, j] @ r + (norms[j] - l2) * a[j]
                 shrunk = max(rho - l1, 0.0)

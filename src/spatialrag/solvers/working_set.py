@@ -191,9 +191,7 @@ class _State:
         proximal = np.maximum(_PROXIMAL * peak - l2, 0)
         gram[:, steps, steps] += l2 + proximal
         linear += proximal * current
-        small = solve_gram(
-            gram, linear, problem.l1[queries], current, positive=problem.positive
-        )
+        small = solve_gram(gram, linear, problem.l1[queries], current, positive=problem.positive)
         rows = [(small[i, : len(self.members[q])], self.members[q]) for i, q in enumerate(open_)]
         self.weights = _replace_rows(self.weights, open_, rows)
 
@@ -251,6 +249,4 @@ def _join(parts: list[_Part]) -> Solution:
         return np.concatenate([getattr(s, name) for s in solutions])[order]
 
     weights = sparse.vstack([s.weights for s in solutions], format="csr")[order]
-    return Solution(
-        weights, joined("gap"), joined("objective"), joined("rounds"), joined("status")
-    )
+    return Solution(weights, joined("gap"), joined("objective"), joined("rounds"), joined("status"))

@@ -105,6 +105,6 @@ def make_backbone(backbone: object) -> Backbone | TrainedBackbone:
         return backbone
     raise InputError(
         f"{type(backbone).__name__} is not a backbone",
-        expected="a registered name, fit(bank, genes, scale=…), or genes, scale and predict(queries)",
+        expected="a registered name, fit(bank, genes, scale=…), or genes, scale, predict(queries)",
         fix="wrap it: spatialrag.prediction.backbones.backbone.Model(model, genes=…, scale=…)",
     )

@@ -115,7 +115,9 @@ def _load_tensor(path: Path) -> np.ndarray:
     try:
         import torch
     except ImportError as error:
-        raise MissingDependencyError("torch", extra="torch", needed_for=f"reading {path.name}") from error
+        raise MissingDependencyError(
+            "torch", extra="torch", needed_for=f"reading {path.name}"
+        ) from error
     import pickle
 
     try:

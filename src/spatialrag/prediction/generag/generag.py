@@ -5,7 +5,7 @@ Eq. 2   prediction = D_full a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -294,9 +294,7 @@ class FittedGeneRAG:
         l1, l2 = penalties(strength, settings.ridge_share)
         return Problem(matrix, right, l1, l2, settings.positive)
 
-    def _certificate(
-        self, queries: Queries, problem: Problem, solution: Solution
-    ) -> pd.DataFrame:
+    def _certificate(self, queries: Queries, problem: Problem, solution: Solution) -> pd.DataFrame:
         morphology = self._explained(problem, solution)
         return pd.DataFrame(
             {
@@ -327,4 +325,6 @@ class FittedGeneRAG:
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
-        raise InputError(f"unknown {name}", expected=f"one of {', '.join(allowed)}", got=repr(value))
+        raise InputError(
+            f"unknown {name}", expected=f"one of {', '.join(allowed)}", got=repr(value)
+        )

@@ -1,0 +1,108 @@
+"""The layout's promises: layers, no cycles, mirrored tests, a light import."""
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import spatialrag
+
+SOURCE = Path(spatialrag.__file__).parent
+TESTS = Path(__file__).parent
+# A module imports only from stages above its own.
+STAGES = [
+    ["errors"],
+    ["registry", "keys", "provenance", "progress", "toy"],
+    ["metrics", "slides"],
+    ["expression"],
+    ["solvers", "encoders"],
+    ["bank"],
+    ["retrieval"],
+    ["prediction"],
+    ["explanation"],
+    ["evaluation"],
+    ["plots"],
+    ["demo"],
+    ["cli"],
+]
+STAGE_OF = {name: level for level, names in enumerate(STAGES) for name in names}
+
+
+def modules():
+    return {
+        ".".join(path.relative_to(SOURCE).with_suffix("").parts): path
+        for path in SOURCE.rglob("*.py")
+        if path.name != "__init__.py"
+    }
+
+
+def imports_of(path):
+    """Every package module a file imports, also inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("spatialrag"):
+            base = node.module.removeprefix("spatialrag").removeprefix(".")
+            for alias in node.names:
+                deeper = f"{base}.{alias.name}".strip(".")
+                found.add(deeper if deeper in modules() else base)
+    return found & set(modules())
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_imports_only_from_stages_above(name):
+    room = name.split(".")[0]
+    for imported in imports_of(modules()[name]):
+        other = imported.split(".")[0]
+        assert other == room or STAGE_OF[other] < STAGE_OF[room], f"{name} imports {imported}"
+
+
+def test_no_import_cycles():
+    graph = {name: imports_of(path) for name, path in modules().items()}
+    assert list(TopologicalSorter(graph).static_order())
+
+
+def test_methods_rooms_never_import_each_other():
+    backbones = {n: p for n, p in modules().items() if n.startswith("prediction.backbones.")}
+    for name, path in backbones.items():
+        others = set(backbones) - {name, "prediction.backbones.backbone"}
+        assert not imports_of(path) & others
+
+
+def test_every_test_file_mirrors_a_module():
+    known = set(modules())
+    for path in TESTS.rglob("test_*.py"):
+        relative = path.relative_to(TESTS)
+        name = ".".join([*relative.parts[:-1], path.stem.removeprefix("test_")])
+        assert name in known or name in {"architecture", "examples"}, f"{relative} mirrors nothing"
+
+
+def test_every_module_has_a_test_file():
+    covered = {"cli.app", "errors", "keys", "progress"}  # cli verbs run together in cli/test_app
+    for name in set(modules()) - covered:
+        if name.startswith("cli."):
+            continue
+        parts = name.split(".")
+        assert TESTS.joinpath(*parts[:-1], f"test_{parts[-1]}.py").exists(), f"{name} has no test"
+
+
+def test_modules_stay_short():
+    for name, path in modules().items():
+        assert len(path.read_text().splitlines()) <= 400, f"{name} is too long"
+
+
+def test_import_is_light():
+    code = (
+        "import sys, spatialrag, spatialrag.cli.app; "
+        "print([m for m in ('torch', 'scanpy', 'squidpy', 'onnxruntime', 'numba') "
+        "if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_public_names_resolve():
+    for name in spatialrag.__all__:
+        assert getattr(spatialrag, name) is not None
