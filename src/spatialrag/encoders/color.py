@@ -39,7 +39,7 @@ class Color:
         return fingerprint("color", 1, self.size_px)
 
     def encode(self, patches: np.ndarray) -> np.ndarray:
-        """Return (n, 150) float32 statistics of uint8 RGB patches."""
+        """Return (n, 154) float32 statistics of uint8 RGB patches."""
         return np.stack([self._describe(patch) for patch in patches]).astype(np.float32)
 
     def _describe(self, patch: np.ndarray) -> np.ndarray:

@@ -59,8 +59,14 @@ def mpp_of_tiff(file: tifffile.TiffFile) -> float | None:
     numerator, denominator = tags["XResolution"].value
     if not numerator:
         return None
-    mpp = _UM_PER_UNIT[unit] * denominator / numerator
-    # 72 to 600 dpi are screen and print defaults, not a measurement of tissue.
+    return plausible(_UM_PER_UNIT[unit] * denominator / numerator)
+
+
+def plausible(mpp: float) -> float | None:
+    """Return µm per pixel, or None when it cannot be one of tissue.
+
+    72 to 600 dpi are screen and print defaults (353 to 42 µm per pixel), not a measurement.
+    """
     return mpp if _PLAUSIBLE[0] <= mpp <= _PLAUSIBLE[1] else None
 
 

@@ -11,7 +11,7 @@ import tifffile
 from PIL import Image, UnidentifiedImageError
 
 from spatialrag.errors import InputError, MissingDependencyError
-from spatialrag.slides.mpp import mpp_of_tiff
+from spatialrag.slides.mpp import mpp_of_tiff, plausible
 
 
 
@@ -79,6 +79,11 @@ class PillowSlide:
         self.__dict__.pop("_pixels", None)
 
 
+def _is_ome(path: Path) -> bool:
+    with tifffile.TiffFile(path) as file:
+        return bool(file.is_ome)
+
+
 class OpenSlideSlide:
     """Whole-slide formats, read by region from the pyramid level that fits."""
 
@@ -99,7 +104,7 @@ class OpenSlideSlide:
             ) from error
         self.size = self._file.dimensions
         stated = self._file.properties.get(openslide.PROPERTY_NAME_MPP_X)
-        self.mpp = float(stated) if stated else None
+        self.mpp = plausible(float(stated)) if stated else None
 
     @staticmethod
     def can_read(path: Path) -> bool:
@@ -108,7 +113,9 @@ class OpenSlideSlide:
             return False
         import openslide
 
-        return openslide.OpenSlide.detect_format(path) is not None
+        known = openslide.OpenSlide.detect_format(path)
+        # OpenSlide takes a tiled OME-TIFF for a generic one and misses its levels and pixel size.
+        return known is not None and not (known == "generic-tiff" and _is_ome(path))
 
     def read_region(
         self, x: int, y: int, width: int, height: int, out: tuple[int, int]
@@ -155,7 +162,9 @@ class TiffSlide:
             raise InputError(
                 f"{path.name} has {series.dtype} pixels", expected="8 bits per channel"
             )
-        self._planes = [zarr.open_array(level.aszarr(), mode="r") for level in series.levels]
+        self._planes = [
+            zarr.open_array(series.aszarr(level=i), mode="r") for i in range(len(series.levels))
+        ]
         height, width = self._planes[0].shape[:2]
         self.size = (width, height)
         self.mpp = mpp_of_tiff(self._file)

@@ -1,0 +1,28 @@
+import numpy as np
+import pytest
+from scipy import sparse
+
+from spatialrag.errors import InputError
+from spatialrag.expression.genes import coexpressed, gene_variance, rank_by_variance
+
+RNG = np.random.default_rng(0)
+
+
+def test_variance_against_numpy():
+    values = RNG.poisson(1.0, (50, 8)).astype(np.float32)
+    np.testing.assert_allclose(gene_variance(sparse.csr_matrix(values)), values.var(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(gene_variance(values), values.var(axis=0), rtol=1e-5)
+
+
+def test_ranking_skips_what_is_not_eligible():
+    values = np.array([[0, 0, 0], [1, 5, 3.0]])
+    assert rank_by_variance(values, np.array([True, False, True])).tolist() == [2, 0]
+
+
+def test_coexpressed_finds_the_module():
+    factor = RNG.normal(size=(200, 1))
+    values = RNG.normal(size=(200, 12))
+    values[:, [2, 5, 7]] += 3 * factor
+    assert set(coexpressed(values, np.arange(12), 3, degree=2)) == {2, 5, 7}
+    with pytest.raises(InputError, match="at least two"):
+        coexpressed(values, np.array([1]), 1)

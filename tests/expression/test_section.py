@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from spatialrag.errors import InputError
+from spatialrag.expression.section import Section
+
+
+def section(**changes):
+    arguments = {
+        "slide": "s",
+        "donor": "d",
+        "expression": np.array([[1.0, 2], [0, 0]]),
+        "genes": ["a", "b"],
+        "spots": ["x", "y"],
+    }
+    return Section(**(arguments | changes))
+
+
+def test_single_empty_spots_are_kept_and_listed():
+    assert section().empty_spots.tolist() == ["y"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"genes": ["a", "a"]}, "duplicate gene names: a"),
+        ({"spots": ["x", "x"]}, "duplicate spot names: x"),
+        ({"expression": np.array([[1.0, np.nan], [0, 0]])}, "NaN or inf"),
+        ({"expression": np.array([[1.0, np.inf], [0, 0]])}, "NaN or inf"),
+        ({"expression": np.array([[1.0, -2], [0, 0]])}, "negative values"),
+        ({"expression": np.zeros((2, 2))}, "no counts at all"),
+        ({"expression": np.ones((2, 3))}, r"matrix is \(2, 3\)"),
+        ({"xy": np.zeros((1, 2))}, r"xy is \(1, 2\)"),
+        ({"xy": np.array([[0, np.nan], [0, 0]])}, "xy contains NaN"),
+        ({"scale": "tpm"}, "unknown expression scale"),
+    ],
+)
+def test_bad_input(changes, message):
+    with pytest.raises(InputError, match=message):
+        section(**changes)
+
+
+def test_positions_are_required_for_spots():
+    with pytest.raises(InputError, match="no spot positions"):
+        _ = section().located

@@ -1,0 +1,36 @@
+import numpy as np
+
+from spatialrag.metrics.spatial import morans_i, neighbor_weights
+
+XY = np.stack(np.meshgrid(np.arange(12), np.arange(10)), axis=-1).reshape(-1, 2).astype(float)
+
+
+def test_weights_are_rows_of_the_nearest():
+    weights = neighbor_weights(XY, n_neighbors=4)
+    np.testing.assert_allclose(weights.sum(axis=1), 1)
+    assert (weights.diagonal() == 0).all()
+    middle = 5 * 12 + 6
+    assert set(weights[middle].indices) == {middle - 1, middle + 1, middle - 12, middle + 12}
+
+
+def test_moran_by_its_definition():
+    values = np.random.default_rng(1).normal(size=(len(XY), 2))
+    weights = neighbor_weights(XY, n_neighbors=4)
+    z = values - values.mean(axis=0)
+    w = weights.toarray()
+    expected = [
+        len(z) / w.sum() * (w * np.outer(column, column)).sum() / (column**2).sum() for column in z.T
+    ]
+    np.testing.assert_allclose(morans_i(values, weights), expected)
+
+
+def test_smooth_maps_score_high_and_constants_zero():
+    values = np.column_stack([XY[:, 0], np.ones(len(XY))])
+    moran = morans_i(values, neighbor_weights(XY))
+    assert moran[0] > 0.8
+    assert moran[1] == 0
+
+
+def test_few_spots():
+    assert neighbor_weights(np.zeros((1, 2))).nnz == 0
+    assert neighbor_weights(XY[:3], n_neighbors=6).shape == (3, 3)

@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from spatialrag.errors import InputError
+from spatialrag.slides.slide import open_slide
+from spatialrag.slides.tissue import tissue_grid, tissue_mask
+
+
+def picture(tmp_path, tissue):
+    pixels = np.full((200, 300, 3), 245, np.uint8)
+    pixels[:, :40] = 0  # painted black, as in published scans
+    if tissue:
+        pixels[50:150, 100:250] = (200, 120, 180)
+    Image.fromarray(pixels).save(tmp_path / "s.png")
+    return open_slide(tmp_path / "s.png")
+
+
+def test_mask_and_grid_cover_the_tissue(tmp_path):
+    slide = picture(tmp_path, tissue=True)
+    mask, scale = tissue_mask(slide)
+    assert scale == 1
+    assert mask[60:140, 110:240].mean() > 0.98
+    assert mask[:, :40].mean() < 0.05
+    names, xy = tissue_grid(slide, mpp=1.0, spacing_um=20)
+    assert len(set(names)) == len(names)
+    assert ((xy[:, 0] > 90) & (xy[:, 0] < 260)).all()
+    assert 30 <= len(xy) <= 60
+
+
+def test_no_tissue(tmp_path):
+    with pytest.raises(InputError, match="no tissue"):
+        tissue_grid(picture(tmp_path, tissue=False), mpp=1.0, spacing_um=20)
