@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from inspect import signature
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -101,7 +102,10 @@ def make_backbone(backbone: object) -> Backbone | TrainedBackbone:
     """Return a backbone from a registered name; objects that are backbones pass through."""
     if isinstance(backbone, str):
         return backbones.get(backbone)()
-    if isinstance(backbone, (TrainedBackbone, Backbone)):
+    if isinstance(backbone, TrainedBackbone):
+        return backbone
+    # scikit-learn's estimators have a fit as well, but of arrays.
+    if isinstance(backbone, Backbone) and "scale" in signature(backbone.fit).parameters:
         return backbone
     raise InputError(
         f"{type(backbone).__name__} is not a backbone",

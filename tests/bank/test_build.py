@@ -1,0 +1,51 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spatialrag.bank.build import bank_of_section, build_bank, join_banks
+from spatialrag.errors import InputError
+
+
+def same(one, other):
+    assert one.fingerprint == other.fingerprint
+    assert (one.expression != other.expression).nnz == 0
+    np.testing.assert_array_equal(one.genes, other.genes)
+    np.testing.assert_array_equal(one.measured, other.measured)
+    np.testing.assert_array_equal(one.embeddings, other.embeddings)
+    assert one.references.equals(other.references)
+
+
+def test_add_then_remove_leaves_everything_bit_identical(toy_bank):
+    three, fourth = toy_bank.without(slides=["toy4"]), toy_bank.only(["toy4"])
+    joined = join_banks([three, fourth])
+    assert joined.fingerprint != three.fingerprint
+    same(joined, toy_bank)
+    same(joined.without(slides=["toy4"]), three)
+
+
+def test_fingerprint_does_not_depend_on_order_but_on_content(toy_sections):
+    one, two = toy_sections[:2]
+    assert build_bank([one, two]).fingerprint == build_bank([two, one]).fingerprint
+    changed = replace(one, expression=one.expression * 2)
+    assert build_bank([changed, two]).fingerprint != build_bank([one, two]).fingerprint
+
+
+def test_banks_that_cannot_be_joined(toy_bank, toy_sections):
+    bare = bank_of_section(toy_sections[0])
+    message = r"(?s)faults.*slides given twice: toy1.*embedded by None"
+    with pytest.raises(InputError, match=message):
+        join_banks([toy_bank, bare])
+
+
+def test_mixed_scales_and_no_sections(toy_sections):
+    logged = replace(toy_sections[1], scale="log1p")
+    with pytest.raises(InputError, match="different expression scales"):
+        build_bank([toy_sections[0], logged])
+    with pytest.raises(InputError, match="at least one section"):
+        build_bank([])
+
+
+def test_pictures_are_patches(toy_bank):
+    assert toy_bank.thumbnails.shape == (224, 16, 16, 3)
+    assert toy_bank.thumbnails.std() > 10

@@ -1,0 +1,29 @@
+import numpy as np
+import pytest
+
+from spatialrag.errors import InputError
+from spatialrag.prediction.controls import BackboneOnly
+from spatialrag.prediction.generag import GeneRAG
+from spatialrag.prediction.generag.blend import GeneRAGBlend
+
+
+def test_share_is_stated_and_exact(references, queries):
+    method = GeneRAG(n_anchors=100)
+    blended = GeneRAGBlend(method, backbone_share=0.3).fit(references).predict(queries)
+    assert blended.uncited_share == 0.3
+    assert blended.record["method"] == "GeneRAGBlend"
+    cited = method.fit(references).predict(queries)
+    alone = BackboneOnly().fit(references).predict(queries)
+    genes = alone.genes[:50]
+    expected = 0.7 * cited.of_genes(genes) + 0.3 * alone.of_genes(genes)
+    np.testing.assert_allclose(blended.of_genes(genes), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_limits(references, queries):
+    with pytest.raises(InputError, match="backbone_share"):
+        GeneRAGBlend(backbone_share=1.1)
+    method = GeneRAG(n_anchors=100)
+    none = GeneRAGBlend(method, backbone_share=0.0).fit(references).predict(queries)
+    np.testing.assert_array_equal(
+        none.expression, method.fit(references).predict(queries).expression
+    )

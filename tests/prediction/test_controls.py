@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+
+from spatialrag.prediction.controls import (
+    BackboneOnly,
+    DepthOnly,
+    MeanProfile,
+    Neighbors,
+    log_depth,
+    spread_depth,
+)
+
+
+def test_mean_profile_ignores_slides_that_did_not_measure(references, queries):
+    prediction = MeanProfile("counts").fit(references).predict(queries)
+    assert np.ptp(prediction.expression, axis=0).max() == 0
+    rare = np.flatnonzero(references.measured.sum(axis=1) == 2)[0]
+    measured = references.measured[rare][references.slide_of]
+    expected = references.expression[measured][:, [rare]].mean()
+    assert prediction.expression[0, rare] == pytest.approx(expected, rel=1e-5)
+
+
+def test_depth_only_is_one_number_per_spot(references, queries):
+    values = DepthOnly().fit(references).predict(queries).expression
+    centered = values - values.mean(axis=0)
+    assert np.ptp(centered, axis=1).max() < 1e-4
+    assert centered[:, 0].std() > 0.01
+
+
+def test_depth_of_an_external_backbone_is_its_mean(references, queries):
+    class Given:
+        genes, scale = np.array(["A", "B"]), "log1p"
+
+        def predict(self, queries):
+            return np.column_stack([np.arange(56.0), np.arange(56.0)])
+
+    values = DepthOnly("log1p", backbone=Given()).fit(references).predict(queries).expression
+    np.testing.assert_allclose(np.diff(values[:, 0]), 1, rtol=1e-4)
+
+
+def test_backbone_only_knows_its_genes(references, queries):
+    core = BackboneOnly(n_genes=30).fit(references).predict(queries)
+    assert core.expression.shape == (56, 30)
+    everything = BackboneOnly().fit(references).predict(queries)
+    assert len(everything.genes) == references.measured_everywhere.sum()
+
+
+def test_neighbors_cite_equally(references, queries):
+    prediction = Neighbors(k=7, n_anchors=50).fit(references).predict(queries)
+    assert (prediction.citations.n_active == 7).all()
+    np.testing.assert_allclose(prediction.citations.effective_number, 7)
+
+
+def test_depth_helpers(references):
+    np.testing.assert_allclose(log_depth(references), np.log1p(references.references["total_counts"]))
+    np.testing.assert_allclose(spread_depth(np.array([1.0, 3]), np.array([5.0])), [[4], [6]])
