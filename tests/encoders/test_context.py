@@ -17,8 +17,6 @@ def test_joined_with_the_mean_of_the_nearest():
 
 def test_limits():
     assert join_context(VECTORS, XY, n_neighbors=0) is VECTORS
-    np.testing.assert_array_equal(
-        join_context(VECTORS[:1], XY[:1], n_neighbors=6), [[0, 1, 0, 1]]
-    )
+    np.testing.assert_array_equal(join_context(VECTORS[:1], XY[:1], n_neighbors=6), [[0, 1, 0, 1]])
     with pytest.raises(InputError, match="0 or more"):
         join_context(VECTORS, XY, n_neighbors=-1)

@@ -10,7 +10,9 @@ RNG = np.random.default_rng(0)
 
 def test_variance_against_numpy():
     values = RNG.poisson(1.0, (50, 8)).astype(np.float32)
-    np.testing.assert_allclose(gene_variance(sparse.csr_matrix(values)), values.var(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(
+        gene_variance(sparse.csr_matrix(values)), values.var(axis=0), rtol=1e-5
+    )
     np.testing.assert_allclose(gene_variance(values), values.var(axis=0), rtol=1e-5)
 
 

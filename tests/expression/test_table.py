@@ -4,7 +4,9 @@ import pytest
 from spatialrag.errors import InputError
 from spatialrag.expression.table import read_frame, read_table
 
-FRAME = pd.DataFrame({"x": [1.5, 2.5], "y": [0.0, 1.0], "A": [3, 0], "B": [1, 2]}, index=["s1", "s2"])
+FRAME = pd.DataFrame(
+    {"x": [1.5, 2.5], "y": [0.0, 1.0], "A": [3, 0], "B": [1, 2]}, index=["s1", "s2"]
+)
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.tsv.gz", "a.parquet"])

@@ -19,7 +19,8 @@ def test_moran_by_its_definition():
     z = values - values.mean(axis=0)
     w = weights.toarray()
     expected = [
-        len(z) / w.sum() * (w * np.outer(column, column)).sum() / (column**2).sum() for column in z.T
+        len(z) / w.sum() * (w * np.outer(column, column)).sum() / (column**2).sum()
+        for column in z.T
     ]
     np.testing.assert_allclose(morans_i(values, weights), expected)
 

@@ -52,5 +52,7 @@ def test_neighbors_cite_equally(references, queries):
 
 
 def test_depth_helpers(references):
-    np.testing.assert_allclose(log_depth(references), np.log1p(references.references["total_counts"]))
+    np.testing.assert_allclose(
+        log_depth(references), np.log1p(references.references["total_counts"])
+    )
     np.testing.assert_allclose(spread_depth(np.array([1.0, 3]), np.array([5.0])), [[4], [6]])

@@ -18,7 +18,9 @@ def prediction(references, queries, toy_bank):
 def test_round_trip(prediction, tmp_path):
     again = read_prediction(write_prediction(prediction, tmp_path / "p.h5ad"))
     np.testing.assert_array_equal(again.expression, prediction.expression)
-    np.testing.assert_array_equal(again.citations.weights.toarray(), prediction.citations.weights.toarray())
+    np.testing.assert_array_equal(
+        again.citations.weights.toarray(), prediction.citations.weights.toarray()
+    )
     assert again.citations.references.equals(prediction.citations.references)
     assert (again.citations.expression != prediction.citations.expression).nnz == 0
     assert again.record == prediction.record

@@ -14,7 +14,11 @@ def pyramid(path, *, ome=False):
     """A tiled two-level pyramid with 0.5 µm per pixel; OpenSlide reads the plain one only."""
     options = {"photometric": "rgb", "tile": (128, 128)}
     if not ome:
-        options |= {"resolution": (20_000, 20_000), "resolutionunit": "CENTIMETER", "metadata": None}
+        options |= {
+            "resolution": (20_000, 20_000),
+            "resolutionunit": "CENTIMETER",
+            "metadata": None,
+        }
     levels = PIXELS, PIXELS[::2, ::2]
     with tifffile.TiffWriter(path, ome=ome) as writer:
         if ome:

@@ -104,7 +104,9 @@ def test_banned_reference_is_as_good_as_absent(rng):
         )
 
 
-@given(seed=st.integers(0, 10**6), l1=st.floats(0.01, 3), l2=st.floats(0, 3), positive=st.booleans())
+@given(
+    seed=st.integers(0, 10**6), l1=st.floats(0.01, 3), l2=st.floats(0, 3), positive=st.booleans()
+)
 @settings(max_examples=30, deadline=None)
 def test_optimality_and_permutation(seed, l1, l2, positive):
     rng = np.random.default_rng(seed)

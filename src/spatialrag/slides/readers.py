@@ -14,7 +14,6 @@ from spatialrag.errors import InputError, MissingDependencyError
 from spatialrag.slides.mpp import mpp_of_tiff, plausible
 
 
-
 @contextmanager
 def _open_image(path: Path) -> Iterator[Image.Image]:
     """Open an image of any size: slides are large on purpose, so Pillow's limit is lifted here."""

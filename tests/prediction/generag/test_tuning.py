@@ -8,7 +8,11 @@ from spatialrag.prediction.generag.tuning import _choose, tune
 
 def test_only_references_are_used_and_the_table_tells(references):
     found = tune(
-        references, GeneRAG(n_anchors=60), image_weights=[0.0, 0.3], strengths=[0.1, 0.5], n_scored=80
+        references,
+        GeneRAG(n_anchors=60),
+        image_weights=[0.0, 0.3],
+        strengths=[0.1, 0.5],
+        n_scored=80,
     )
     assert len(found.table) == 4
     row = found.table[

@@ -1,0 +1,173 @@
+import json
+
+import anndata as ad
+import pandas as pd
+import pytest
+
+from spatialrag.cli import app as cli
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run the command in this process; return exit code, output and errors."""
+
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["spatialrag", *map(str, arguments)])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as stop:
+            code = stop.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture
+def bank(run, toy_table, work):
+    path = work / "bank.zarr"
+    if not path.exists():
+        arguments = ["--slides", toy_table, "--encoder", "color", "--cache", work / "cache"]
+        code, _, err = run("bank", "build", path, *arguments, "--sections", "toy1,toy2,toy3")
+        assert code == 0, err
+    return path
+
+
+@pytest.fixture
+def prediction(run, bank, toy_table, toy_sections, work):
+    path = work / "prediction.h5ad"
+    if not path.exists():
+        section = toy_sections[3]
+        spots = pd.DataFrame(section.xy, section.spots, ["x", "y"])
+        spots.to_csv(work / "spots.csv")
+        code, _, err = run(
+            "predict", bank, path, "--slide", "toy4", "--spots", work / "spots.csv",
+            "--image", section.image, "--mpp", 1, "--encoder", "color", "--removed", 1,
+            "--json", work / "predict.json",
+        )  # fmt: skip
+        assert code == 0, err
+    return path
+
+
+@pytest.mark.parametrize(
+    "verb", ["demo", "doctor", "bank", "embed", "predict", "explain", "evaluate", "loso"]
+)
+def test_help_of_every_verb(run, verb):
+    code, out, _ = run(verb, "--help")
+    assert code == 0
+    assert "Usage" in out
+    if verb in {"embed", "predict", "loso"}:
+        assert "µm" in out
+
+
+def test_version_and_doctor(run):
+    assert run("--version")[1].startswith("spatialrag ")
+    code, out, _ = run("doctor")
+    assert code == 0
+    assert "encoders: color, onnx, precomputed" in out
+
+
+def test_bank_life(run, bank, toy_table, work):
+    code, out, _ = run("bank", "info", bank, "--json", work / "info.json")
+    assert code == 0
+    assert "toy3" in out
+    before = json.loads((work / "info.json").read_text())
+    arguments = ["--slides", toy_table, "--sections", "toy4", "--cache", work / "cache"]
+    assert run("bank", "add", bank, *arguments, "--encoder", "color")[0] == 0
+    assert "verified" in run("bank", "verify", bank)[1]
+    code, _, _ = run("bank", "remove", bank, "--slide", "toy4", "--json", work / "info.json")
+    assert code == 0
+    assert json.loads((work / "info.json").read_text()) == before
+
+
+def test_predict_explain_evaluate(run, bank, prediction, toy_table, work):
+    facts = json.loads((work / "predict.json").read_text())
+    assert facts["spots"] == 56
+    assert facts["largest_relative_gap"] <= 1e-6
+    spot, gene = "3x3", ad.read_h5ad(prediction).var_names[0]
+    code, out, _ = run(
+        "explain", prediction, "--spot", spot, "--gene", gene,
+        "--csv", work / "c.csv", "--figure", work / "c.png", "--json", work / "c.json",
+    )  # fmt: skip
+    assert code == 0
+    assert f"{gene} in toy4:3x3" in out
+    found = json.loads((work / "c.json").read_text())
+    assert found["cited_value"] == pytest.approx(found["value"], rel=1e-5)
+    assert len(pd.read_csv(work / "c.csv")) == len(found["citations"])
+    assert (work / "c.png").stat().st_size > 5000
+    measured = toy_table.parent / "expression" / "toy4.h5ad"
+    code, out, _ = run(
+        "evaluate", prediction, bank, "--measured", measured, "--core", 50, "--global", 200,
+        "--json", work / "e.json",
+    )  # fmt: skip
+    assert code == 0
+    scores = json.loads((work / "e.json").read_text())["scores"]
+    assert scores["GeneRAG"]["core"]["pcc_10"] > scores["mean_profile"]["core"]["pcc_10"] == 0
+
+
+def test_loso_over_a_bank(run, bank, work):
+    code, out, err = run(
+        "loso", "--bank", bank, "--core", 30, "--global", 100, "--json", work / "loso.json",
+        "--image-weights", "0,1",
+    )  # fmt: skip
+    assert code == 0, err
+    found = json.loads((work / "loso.json").read_text())
+    assert found["mean"]["generag"]["core"]["pcc_10"] > 0
+    assert set(found["slides"]) == {"toy1", "toy2", "toy3"}
+    assert {"generag_w0", "generag_w1", "depth_only", "null"} <= set(found["mean"])
+    assert (work / "loso.md").exists()
+
+
+def test_embed_writes_what_precomputed_reads(run, toy_table, work):
+    out = work / "vectors"
+    code, _, err = run("embed", out, "--slides", toy_table, "--cache", work / "cache")
+    assert code == 0, err
+    assert len(list(out.iterdir())) == 4
+    path = work / "other.zarr"
+    code, _, err = run(
+        "bank", "build", path, "--slides", toy_table, "--encoder", f"precomputed:{out}",
+        "--context", 0,
+    )  # fmt: skip
+    assert code == 0, err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["bank", "info", "no.zarr"], "does not exist"),
+        (["bank", "build", "b.zarr"], "which slides?"),
+        (["bank", "remove", "BANK"], "what shall be removed?"),
+        (["bank", "remove", "BANK", "--slide", "nope"], "slide 'nope' is not in the bank"),
+        (["bank", "build", "BANK", "--slides", "x.csv"], "exists"),
+        (["loso", "--slides", "no.csv"], "does not exist"),
+        (["explain", "no.h5ad", "--spot", "a", "--gene", "b"], "does not exist"),
+        (["predict", "BANK", "o.h5ad", "--slide", "q", "--spots", "no.csv"], "does not exist"),
+    ],
+)
+def test_bad_input_ends_with_code_2_and_a_message(run, bank, arguments, message):
+    code, _, err = run(*(str(bank) if word == "BANK" else word for word in arguments))
+    assert code == 2
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_wrong_encoder_or_mpp_stops_before_work(run, bank, prediction, toy_sections, work):
+    common = ["predict", bank, work / "x.h5ad", "--slide", "toy4", "--spots", work / "spots.csv"]
+    common += ["--image", toy_sections[3].image]
+    assert "pass --encoder" in run(*common, "--mpp", 1)[2]
+    code, _, err = run(*common, "--mpp", 3, "--encoder", "color")
+    assert code == 2
+    assert "outside the bank's" in err
+    code, _, err = run(*common, "--encoder", "color")
+    assert code == 2
+    assert "pixel size of slide 'toy4' is unknown" in err
+    code, _, err = run(*common, "--mpp", 1, "--encoder", "color", "--image-weight", 2)
+    assert code == 2
+    assert "image_weight must be in" in err
+    assert not (work / "x.h5ad").exists()

@@ -1,0 +1,24 @@
+import numpy as np
+import pytest
+
+from spatialrag.evaluation.citation_scores import score_citations
+from spatialrag.prediction.generag import GeneRAG
+
+
+@pytest.fixture(scope="module")
+def scores(references, queries, toy_bank):
+    prediction = GeneRAG(n_anchors=200, strength=0.5).fit(references).predict(queries)
+    truth_bank = toy_bank.only(["toy4"])
+    genes = np.intersect1d(references.genes, truth_bank.genes)[:150]
+    truth = truth_bank.on_scale("log1p_cp10k")[:, np.searchsorted(truth_bank.genes, genes)]
+    return score_citations(prediction, queries, truth.toarray(), genes, references)
+
+
+def test_cited_references_resemble_the_query_more_than_random_ones(scores):
+    assert scores["morphology_cited"] > scores["morphology_random"] + 0.1
+    assert scores["expression_cited"] > scores["expression_random"]
+    assert -1 <= scores["expression_same_depth"] <= 1
+
+
+def test_deleting_the_top_citations_costs_more_than_random_ones(scores):
+    assert scores["deletion_top"] > scores["deletion_random"]

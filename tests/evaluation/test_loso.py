@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+
+from spatialrag.errors import InputError
+from spatialrag.evaluation.loso import loso, section_of
+from spatialrag.evaluation.methods import Row
+from spatialrag.prediction.controls import MeanProfile
+from spatialrag.prediction.generag import GeneRAG
+
+METHOD = GeneRAG(n_anchors=60, strength=0.2)
+
+
+class Spy:
+    """Records which slides each fold may learn from."""
+
+    def __init__(self):
+        self.seen = []
+
+    def fit(self, bank):
+        self.seen.append(tuple(bank.slides.index))
+        return MeanProfile().fit(bank)
+
+
+@pytest.mark.parametrize("leave", ["slide", "donor"])
+def test_test_slide_never_reaches_a_method(toy_bank, leave):
+    spy = Spy()
+    rows = [Row("spy", spy)]
+    loso(toy_bank, settings=METHOD, rows=rows, leave=leave, n_core=20, n_global=50)
+    for slide, seen in zip(toy_bank.slides.index, spy.seen, strict=True):
+        assert slide not in seen
+        if leave == "donor":
+            donor = toy_bank.slides.loc[slide, "donor"]
+            assert donor not in set(toy_bank.slides.loc[list(seen), "donor"])
+
+
+@pytest.fixture(scope="module")
+def report(toy_bank):
+    return loso(toy_bank, settings=METHOD, slides=["toy4"], n_core=40, n_global=200, tuned=False)
+
+
+def test_every_row_has_its_scores(report):
+    entry = report.slides["toy4"]
+    for name in ("generag", "ridge_all", "neighbors", "depth_only", "depth_oracle"):
+        assert {"core", "global"} <= set(entry[name])
+    assert "global" not in entry["backbone"]
+    assert entry["mean_profile"]["core"]["pcc_10"] == 0
+    assert entry["mean_profile"]["core"]["n_constant"] == 40
+    assert entry["generag"]["uncited_share"] == 0
+    assert entry["generag_blend"]["uncited_share"] == 0.5
+    assert entry["generag"]["citations"]["n_active"] > 0
+    assert {"pcc_all_seen", "pcc_all_unseen"} <= set(entry["generag_core_anchors"]["global"])
+
+
+def test_per_gene_and_predictions_are_kept(report):
+    assert set(report.predictions["toy4"]) == {"generag", "ridge_all"}
+    assert len(report.per_gene().loc["toy4"].loc["generag"]) == 200
+
+
+def test_bad_folds(toy_bank):
+    with pytest.raises(InputError, match="leave='slide' or 'donor'"):
+        loso(toy_bank, leave="spot")
+    with pytest.raises(InputError, match="slides not in the bank: nope"):
+        loso(toy_bank, slides=["nope"])
+    with pytest.raises(InputError, match="no reference is left"):
+        loso(toy_bank.only(["toy1", "toy3"]), leave="donor")
+
+
+def test_section_of_a_bank(toy_bank, toy_sections):
+    section = section_of(toy_bank, "toy2")
+    assert set(section.genes) == set(toy_sections[1].genes)
+    np.testing.assert_array_equal(section.totals, toy_sections[1].totals)

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from spatialrag.errors import InputError
+from spatialrag.explanation.explanation import explain
+from spatialrag.prediction.controls import MeanProfile
+from spatialrag.prediction.generag import GeneRAG
+
+
+@pytest.fixture(scope="module")
+def prediction(references, queries):
+    return GeneRAG(n_anchors=100).fit(references).predict(queries, removed=2)
+
+
+@given(spot=st.integers(0, 55), gene=st.integers(0, 1200))
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_contributions_sum_to_the_value(prediction, spot, gene):
+    if prediction.missing[spot, gene]:
+        return
+    found = explain(prediction, spot=prediction.spots[spot], gene=prediction.genes[gene])
+    assert found.cited_value == pytest.approx(found.value, rel=1e-5, abs=1e-6)
+    table = found.citations
+    np.testing.assert_allclose(table["share"].sum(), 1)
+    assert (np.diff(table["weight"].abs()) <= 0).all()
+    measured = table["measured"].fillna(0)
+    np.testing.assert_allclose(table["contribution"], table["weight"] * measured, rtol=1e-6)
+
+
+def test_change_without_a_reference(prediction, references):
+    spot, gene = prediction.spots[9], prediction.genes[4]
+    found = explain(prediction, spot=spot, gene=gene)
+    assert found.citations["change"].notna().sum() == 2
+    assert found.citations["change"].iloc[:2].notna().all()
+    table = prediction.citations.removals
+    first = found.citations["reference"].iloc[0]
+    again = table[(table["spot"] == spot) & (table["removed"] == first)]
+    rows = references.references.index.get_indexer(again["reference"])
+    values = references.on_scale("log1p_cp10k")[rows][:, [4]].toarray().ravel()
+    expected = (again["weight"].to_numpy() * values).sum() - found.value
+    assert found.citations["change"].iloc[0] == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_slide_that_did_not_measure_the_gene_contributes_nothing(prediction, references):
+    rare = references.genes[references.measured.sum(axis=1) == 2][0]
+    found = explain(prediction, spot=prediction.spots[0], gene=rare)
+    unmeasured = found.citations["measured"].isna()
+    assert unmeasured.any()
+    assert (found.citations["contribution"][unmeasured] == 0).all()
+    share = found.citations["share"][~unmeasured].sum()
+    assert found.coverage == pytest.approx(share)
+
+
+def test_top_genes_and_pictures(prediction):
+    found = explain(prediction, spot=prediction.spots[0], gene=prediction.genes[0])
+    assert all(len(genes.split(", ")) == 5 for genes in found.citations["top_genes"])
+    assert len(found.thumbnails) == len(found.citations)
+
+
+def test_what_cannot_be_explained(prediction, references, queries):
+    with pytest.raises(InputError, match="gene 'NOPE' is not in the prediction"):
+        explain(prediction, spot=prediction.spots[0], gene="NOPE")
+    mean = MeanProfile().fit(references).predict(queries)
+    with pytest.raises(InputError, match=r"(?s)cites no references.*MeanProfile"):
+        explain(mean, spot=mean.spots[0], gene=mean.genes[0])
+    nothing = GeneRAG(n_anchors=50, strength=1.1).fit(references).predict(queries)
+    with pytest.raises(InputError, match="has no citation"):
+        explain(nothing, spot=nothing.spots[0], gene=nothing.genes[0])
