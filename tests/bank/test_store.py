@@ -1,4 +1,3 @@
-import os
 import shutil
 import signal
 import subprocess
@@ -81,7 +80,7 @@ def test_process_killed_while_writing(path, toy_bank, moment):
     assert done.returncode == -signal.SIGKILL
     assert verify_bank(path).fingerprint == toy_bank.fingerprint
     write_bank(toy_bank.without(slides=["toy1"]), path, overwrite=True)
-    assert os.listdir(path.parent) == ["bank.zarr"]
+    assert [file.name for file in path.parent.iterdir()] == ["bank.zarr"]
 
 
 def test_failure_while_writing_leaves_nothing(toy_bank, tmp_path, monkeypatch):
@@ -91,7 +90,7 @@ def test_failure_while_writing_leaves_nothing(toy_bank, tmp_path, monkeypatch):
     monkeypatch.setattr(store, "_synchronize", broken)
     with pytest.raises(OSError, match="disk full"):
         write_bank(toy_bank, tmp_path / "bank.zarr")
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_newer_schema(path):

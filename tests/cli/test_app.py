@@ -112,7 +112,7 @@ def test_predict_explain_evaluate(run, bank, prediction, toy_table, work):
 
 
 def test_loso_over_a_bank(run, bank, work):
-    code, out, err = run(
+    code, _, err = run(
         "loso", "--bank", bank, "--core", 30, "--global", 100, "--json", work / "loso.json",
         "--image-weights", "0,1",
     )  # fmt: skip

@@ -12,7 +12,7 @@ from spatialrag.slides.spots import Spots
 
 GENES, NAMES = ["A", "B", "C"], ["s1", "s2"]
 VALUES = np.array([[1.0, 2, 3], [4, 5, 6]], dtype=np.float32)
-SPOTS = Spots("q", ["s2", "s1"], np.zeros((2, 2)) + [[0, 0], [1, 1]])
+SPOTS = Spots("q", ["s2", "s1"], np.eye(2))
 
 
 def write(path, kind):
