@@ -3,7 +3,7 @@
 Bank: the counts of the other 35 sections, no images. Stem predicts 100 genes (20 samples, averaged)
 on the log2(count + 1) scale. Two tables, one per truth scale:
 
-* ``log1p``: as Stem predicts (Pearson's r does not depend on the logarithm's base). Depth dominates.
+* ``log1p``: as Stem predicts (Pearson's r ignores the logarithm's base). Depth dominates.
 * ``log1p_cp10k``: composition. Stem's panel is closed to the panel's mean share of all counts in
   the bank, because the depth over all genes is unknown.
 
