@@ -21,7 +21,7 @@ from spatialrag.plots import page
 from spatialrag.plots.citations import plot_citations
 from spatialrag.plots.maps import plot_pair
 from spatialrag.prediction.generag.generag import GeneRAG
-from spatialrag.prediction.prediction import Prediction
+from spatialrag.prediction.prediction import Prediction, picture_tissue
 from spatialrag.prediction.store import write_prediction
 from spatialrag.toy import ToyTissue, make_toy
 
@@ -67,7 +67,8 @@ def run_demo(out: str | Path, *, settings: ToyTissue | None = None) -> Demo:
     method = GeneRAG()
     queries = everything.embeddings_of(QUERY)
     prediction = method.fit(bank).predict(queries, removed=3)
-    prediction = prediction.with_thumbnails(everything.only([QUERY]).thumbnails)
+    tissue = picture_tissue(sections[-1].located)
+    prediction = prediction.with_pictures(everything.only([QUERY]).thumbnails, tissue)
     write_prediction(prediction, out / "prediction.h5ad")
     rows = [row for row in standard_rows(method, everything) if row.name in _ROWS]
     report = loso(everything, settings=method, rows=rows, slides=[QUERY])

@@ -111,6 +111,16 @@ def test_predict_explain_evaluate(run, bank, prediction, toy_table, work):
     assert scores["GeneRAG"]["core"]["pcc_10"] > scores["mean_profile"]["core"]["pcc_10"] == 0
 
 
+def test_grid_over_the_tissue_when_no_spots_are_given(run, bank, toy_sections, work):
+    code, out, err = run(
+        "predict", bank, work / "grid.h5ad", "--slide", "q", "--image", toy_sections[3].image,
+        "--mpp", 1, "--grid-um", 200, "--encoder", "color", "--removed", 0,
+    )  # fmt: skip
+    assert code == 0, err
+    assert "references_per_spot" in out
+    assert "spatial" in ad.read_h5ad(work / "grid.h5ad").uns
+
+
 def test_loso_over_a_bank(run, bank, work):
     code, _, err = run(
         "loso", "--bank", bank, "--core", 30, "--global", 100, "--json", work / "loso.json",

@@ -72,6 +72,14 @@ def test_gene_sets(parts):
     assert list(scores.gene_sets) == ["some"]
 
 
+def test_markers_of_regions(parts):
+    prediction, section, panel = parts
+    regions = np.where(np.arange(section.n_spots) < 28, "a", "b")
+    markers = evaluate(prediction, section, panel=panel, regions=regions).markers
+    assert set(markers) == {"a", "b"}
+    assert all(0 <= share <= 1 for share in markers.values())
+
+
 def test_wrong_section(parts):
     prediction, section, panel = parts
     other = replace(section, spots=np.array([f"other{i}" for i in range(section.n_spots)]))

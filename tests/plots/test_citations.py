@@ -10,7 +10,7 @@ mpl.use("Agg")
 
 def test_query_beside_its_top_5(references, queries, toy_bank, tmp_path):
     prediction = GeneRAG(n_anchors=60).fit(references).predict(queries)
-    prediction = prediction.with_thumbnails(toy_bank.only(["toy4"]).thumbnails)
+    prediction = prediction.with_pictures(toy_bank.only(["toy4"]).thumbnails)
     found = explain(prediction, spot=prediction.spots[3], gene=prediction.genes[0])
     figure = plot_citations(found)
     assert len(figure.axes) == 6

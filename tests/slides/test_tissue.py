@@ -4,7 +4,7 @@ from PIL import Image
 
 from spatialrag.errors import InputError
 from spatialrag.slides.slide import open_slide
-from spatialrag.slides.tissue import tissue_grid, tissue_mask
+from spatialrag.slides.tissue import grid_spots, tissue_grid, tissue_mask
 
 
 def picture(tmp_path, tissue):
@@ -31,3 +31,14 @@ def test_mask_and_grid_cover_the_tissue(tmp_path):
 def test_no_tissue(tmp_path):
     with pytest.raises(InputError, match="no tissue"):
         tissue_grid(picture(tmp_path, tissue=False), mpp=1.0, spacing_um=20)
+
+
+def test_grid_of_a_slide_without_spots(tmp_path):
+    picture(tmp_path, tissue=True)
+    spots = grid_spots(tmp_path / "s.png", slide="q", mpp=1.0, spacing_um=20)
+    assert spots.mpp_source == "given"
+    assert len(spots.xy) >= 30
+    with pytest.raises(InputError, match="pixel size of slide 'q' is unknown"):
+        grid_spots(tmp_path / "s.png", slide="q", mpp=None, spacing_um=20)
+    with pytest.raises(InputError, match="neither spots nor an image"):
+        grid_spots(None, slide="q", mpp=1.0, spacing_um=20)

@@ -16,9 +16,11 @@ from spatialrag.expression.read import read_positions
 from spatialrag.prediction.backbones.from_file import FromFile
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.prediction.generag.tuning import tune
+from spatialrag.prediction.prediction import picture_tissue
 from spatialrag.prediction.predictor import Queries
 from spatialrag.prediction.store import write_prediction
 from spatialrag.slides.spots import Spots
+from spatialrag.slides.tissue import grid_spots
 
 
 def predict(
@@ -26,14 +28,17 @@ def predict(
     out: Annotated[Path, typer.Argument(help="The prediction to write, .h5ad.")],
     slide: Annotated[str, typer.Option("--slide", help="Name of the query slide.")],
     spots: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--spots",
             help="Spot centres: a table with columns x and y (pixels of the full-resolution "
             "image) and spot names first, an h5ad with obsm['spatial'], or Space Ranger output. "
-            "Expression in it is not read.",
+            "Expression in it is not read. Without it, a grid over the tissue is used.",
         ),
-    ],
+    ] = None,
+    grid_um: Annotated[
+        float, typer.Option("--grid-um", help="Distance between the grid's spots, µm.")
+    ] = 100.0,
     image: Annotated[Path | None, typer.Option("--image", help="The H&E file.")] = None,
     mpp: Annotated[float | None, typer.Option("--mpp", help="µm per pixel of the image.")] = None,
     encoder: Annotated[
@@ -78,13 +83,17 @@ def predict(
 ) -> None:
     """Predict the whole transcriptome of a slide's spots from a bank, with citations."""
     references = open_bank(bank).without(slides=exclude_slide or [], donors=exclude_donor or [])
-    located = read_positions(spots, slide=slide, image=image, mpp=mpp)
+    if spots is not None:
+        located = read_positions(spots, slide=slide, image=image, mpp=mpp)
+    else:
+        located = grid_spots(image, slide=slide, mpp=mpp, spacing_um=grid_um)
     settings = _settings(image_weight, strength, scale, initial, initial_scale)
     queries, thumbnails = _embed(located, references, encoder, cache)
     if tuned:
         settings = tune(references, settings).best
     prediction = settings.fit(references).predict(queries, removed=removed)
-    write_prediction(prediction.with_thumbnails(thumbnails), out)
+    tissue = None if located.image is None else picture_tissue(located)
+    write_prediction(prediction.with_pictures(thumbnails, tissue), out)
     facts = {
         "spots": len(prediction.spots),
         "genes": len(prediction.genes),

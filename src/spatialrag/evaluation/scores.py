@@ -10,7 +10,7 @@ from spatialrag.errors import InputError, listing
 from spatialrag.evaluation.panel import Panel
 from spatialrag.expression.normalize import to_scale
 from spatialrag.expression.section import Section
-from spatialrag.metrics.biology import gene_gene_agreement, set_score_agreement
+from spatialrag.metrics.biology import gene_gene_agreement, marker_overlap, set_score_agreement
 from spatialrag.metrics.expression import (
     errors,
     null_pcc_k,
@@ -38,6 +38,9 @@ class Scores:
         Index gene; pearson, spearman, moran_predicted, moran_measured, core.
     gene_sets
         Agreement of per-spot gene-set scores, when sets were given.
+    markers
+        Share of each region's measured markers found among its predicted ones, when regions were
+        given.
     n_spots
         Spots scored: those with counts.
     """
@@ -45,6 +48,7 @@ class Scores:
     summary: dict[str, dict[str, float]]
     per_gene: pd.DataFrame
     gene_sets: dict[str, float]
+    markers: dict[str, float]
     n_spots: int
 
 
@@ -55,6 +59,7 @@ def evaluate(
     panel: Panel,
     groups: Sequence[str] = ("core", "global"),
     gene_sets: dict[str, list[str]] | None = None,
+    regions: np.ndarray | None = None,
 ) -> Scores:
     """Return the scores of a prediction against the measured section.
 
@@ -70,6 +75,8 @@ def evaluate(
         ``core``, ``global`` or both.
     gene_sets
         Name to genes, e.g. from `spatialrag.metrics.biology.read_gmt`.
+    regions : (n_spots,), optional
+        A region name for each spot of the section, such as a pathologist's label.
     """
     measured = to_scale(
         section.expression, stored=section.scale, wanted=prediction.scale, totals=section.totals
@@ -89,7 +96,10 @@ def evaluate(
     agreement = {}
     if gene_sets and "global" in groups:
         agreement = set_score_agreement(np.nan_to_num(values), truth, panel.genes, gene_sets)
-    return Scores(summary, per_gene, agreement, len(rows))
+    overlap = {}
+    if regions is not None:
+        overlap = marker_overlap(np.nan_to_num(values), truth, np.asarray(regions)[order])
+    return Scores(summary, per_gene, agreement, overlap, len(rows))
 
 
 def _join(prediction: Prediction, section: Section) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,40 @@ import numpy as np
 import pandas as pd
 
 from spatialrag.errors import InputError, listing, raise_all
+from spatialrag.metrics.spatial import neighbor_weights
 from spatialrag.prediction.citations import Citations
+from spatialrag.slides.slide import open_slide, thumbnail
+from spatialrag.slides.spots import Spots
+
+
+@dataclass(frozen=True, eq=False)
+class TissuePicture:
+    """A small picture of the whole slide, to draw spots on.
+
+    Parameters
+    ----------
+    pixels : (height, width, 3) uint8
+    scale
+        Its pixels per full-resolution pixel.
+    spot_px
+        Diameter at which spots are drawn, full-resolution pixels.
+    """
+
+    pixels: np.ndarray
+    scale: float
+    spot_px: float
+
+
+def picture_tissue(spots: Spots, *, longest: int = 1000) -> TissuePicture:
+    """Return a picture of the slide whose longest side is ``longest`` pixels."""
+    slide = open_slide(spots.require_image())
+    try:
+        pixels, scale = thumbnail(slide, longest=longest)
+    finally:
+        slide.close()
+    nearest = neighbor_weights(spots.xy, n_neighbors=1).tocoo()
+    apart = np.hypot(*(spots.xy[nearest.row] - spots.xy[nearest.col]).T)
+    return TissuePicture(pixels, scale, float(0.7 * np.median(apart)) if len(apart) else 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +70,8 @@ class Prediction:
     uncited_share
         Largest share of any value that does not come from cited references: 0 for GeneRAG.
     thumbnails : (n_spots, px, px, 3) uint8, optional
+    tissue
+        The slide, for maps on tissue.
     """
 
     slide: str
@@ -50,6 +85,7 @@ class Prediction:
     certificate: pd.DataFrame | None = None
     uncited_share: float = 1.0
     thumbnails: np.ndarray | None = None
+    tissue: TissuePicture | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.spots), len(self.genes))
@@ -97,6 +133,8 @@ class Prediction:
         values[:, position < 0] = np.nan
         return values
 
-    def with_thumbnails(self, thumbnails: np.ndarray | None) -> "Prediction":
-        """Return the prediction with pictures of its own patches."""
-        return replace(self, thumbnails=thumbnails)
+    def with_pictures(
+        self, thumbnails: np.ndarray | None, tissue: TissuePicture | None = None
+    ) -> "Prediction":
+        """Return the prediction with pictures of its own patches and slide."""
+        return replace(self, thumbnails=thumbnails, tissue=tissue)

@@ -13,7 +13,7 @@ from scipy import sparse
 from spatialrag import keys
 from spatialrag.errors import InputError
 from spatialrag.prediction.citations import Citations
-from spatialrag.prediction.prediction import Prediction
+from spatialrag.prediction.prediction import Prediction, TissuePicture
 
 SCHEMA = 1
 _CITED = "cited"
@@ -23,8 +23,9 @@ def to_anndata(prediction: Prediction) -> ad.AnnData:
     """Return a prediction as AnnData.
 
     ``X`` holds the expression (float32; NaN where missing, counted in ``var['n_missing']``),
-    ``obsm['spatial']`` the spot centres in pixels, ``obs`` the certificate, and
-    ``uns['spatialrag']`` scale, origin and citations.
+    ``obsm['spatial']`` the spot centres in pixels, ``uns['spatial']`` the slide's picture as
+    scanpy and squidpy look for it, ``obs`` the certificate, and ``uns['spatialrag']`` scale,
+    origin and citations.
     """
     obs = pd.DataFrame({"slide": prediction.slide}, index=np.asarray(prediction.spots))
     if prediction.certificate is not None:
@@ -36,6 +37,8 @@ def to_anndata(prediction: Prediction) -> ad.AnnData:
         adata.obsm[keys.SPATIAL] = np.asarray(prediction.xy, float)
     if prediction.thumbnails is not None:
         adata.obsm[keys.THUMBNAIL] = prediction.thumbnails
+    if prediction.tissue is not None:
+        adata.uns[keys.SPATIAL] = {prediction.slide: _pack_tissue(prediction.tissue)}
     record: dict[str, Any] = {
         "schema": SCHEMA,
         "slide": prediction.slide,
@@ -50,6 +53,22 @@ def to_anndata(prediction: Prediction) -> ad.AnnData:
         adata.obs["effective_number"] = prediction.citations.effective_number
     adata.uns[keys.RECORD] = record
     return adata
+
+
+def _pack_tissue(tissue: TissuePicture) -> dict[str, Any]:
+    factors = {"tissue_hires_scalef": tissue.scale, "spot_diameter_fullres": tissue.spot_px}
+    return {"images": {"hires": tissue.pixels}, "scalefactors": factors}
+
+
+def _unpack_tissue(libraries: dict[str, Any], slide: str) -> TissuePicture | None:
+    if slide not in libraries:
+        return None
+    factors = libraries[slide]["scalefactors"]
+    return TissuePicture(
+        pixels=libraries[slide]["images"]["hires"],
+        scale=float(factors["tissue_hires_scalef"]),
+        spot_px=float(factors["spot_diameter_fullres"]),
+    )
 
 
 def _pack(citations: Citations) -> dict[str, Any]:
@@ -96,6 +115,7 @@ def from_anndata(adata: ad.AnnData) -> Prediction:
         certificate=certificate,
         uncited_share=float(record["uncited_share"]),
         thumbnails=adata.obsm.get(keys.THUMBNAIL),
+        tissue=_unpack_tissue(adata.uns.get(keys.SPATIAL, {}), str(record["slide"])),
     )
 
 

@@ -1,10 +1,13 @@
 """Where there is tissue, and a grid of spots over it."""
 
+from pathlib import Path
+
 import numpy as np
 from skimage import color, filters, morphology
 
 from spatialrag.errors import InputError
-from spatialrag.slides.slide import Slide, thumbnail
+from spatialrag.slides.slide import Slide, open_slide, thumbnail
+from spatialrag.slides.spots import Spots
 
 
 def tissue_mask(slide: Slide, *, longest: int = 1024) -> tuple[np.ndarray, float]:
@@ -54,3 +57,32 @@ def tissue_grid(slide: Slide, *, mpp: float, spacing_um: float) -> tuple[np.ndar
         )
     names = [f"{c}x{r}" for c, r in zip(column[inside], row[inside], strict=True)]
     return np.array(names), np.column_stack([x[inside], y[inside]])
+
+
+def grid_spots(
+    image: str | Path | None, *, slide: str, mpp: float | None, spacing_um: float
+) -> Spots:
+    """Return a square grid of spots over the tissue of a slide without measured spots.
+
+    Parameters
+    ----------
+    image
+        The H&E file.
+    slide
+        Name of the slide.
+    mpp
+        µm per pixel; what the file states when None.
+    spacing_um
+        Distance between spots, µm.
+    """
+    if image is None:
+        raise InputError("neither spots nor an image were given", fix="pass the H&E file")
+    opened = open_slide(image)
+    try:
+        source = "given" if mpp is not None else "file"
+        mpp = opened.mpp if mpp is None else mpp
+        unplaced = Spots(slide, np.empty(0), np.empty((0, 2)), Path(image), mpp, source)
+        names, xy = tissue_grid(opened, mpp=unplaced.require_mpp(), spacing_um=spacing_um)
+    finally:
+        opened.close()
+    return Spots(slide, names, xy, Path(image), mpp, source)
