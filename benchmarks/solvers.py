@@ -1,6 +1,6 @@
-"""The fast solver beside scikit-learn, celer and skglm, in one run, on one non-negative elastic net.
+"""The fast solver beside scikit-learn, celer and skglm on one non-negative elastic net.
 
-Counts are drawn from programs, as in the toy tissue; the design is their log-normalized expression.
+Counts are drawn from programs, as in the toy tissue; the design holds their log-normalized values.
 Each solver answers the same queries to about the same accuracy; the largest relative duality gap is
 computed by us for all of them, so speed is never bought with accuracy unseen.
 
