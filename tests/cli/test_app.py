@@ -1,6 +1,7 @@
 import json
 
 import anndata as ad
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -119,6 +120,25 @@ def test_grid_over_the_tissue_when_no_spots_are_given(run, bank, toy_sections, w
     assert code == 0, err
     assert "references_per_spot" in out
     assert "spatial" in ad.read_h5ad(work / "grid.h5ad").uns
+
+
+def test_someone_elses_predictions_need_no_image(run, bank, prediction, toy_sections, work):
+    genes = ad.read_h5ad(prediction).var_names[:30]
+    values = np.abs(np.random.default_rng(0).normal(1, 1, (56, 30)))
+    np.save(work / "theirs.npy", values)
+    (work / "genes.txt").write_text("\n".join(genes))
+    (work / "names.txt").write_text("\n".join(toy_sections[3].spots))
+    arguments = [
+        "predict", bank, work / "theirs.h5ad", "--slide", "toy4", "--spots", work / "spots.csv",
+        "--initial", work / "theirs.npy", "--initial-genes", work / "genes.txt",
+        "--initial-spots", work / "names.txt", "--scale", "log1p", "--missing", "drop",
+    ]  # fmt: skip
+    code, _, err = run(*arguments)
+    assert code == 2
+    assert "scale of the predictions is unknown" in err
+    code, out, err = run(*arguments, "--initial-scale", "log2p1")
+    assert code == 0, err
+    assert "image_weight: 0.0" in out
 
 
 def test_loso_over_a_bank(run, bank, work):

@@ -37,3 +37,12 @@ def test_positions_alone(table):
 def test_absent_file(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         read_section(tmp_path / "no.h5ad")
+
+
+def test_positions_of_a_her2st_selection_file(tmp_path):
+    frame = pd.DataFrame({"x": [1, 2], "y": [5, 5], "pixel_x": [100.0, 372], "pixel_y": [50.0, 50]})
+    frame.to_csv(tmp_path / "B4_selection.tsv", sep="\t", index=False)
+    spots = read_positions(tmp_path / "B4_selection.tsv", slide="B4")
+    assert spots.spots.tolist() == ["1x5", "2x5"]
+    assert spots.xy.tolist() == [[100, 50], [372, 50]]
+    assert spots.mpp == pytest.approx(200 / 272)

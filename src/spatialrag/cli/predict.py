@@ -1,7 +1,8 @@
 """``spatialrag predict``."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,9 +12,8 @@ from spatialrag.bank.store import open_bank
 from spatialrag.cli.arguments import Cache, Json, write_json
 from spatialrag.cli.printing import console
 from spatialrag.encoders.embed import check_encoder, embed
-from spatialrag.errors import InputError
 from spatialrag.expression.read import read_positions
-from spatialrag.prediction.backbones.from_file import FromFile
+from spatialrag.prediction.backbones.from_file import FromFile, read_names
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.prediction.generag.tuning import tune
 from spatialrag.prediction.prediction import picture_tissue
@@ -62,6 +62,23 @@ def predict(
         str | None,
         typer.Option("--initial-scale", help="Their scale: counts, log1p, log1p_cp10k or log2p1."),
     ] = None,
+    initial_genes: Annotated[
+        Path | None,
+        typer.Option("--initial-genes", help="Gene names of a .npy or .pt array, one per line."),
+    ] = None,
+    initial_spots: Annotated[
+        Path | None, typer.Option("--initial-spots", help="Its spot names, one per line.")
+    ] = None,
+    initial_samples: Annotated[
+        int, typer.Option("--initial-samples", help="Samples per spot that its rows stack.")
+    ] = 1,
+    anchors: Annotated[
+        Path | None,
+        typer.Option("--anchors", help="Anchor genes, one per line; the most variable by default."),
+    ] = None,
+    missing: Annotated[
+        str, typer.Option("--missing", help="raise, or drop anchors that the bank lacks.")
+    ] = "raise",
     scale: Annotated[
         str, typer.Option("--scale", help="Expression scale: counts, log1p or log1p_cp10k.")
     ] = "log1p_cp10k",
@@ -87,8 +104,21 @@ def predict(
         located = read_positions(spots, slide=slide, image=image, mpp=mpp)
     else:
         located = grid_spots(image, slide=slide, mpp=mpp, spacing_um=grid_um)
-    settings = _settings(image_weight, strength, scale, initial, initial_scale)
-    queries, thumbnails = _embed(located, references, encoder, cache)
+    stated = {"image_weight": image_weight, "strength": strength}
+    stated |= {"anchors": None if anchors is None else read_names(anchors)}
+    settings = GeneRAG(scale=scale, missing=missing, **_given(stated))
+    if initial is not None:
+        backbone = FromFile(
+            initial,
+            scale=initial_scale or "undeclared",
+            genes=initial_genes,
+            spots=initial_spots,
+            samples=initial_samples,
+        )
+        settings = replace(settings, backbone=backbone, image_weight=image_weight or 0.0)
+    queries, thumbnails = located, None
+    if initial is None or settings.image_weight > 0:
+        queries, thumbnails = _embed(located, references, encoder, cache)
     if tuned:
         settings = tune(references, settings).best
     prediction = settings.fit(references).predict(queries, removed=removed)
@@ -110,28 +140,14 @@ def predict(
     write_json(json, facts)
 
 
-def _settings(
-    image_weight: float | None,
-    strength: float | None,
-    scale: str,
-    initial: Path | None,
-    initial_scale: str | None,
-) -> GeneRAG:
-    stated = {"image_weight": image_weight, "strength": strength}
-    chosen = {name: value for name, value in stated.items() if value is not None}
-    if initial is None:
-        return GeneRAG(scale=scale, **chosen)
-    if initial_scale is None:
-        raise InputError("the scale of --initial is not declared", fix="pass --initial-scale")
-    backbone = FromFile(initial, scale=initial_scale)
-    return GeneRAG(scale=scale, backbone=backbone, **{"image_weight": 0.0, **chosen})
+def _given(options: dict[str, object]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _embed(
     located: Spots, bank: Bank, encoder: str | None, cache: Path | None
 ) -> tuple[Queries, object]:
-    if bank.encoder is None:
-        return located, None
+    bank.require_embeddings()
     check_encoder(encoder, bank.encoder)
     vectors = embed(
         located,

@@ -44,7 +44,7 @@ def read_her2st_section(root: str | Path, section: str) -> Section:
         raise InputError(f"no section {section!r} in {root}", expected=f"one of {', '.join(known)}")
     counts_path = next((root / "data" / "ST-cnts").glob(f"{section}.tsv*"))
     counts = pd.read_csv(counts_path, sep="\t", index_col=0)
-    positions = _read_positions(root / "data" / "ST-spotfiles" / f"{section}_selection.tsv")
+    positions = read_her2st_positions(root / "data" / "ST-spotfiles" / f"{section}_selection.tsv")
     shared = counts.index[counts.index.isin(positions.index)]
     notes = []
     if len(missing := counts.index.difference(shared)):
@@ -68,6 +68,7 @@ def read_her2st_section(root: str | Path, section: str) -> Section:
     )
 
 
-def _read_positions(path: Path) -> pd.DataFrame:
+def read_her2st_positions(path: Path) -> pd.DataFrame:
+    """Read a selection file: columns x, y, pixel_x, pixel_y, …; index the spot names ``XxY``."""
     table = pd.read_csv(path, sep="\t")
     return table.set_index(table["x"].astype(str) + "x" + table["y"].astype(str))

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from spatialrag.errors import InputError, listing
+from spatialrag.expression.her2st import PITCH_UM, read_her2st_positions
 from spatialrag.expression.section import Section
 from spatialrag.expression.table import read_frame
 from spatialrag.registry import expression_readers
@@ -42,13 +45,16 @@ def read_section(
     kind = "visium" if path.is_dir() else "h5ad" if path.suffix == ".h5ad" else "table"
     section = expression_readers.get(kind)(path, slide=slide, donor=donor)
     image = Path(image) if image else section.image
-    pixel = _pixel_size(section, image, mpp, pitch_um)
+    pixel = _pixel_size(section.xy, image, mpp, pitch_um)
+    if pixel is None and section.mpp is not None:
+        pixel = PixelSize(section.mpp, section.mpp_source)
     return section.with_image(image, *((pixel.mpp, pixel.source) if pixel else (None, "unknown")))
 
 
 def _pixel_size(
-    section: Section, image: Path | None, mpp: float | None, pitch_um: float | None
+    xy: np.ndarray | None, image: Path | None, mpp: float | None, pitch_um: float | None
 ) -> PixelSize | None:
+    """Return the pixel size given, else stated by the image, else derived from the pitch."""
     if mpp is not None:
         return PixelSize(float(mpp), "given")
     if image is not None:
@@ -57,15 +63,18 @@ def _pixel_size(
         slide.close()
         if stated:
             return PixelSize(stated, "file")
-    if pitch_um is not None and section.xy is not None:
-        return derive_mpp(section.xy, pitch_um=pitch_um)
-    return PixelSize(section.mpp, section.mpp_source) if section.mpp else None
+    if pitch_um is not None and xy is not None:
+        return derive_mpp(xy, pitch_um=pitch_um)
+    return None
 
 
 def read_positions(
     path: str | Path, *, slide: str, image: str | Path | None = None, mpp: float | None = None
 ) -> Spots:
-    """Read spot names and centres alone: a table with x and y, or what `read_section` reads.
+    """Read spot names and centres alone.
+
+    From a table with x and y, a HER2ST selection file (its pixel size is then derived from the
+    200 µm pitch), or what `read_section` reads.
 
     Parameters
     ----------
@@ -78,6 +87,10 @@ def read_positions(
     if path.is_dir() or path.suffix == ".h5ad":
         return read_section(path, slide=slide, image=image, mpp=mpp).located
     frame = read_frame(path)
+    pitch_um = None
+    if {"pixel_x", "pixel_y"} <= set(frame.columns):  # a HER2ST selection file
+        frame, pitch_um = read_her2st_positions(path), PITCH_UM
+        frame = frame.drop(columns=["x", "y"]).rename(columns={"pixel_x": "x", "pixel_y": "y"})
     if not {"x", "y"} <= set(frame.columns):
         raise InputError(
             f"{path.name} has no positions",
@@ -85,9 +98,6 @@ def read_positions(
             got=f"columns {listing(frame.columns)}",
         )
     names, xy = frame.index.to_numpy(str), frame[["x", "y"]].to_numpy(float)
-    source = "given" if mpp is not None else "unknown"
-    if mpp is None and image is not None:
-        stated = open_slide(image)
-        mpp, source = stated.mpp, "file"
-        stated.close()
+    pixel = _pixel_size(xy, None if image is None else Path(image), mpp, pitch_um)
+    mpp, source = (pixel.mpp, pixel.source) if pixel else (None, "unknown")
     return Spots(slide, names, xy, None if image is None else Path(image), mpp, source)

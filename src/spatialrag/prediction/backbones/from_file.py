@@ -83,9 +83,14 @@ class FromFile:
 
 
 def _names(names: Sequence[str] | str | Path | None) -> list[str] | None:
-    if names is None or not isinstance(names, (str, Path)):
-        return None if names is None else [str(name) for name in names]
-    path = Path(names)
+    if names is None:
+        return None
+    return read_names(names) if isinstance(names, (str, Path)) else [str(name) for name in names]
+
+
+def read_names(path: str | Path) -> list[str]:
+    """Read names from a text file, one per line; empty lines are skipped."""
+    path = Path(path)
     if not path.is_file():
         raise InputError(f"the list of names {path} does not exist")
     return [line.strip() for line in path.read_text().splitlines() if line.strip()]
