@@ -1,9 +1,10 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from spatialrag.errors import InputError
-from spatialrag.evaluation.methods import image_weight_rows, standard_rows
+from spatialrag.evaluation.methods import OnScale, image_weight_rows, standard_rows
 from spatialrag.prediction.generag import GeneRAG
 
 
@@ -31,3 +32,16 @@ def test_released_needs_embeddings(references):
     bare = replace(references, embeddings=None, encoder=None)
     with pytest.raises(InputError, match="bank has no embeddings"):
         standard_rows(GeneRAG(), bare)
+
+
+def test_on_scale_converts_and_says_that_nothing_is_cited(references, queries):
+    counts = GeneRAG(scale="counts", n_anchors=60)
+    plain = counts.fit(references).predict(queries)
+    converted = OnScale(counts, "log1p_cp10k").fit(references).predict(queries)
+    whole = np.nan_to_num(plain.expression)
+    expected = np.log1p(1e4 * whole / whole.sum(axis=1, keepdims=True))
+    present = ~plain.missing
+    np.testing.assert_allclose(converted.expression[present], expected[present], rtol=1e-4)
+    np.testing.assert_array_equal(converted.missing, plain.missing)
+    assert converted.citations is None
+    assert converted.uncited_share == 1

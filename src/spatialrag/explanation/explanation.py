@@ -10,6 +10,7 @@ from spatialrag.prediction.citations import Citations
 from spatialrag.prediction.prediction import Prediction
 
 TOP_GENES = 5
+_SEEN = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,8 +126,15 @@ def _changes(
 
 
 def top_genes(prediction: Prediction, cited: np.ndarray, *, n: int = TOP_GENES) -> list[str]:
-    """Return each cited reference's genes that exceed the mean of all cited references most."""
+    """Return each reference's genes that exceed the mean of all cited references most.
+
+    Genes seen in less than a quarter of the cited references are left out: one count of a rare
+    gene would exceed any mean.
+    """
     expression = prediction.citations.expression
     excess = expression[cited].toarray() - np.asarray(expression.mean(axis=0)).ravel()
+    seen = expression.getnnz(axis=0) / expression.shape[0]
+    if (seen >= _SEEN).sum() >= n:
+        excess[:, seen < _SEEN] = -np.inf
     best = np.argsort(-excess, axis=1, kind="stable")[:, :n]
     return [", ".join(prediction.genes[row]) for row in best]
