@@ -47,8 +47,8 @@ def standard_rows(
     ``backbone`` is trained on the core genes alone and scored there; ``ridge_all`` is the same
     backbone trained on all genes. ``generag_core_anchors`` knows the core genes alone, so its
     other genes are zero-shot. ``generag_sparse`` is near the paper's 50 references per spot.
-    ``generag_paper`` and ``generag_released`` are Eq. 1 as printed and the published code's settings;
-    the latter runs on raw counts and once more on the table's scale (``_lognorm``).
+    ``generag_paper`` is Eq. 1 as printed, ``generag_released`` the published code's settings, on
+    raw counts and once more on the table's scale (``_lognorm``).
     """
     backbone, scale = settings.backbone, settings.scale
     rows = [

@@ -1,0 +1,96 @@
+"""Turn the JSON files of `results.sh` into one page of Markdown tables.
+
+python benchmarks/tables.py OUT > docs/results/tables.md
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from spatialrag.evaluation.report import CITATION_COLUMNS, markdown_table
+
+TITLES = {
+    "her2st_onnx": "HER2ST B4, C2, C3, C4, MobileNetV2, one slide left out",
+    "her2st_color": "HER2ST B4, C2, C3, C4, color statistics, one slide left out",
+    "her2st_donor_onnx": "HER2ST, MobileNetV2, one donor left out (B or C)",
+    "her2st_donor_color": "HER2ST, color statistics, one donor left out (B or C)",
+    "mob_onnx": "MOB1-3, MobileNetV2, one section left out",
+    "mob_color": "MOB1-3, color statistics, one section left out",
+    "mob_donor_onnx": "MOB1-3, MobileNetV2, one animal left out",
+    "mob_donor_color": "MOB1-3, color statistics, one animal left out",
+}
+CORE = ("pcc_10", "pcc_50", "pcc_300", "spearman", "mse", "mae", "rvd", "gene_gene")
+GLOBAL = (
+    "pcc_300",
+    "pcc_1000",
+    "pcc_3000",
+    "pcc_5000",
+    "fixed_300",
+    "fixed_1000",
+    "pcc_all",
+    "pcc_all_seen",
+    "pcc_all_unseen",
+    "moran_difference",
+    "moran_agreement",
+    "gene_set_agreement",
+)
+
+
+def frame_of(entries, group, columns):
+    rows = {name: entry[group] for name, entry in entries.items() if group in entry}
+    present = [c for c in columns if any(row.get(c) is not None for row in rows.values())]
+    return pd.DataFrame(rows).T.reindex(columns=present).astype(float)
+
+
+def per_slide(slides):
+    chosen = ("generag", "backbone", "ridge_all", "neighbors", "depth_only")
+    rows = {}
+    for slide, methods in slides.items():
+        for group, metric in (("core", "pcc_300"), ("global", "pcc_1000"), ("global", "pcc_all")):
+            rows[f"{slide}: {group} {metric}"] = {
+                name: methods[name].get(group, {}).get(metric) for name in chosen
+            }
+    return pd.DataFrame(rows).T.astype(float).rename_axis("score").dropna(how="all")
+
+
+def tuned(slides):
+    rows = {
+        slide: {key: methods["generag_tuned"][key] for key in ("image_weight", "strength")}
+        for slide, methods in slides.items()
+        if "generag_tuned" in methods
+    }
+    return pd.DataFrame(rows).T
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    print(
+        "# Tables\n\nMade by `benchmarks/results.sh`; what they say is in [results](../results.md)."
+    )
+    for name, title in TITLES.items():
+        found = json.loads((folder / f"{name}.json").read_text())
+        print(f"\n## {title}")
+        for heading, columns in (
+            ("core", CORE),
+            ("global", GLOBAL),
+            ("citations", CITATION_COLUMNS),
+        ):
+            print(f"\n{heading}\n\n{markdown_table(frame_of(found['mean'], heading, columns))}")
+        print(f"\nper slide\n\n{markdown_table(per_slide(found['slides']))}")
+        if not tuned(found["slides"]).empty:
+            print(f"\nchosen inside each fold\n\n{markdown_table(tuned(found['slides']))}")
+    stem = json.loads((folder / "stem_b1.json").read_text())
+    for scale in ("log1p", "log1p_cp10k"):
+        frame = pd.DataFrame(stem[scale]).T.astype(float)
+        print(f"\n## Stem on HER2ST B1, truth {scale}\n\n{markdown_table(frame)}")
+    solvers = json.loads((folder / "solvers.json").read_text())
+    print(f"\n## Solvers\n\n{solvers['settings']}\n")
+    print(markdown_table(pd.DataFrame(solvers["rows"]).T))
+
+
+if __name__ == "__main__":
+    main()
