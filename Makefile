@@ -1,3 +1,4 @@
+# demo: the main job on the toy tissue. test: the whole suite. venv: everything, also over demo's .venv.
 # One stamp per set of extras: `make demo` makes a light .venv, `make venv` completes the same one.
 PYTHON ?= python3
 VENV := .venv
@@ -16,7 +17,7 @@ venv: $(FULL)
 test: $(FULL)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2 --cov --cov-report=term
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --cov --cov-report=term
 
 test-slow: $(FULL)
 	$(BIN)/python -m pytest -m slow

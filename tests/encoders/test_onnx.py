@@ -62,3 +62,13 @@ def test_rotations_average(tmp_path):
     four = OnnxEncoder(path, values="0_255", rotations=4)
     np.testing.assert_allclose(one.encode(PATCHES), four.encode(PATCHES), rtol=1e-5)
     assert one.fingerprint != four.fingerprint
+
+
+@pytest.mark.realdata
+def test_real_mobilenet(data):
+    encoder = OnnxEncoder(data / "encoders" / "mobilenet_v2_imagenet.onnx")
+    assert (encoder.size_px, encoder.contract.values) == (224, "0_255")
+    noise = np.random.default_rng(0).integers(0, 255, (2, 224, 224, 3), dtype=np.uint8)
+    vectors = encoder.encode(noise)
+    assert vectors.shape == (2, 1280)
+    assert vectors.std() > 0

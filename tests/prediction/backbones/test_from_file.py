@@ -87,3 +87,21 @@ def test_bad_files(tmp_path):
         FromFile(tmp_path / "p.npy", scale="log1p")
     with pytest.raises(InputError, match="wrong shape"):
         FromFile(tmp_path / "p.npy", scale="log1p", genes=GENES, spots=["s1", "s2", "s3"])
+
+
+@pytest.mark.realdata
+def test_real_stem_predictions(data):
+    folder = data / "stem_predictions"
+    spots = pd.read_csv(
+        data / "her2st/data/ST-cnts/B1.tsv.gz", sep="\t", index_col=0, usecols=[0]
+    ).index
+    stem = FromFile(
+        folder / "B1_stem_100genes_20samples.pt",
+        scale="log2p1",
+        genes=folder / "B1_stem_100genes.txt",
+        spots=spots,
+        samples=20,
+    )
+    values = stem.predict(Spots("B1", spots, np.zeros((295, 2))))
+    assert values.shape == (295, 100)
+    assert values.mean() / np.log(2) == pytest.approx(0.884, abs=0.001)
