@@ -49,3 +49,18 @@ def test_mixed_scales_and_no_sections(toy_sections):
 def test_pictures_are_patches(toy_bank):
     assert toy_bank.thumbnails.shape == (224, 16, 16, 3)
     assert toy_bank.thumbnails.std() > 10
+
+
+def test_every_slide_is_checked_before_the_first_is_embedded(toy_sections):
+    class Encoder:
+        name, fingerprint, size_px = "never", "1", 8
+
+        def encode(self, patches):
+            raise AssertionError("embedded before all slides were checked")
+
+    last = toy_sections[3].with_image(toy_sections[3].image, None, "unknown")
+    with pytest.raises(InputError, match="pixel size of slide 'toy4' is unknown"):
+        build_bank([*toy_sections[:3], last], encoder=Encoder())
+    far = replace(toy_sections[3], xy=toy_sections[3].xy * 100)
+    with pytest.raises(InputError, match="outside the image toy4.jpg"):
+        build_bank([*toy_sections[:3], far], encoder=Encoder())

@@ -9,9 +9,9 @@ import pandas as pd
 from scipy import sparse
 
 from spatialrag.bank.bank import Bank, hash_slide
-from spatialrag.encoders.embed import CONTEXT, PATCH_UM, embed
+from spatialrag.encoders.embed import CONTEXT, PATCH_UM, check_spots, embed
 from spatialrag.encoders.embeddings import Embeddings
-from spatialrag.encoders.encoder import Encoder, make_encoder
+from spatialrag.encoders.encoder import Encoder, PatchEncoder, make_encoder
 from spatialrag.errors import InputError, listing, raise_all
 from spatialrag.expression.section import Section
 from spatialrag.progress import track
@@ -53,6 +53,9 @@ def build_bank(
     sections = list(sections)
     _check_sections(sections)
     encoder = None if encoder is None else make_encoder(encoder)
+    if isinstance(encoder, PatchEncoder):
+        for section in sections:  # all of them before hours are spent on the first
+            check_spots(section.located, patch_um=patch_um)
     pictures = thumbnail_px > 0 and all(section.image is not None for section in sections)
     parts = []
     for section in track(sections, label="bank", total=len(sections)):

@@ -22,6 +22,7 @@ from spatialrag.cli.arguments import (
 )
 from spatialrag.cli.printing import console, print_frame
 from spatialrag.encoders.embed import CONTEXT, PATCH_UM, check_encoder
+from spatialrag.encoders.encoder import make_encoder
 from spatialrag.errors import InputError
 
 app = typer.Typer(help="Build, look at, change and check banks.", no_args_is_help=True)
@@ -54,9 +55,10 @@ def build(
     """Build a bank of all spots of a cohort (expression alone without --encoder)."""
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists", fix="choose another path, or --overwrite")
+    made = None if encoder is None else make_encoder(encoder)
     bank = build_bank(
         read_sections(slides, her2st, sections),
-        encoder=encoder,
+        encoder=made,
         patch_um=patch_um,
         context=context,
         thumbnail_px=thumbnail_px,

@@ -19,6 +19,7 @@ from spatialrag.cli.arguments import (
 from spatialrag.cli.printing import console
 from spatialrag.encoders.embed import CONTEXT, PATCH_UM
 from spatialrag.encoders.embed import embed as embed_spots
+from spatialrag.encoders.encoder import make_encoder
 
 
 def embed(
@@ -32,10 +33,9 @@ def embed(
     cache: Cache = None,
 ) -> None:
     """Embed the spots of slides: arrays 'embeddings' (n, dim) and 'barcodes'."""
+    made = make_encoder(encoder)
     for section in read_sections(slides, her2st, sections):
-        result = embed_spots(
-            section, encoder=encoder, patch_um=patch_um, context=context, cache=cache
-        )
+        result = embed_spots(section, encoder=made, patch_um=patch_um, context=context, cache=cache)
         out.mkdir(parents=True, exist_ok=True)
         path = out / f"{section.slide}.npz"
         aside = path.with_name(f".{path.name}.tmp")

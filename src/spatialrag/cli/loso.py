@@ -19,6 +19,7 @@ from spatialrag.cli.arguments import (
 )
 from spatialrag.cli.printing import print_report
 from spatialrag.encoders.embed import CONTEXT, PATCH_UM
+from spatialrag.encoders.encoder import make_encoder
 from spatialrag.evaluation.loso import loso as leave_one_out
 from spatialrag.evaluation.methods import image_weight_rows, standard_rows
 from spatialrag.metrics.biology import read_gmt
@@ -61,10 +62,10 @@ def loso(
     if bank is not None:
         cohort = open_bank(bank)
     else:
-        read = read_sections(slides, her2st, sections)
+        made = make_encoder(encoder)
         cohort = build_bank(
-            read,
-            encoder=encoder,
+            read_sections(slides, her2st, sections),
+            encoder=made,
             patch_um=patch_um,
             context=context,
             thumbnail_px=0,

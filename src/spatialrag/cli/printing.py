@@ -42,4 +42,5 @@ def print_report(report: Report) -> None:
     ):
         frame = report.table(group, columns)
         if not frame.empty:
-            print_frame(frame, title=f"{group} (mean over {slides})", index="method")
+            counted = f"{count} genes, " if (count := report.n_genes(group)) else ""
+            print_frame(frame, title=f"{group} ({counted}mean over {slides})", index="method")

@@ -92,6 +92,16 @@ def check_encoder(encoder: str | Encoder | None, record: EncoderRecord) -> None:
         )
 
 
+def check_spots(spots: Spots, *, patch_um: float) -> None:
+    """Raise `InputError` when these spots cannot be cut from their slide; decodes nothing."""
+    grid = PatchGrid(spots.xy, spots.spots, patch_um, spots.require_mpp())
+    slide = open_slide(spots.require_image())
+    try:
+        check_inside(grid, slide)
+    finally:
+        slide.close()
+
+
 def _encode_patches(
     spots: Spots, encoder: PatchEncoder, patch_um: float, cache: str | Path | None, batch: int
 ) -> np.ndarray:

@@ -148,6 +148,7 @@ def _entry(
         entry["citations"] = {
             "n_active": float(prediction.citations.n_active.mean()),
             "effective_number": float(prediction.citations.effective_number.mean()),
+            "uncited_share": prediction.uncited_share,
         }
     return entry
 

@@ -13,11 +13,20 @@ import pandas as pd
 
 from spatialrag.prediction.prediction import Prediction
 
-CORE_COLUMNS = ("pcc_10", "pcc_50", "pcc_300", "fixed_300", "spearman", "mse", "gene_gene")
-GLOBAL_COLUMNS = ("pcc_300", "pcc_1000", "pcc_5000", "fixed_1000", "pcc_all", "moran_agreement")
+CORE_COLUMNS = ("pcc_10", "pcc_50", "pcc_300", "spearman", "mse", "gene_gene", "n_constant")
+GLOBAL_COLUMNS = (
+    "pcc_300",
+    "pcc_1000",
+    "pcc_5000",
+    "fixed_1000",
+    "pcc_all",
+    "moran_agreement",
+    "n_constant",
+)
 CITATION_COLUMNS = (
     "n_active",
     "effective_number",
+    "uncited_share",
     "morphology_cited",
     "morphology_random",
     "morphology_same_depth",
@@ -91,10 +100,17 @@ class Report:
         present = [column for column in columns if any(column in row for row in rows.values())]
         return pd.DataFrame(rows).T.reindex(columns=present)
 
+    def n_genes(self, group: str) -> str:
+        """Return how many genes are scored in a group: one number, or the range over slides."""
+        entries = [m[group] for slide in self.slides.values() for m in slide.values() if group in m]
+        numbers = sorted({int(entry["n_genes"]) for entry in entries if "n_genes" in entry})
+        return " to ".join(str(n) for n in dict.fromkeys([*numbers[:1], *numbers[-1:]]))
+
     def markdown(self) -> str:
         """Return the mean tables, then core and global tables of every slide."""
         parts = ["# Scores", ""]
-        parts += ["Mean over slides: " + ", ".join(self.slides) + ".", ""]
+        counts = ", ".join(f"{self.n_genes(group)} {group} genes" for group in ("core", "global"))
+        parts += [f"Mean over slides: {', '.join(self.slides)}; {counts}.", ""]
         views = [
             ("core", CORE_COLUMNS),
             ("global", GLOBAL_COLUMNS),
