@@ -20,6 +20,8 @@ from spatialrag.cli.arguments import (
 from spatialrag.cli.printing import print_report
 from spatialrag.encoders.embed import CONTEXT, PATCH_UM
 from spatialrag.encoders.encoder import make_encoder
+from spatialrag.errors import InputError
+from spatialrag.evaluation.loso import check_leave
 from spatialrag.evaluation.loso import loso as leave_one_out
 from spatialrag.evaluation.methods import image_weight_rows, standard_rows
 from spatialrag.metrics.biology import read_gmt
@@ -58,7 +60,10 @@ def loso(
     ] = None,
 ) -> None:
     """Leave one slide (or donor) out: predict it from the others, beside every control."""
+    check_leave(leave)
+    settings = GeneRAG()
     sets = read_gmt(gmt) if gmt else None
+    extra = image_weight_rows(settings, _numbers(image_weights)) if image_weights else []
     if bank is not None:
         cohort = open_bank(bank)
     else:
@@ -71,11 +76,7 @@ def loso(
             thumbnail_px=0,
             cache=cache,
         )
-    settings = GeneRAG()
-    rows = standard_rows(settings, cohort, n_core=n_core, tuned=tuned)
-    if image_weights:
-        values = tuple(float(part) for part in image_weights.split(","))
-        rows += image_weight_rows(settings, values)
+    rows = standard_rows(settings, cohort, n_core=n_core, tuned=tuned) + extra
     report = leave_one_out(
         cohort,
         settings=settings,
@@ -88,3 +89,12 @@ def loso(
     print_report(report)
     if json is not None:
         report.write(json)
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise InputError(
+            "--image-weights is not a list of numbers", expected="e.g. 0,0.25,0.5", got=text
+        ) from error

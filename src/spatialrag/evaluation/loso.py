@@ -82,9 +82,14 @@ def loso(
     return Report(scored, record, pictures)
 
 
-def _folds(bank: Bank, leave: str, slides: Sequence[str] | None) -> Iterator[Fold]:
+def check_leave(leave: str) -> None:
+    """Raise `InputError` unless ``leave`` is ``slide`` or ``donor``."""
     if leave not in ("slide", "donor"):
         raise InputError("unknown fold", expected="leave='slide' or 'donor'", got=repr(leave))
+
+
+def _folds(bank: Bank, leave: str, slides: Sequence[str] | None) -> Iterator[Fold]:
+    check_leave(leave)
     names = list(slides or bank.slides.index)
     unknown = set(names) - set(bank.slides.index)
     if unknown:
