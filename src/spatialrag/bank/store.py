@@ -213,7 +213,7 @@ def _write_store(adata: ad.AnnData, path: Path) -> None:
         layout = _layout(array) if isinstance(array, np.ndarray) else {}
         function(group, key, element, dataset_kwargs={**dataset_kwargs, **layout})
 
-    with ad.settings.override(zarr_write_format=3, auto_shard_zarr_v3=False):
+    with ad.settings.override(auto_shard_zarr_v3=False):
         group = zarr.open_group(path, mode="w", zarr_format=3)
         ad.experimental.write_dispatched(group, "/", adata, callback=write)
     _synchronize(path)

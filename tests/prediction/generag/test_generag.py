@@ -290,7 +290,7 @@ def test_slow_reference_solver_plugs_in(references, queries):
 
 def test_model_wrapper_is_recorded(references, queries):
     genes = references.genes[references.measured_everywhere][:10]
-    model = Model(lambda tensor: tensor[:, :10].abs(), genes, "log1p_cp10k")
+    model = Model(lambda vectors: vectors[:, :10] ** 2, genes, "log1p_cp10k")
     record = replace(FAST, backbone=model).fit(references).predict(queries).record
     assert record["bank"] == references.fingerprint
     assert record["settings"]["image_weight"] == FAST.image_weight
