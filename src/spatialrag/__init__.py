@@ -14,13 +14,17 @@ _PUBLIC = {
     "embed": "spatialrag.encoders.embed",
     "evaluate": "spatialrag.evaluation.scores",
     "explain": "spatialrag.explanation.explanation",
+    "fix_panel": "spatialrag.evaluation.panel",
     "loso": "spatialrag.evaluation.loso",
     "make_toy": "spatialrag.toy",
     "open_bank": "spatialrag.bank.store",
     "open_slide": "spatialrag.slides.slide",
     "read_cohort": "spatialrag.expression.cohort",
     "read_section": "spatialrag.expression.read",
+    "read_prediction": "spatialrag.prediction.store",
+    "tune": "spatialrag.prediction.generag.tuning",
     "write_bank": "spatialrag.bank.store",
+    "write_prediction": "spatialrag.prediction.store",
 }
 _MODULES = {
     "pp": "spatialrag.plots.pp",
