@@ -106,7 +106,7 @@ def main():
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     print(
-        "# Tables\n\nFrom the commands of `benchmarks/results.sh`; read in [results](../results.md)."
+        "# Tables\n\nBy the commands of `benchmarks/results.sh`; read in [results](../results.md)."
     )
     print(
         "\n## GeneRAG less its controls\n\nMean difference over slides, and on how many slides "
