@@ -68,31 +68,23 @@ def largest_gap(problem, weights):
     return (gap / primal).max()
 
 
+def scikit_learn(alpha, ratio, gram=False):
+    return ElasticNet(
+        alpha=alpha,
+        l1_ratio=ratio,
+        positive=True,
+        fit_intercept=False,
+        precompute=gram,
+        tol=1e-6,
+        max_iter=100_000,
+    )
+
+
 SOLVERS = {
     "spatialrag": lambda problem: WorkingSet().solve(problem).require_converged().weights,
-    "scikit-learn": lambda problem: by_estimators(
-        problem,
-        lambda alpha, ratio: ElasticNet(
-            alpha=alpha,
-            l1_ratio=ratio,
-            positive=True,
-            fit_intercept=False,
-            tol=1e-6,
-            max_iter=100_000,
-        ),
-    ),
+    "scikit-learn": lambda problem: by_estimators(problem, scikit_learn),
     "scikit-learn, shared Gram": lambda problem: by_estimators(
-        problem,
-        lambda alpha, ratio, gram: ElasticNet(
-            alpha=alpha,
-            l1_ratio=ratio,
-            positive=True,
-            fit_intercept=False,
-            precompute=gram,
-            tol=1e-6,
-            max_iter=100_000,
-        ),
-        shared_gram=True,
+        problem, scikit_learn, shared_gram=True
     ),
     "celer": lambda problem: by_estimators(
         problem,

@@ -53,3 +53,10 @@ def test_queries_must_compare(toy_bank, queries):
     bare = replace(toy_bank, embeddings=None, encoder=None)
     with pytest.raises(InputError, match="bank has no embeddings"):
         bare.check_queries(queries)
+
+
+def test_genes_by_name(toy_bank):
+    wanted = toy_bank.genes[[7, 2]]
+    assert toy_bank.columns_of(wanted).tolist() == [7, 2]
+    with pytest.raises(InputError, match=r"(?s)1 of 2 genes are not in the bank.*NOPE"):
+        toy_bank.columns_of([wanted[0], "NOPE"])

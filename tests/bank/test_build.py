@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spatialrag.bank.build import bank_of_section, build_bank, join_banks
+from spatialrag.bank.build import bank_of_section, build_bank, check_addition, join_banks
 from spatialrag.errors import InputError
 
 
@@ -64,3 +64,17 @@ def test_every_slide_is_checked_before_the_first_is_embedded(toy_sections):
     far = replace(toy_sections[3], xy=toy_sections[3].xy * 100)
     with pytest.raises(InputError, match="outside the image toy4.jpg"):
         build_bank([*toy_sections[:3], far], encoder=Encoder())
+
+
+def test_what_cannot_join_is_said_before_anything_is_embedded(toy_bank, toy_sections):
+    with pytest.raises(InputError, match="slides given twice: toy1"):
+        build_bank([toy_sections[0], toy_sections[0]])
+    logged = replace(toy_sections[0], scale="log1p")
+    with pytest.raises(InputError, match=r"(?s)already in the bank: toy1.*toy1 is log1p"):
+        check_addition(toy_bank, [logged])
+    check_addition(toy_bank.without(slides=["toy4"]), toy_sections[3:])
+
+
+def test_pictures_of_all_slides_or_none(toy_sections):
+    unknown = toy_sections[1].with_image(toy_sections[1].image, None, "unknown")
+    assert build_bank([toy_sections[0], unknown]).thumbnails is None

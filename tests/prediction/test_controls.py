@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from spatialrag.errors import InputError
 from spatialrag.prediction.controls import (
     BackboneOnly,
     DepthOnly,
@@ -56,3 +57,28 @@ def test_depth_helpers(references):
         log_depth(references), np.log1p(references.references["total_counts"])
     )
     np.testing.assert_allclose(spread_depth(np.array([1.0, 3]), np.array([5.0])), [[4], [6]])
+
+
+@pytest.mark.parametrize("control", [BackboneOnly, Neighbors])
+def test_a_trained_backbone_is_checked_like_generags(references, control):
+    class Trained:
+        def __init__(self, genes, scale):
+            self.genes, self.scale = np.asarray(genes), scale
+
+        def predict(self, queries):
+            return np.ones((len(queries.spots), len(self.genes)))
+
+    known = references.genes[references.measured_everywhere][:3]
+    with pytest.raises(InputError, match="two expression scales would be mixed"):
+        control(backbone=Trained(known, "log1p")).fit(references)
+
+
+def test_neighbors_name_genes_the_bank_lacks(references):
+    class Trained:
+        genes, scale = np.array(["NOPE", references.genes[0]]), "log1p_cp10k"
+
+        def predict(self, queries):
+            return np.ones((len(queries.spots), 2))
+
+    with pytest.raises(InputError, match=r"(?s)anchor genes are missing.*NOPE"):
+        Neighbors(backbone=Trained()).fit(references)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from spatialrag.errors import InputError
-from spatialrag.slides.spots import Spots
+from spatialrag.slides.spots import Spots, spot_pitch
 
 
 def test_all_faults_are_listed_together():
@@ -16,3 +16,7 @@ def test_unknown_mpp_and_image_name_the_way_on():
         spots.require_mpp()
     with pytest.raises(InputError, match="has no image"):
         spots.require_image()
+
+
+def test_pitch_is_the_median_to_the_nearest():
+    assert spot_pitch(np.array([[0.0, 0], [2, 0], [4, 0], [14, 0]])) == 2

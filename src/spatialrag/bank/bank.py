@@ -96,6 +96,24 @@ class Bank:
         """Genes that every slide measured, (n_genes,) bool."""
         return self.measured.all(axis=1)
 
+    def columns_of(self, genes: Iterable[str]) -> np.ndarray:
+        """Return the columns of named genes, (len(genes),).
+
+        Raises
+        ------
+        InputError
+            The bank lacks some of them.
+        """
+        wanted = np.asarray(list(genes), dtype=object).astype(str)
+        columns = pd.Index(self.genes).get_indexer(wanted)
+        if (columns < 0).any():
+            raise InputError(
+                f"{(columns < 0).sum()} of {len(wanted)} genes are not in the bank",
+                got=f"missing: {listing(wanted[columns < 0], 10)}",
+                fix="check gene names, or leave these genes out",
+            )
+        return columns
+
     def on_scale(self, scale: str) -> sparse.csr_matrix:
         """Return the expression on a scale; depth counts all genes a spot's slide measured."""
         totals = self.references["total_counts"].to_numpy()

@@ -42,8 +42,8 @@ def build_bank(
     patch_um, context, cache
         As in `spatialrag.embed`.
     thumbnail_px
-        Side of the patch pictures kept for citations; 0 for none. Sections without an image have
-        none either, and then no slide of the bank may have.
+        Side of the patch pictures kept for citations; 0 for none. Kept for all slides or none: a
+        section without an image of known pixel size means none.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def build_bank(
     if isinstance(encoder, PatchEncoder):
         for section in sections:  # all of them before hours are spent on the first
             check_spots(section.located, patch_um=patch_um)
-    pictures = thumbnail_px > 0 and all(section.image is not None for section in sections)
+    pictures = thumbnail_px > 0 and all(s.image is not None and s.mpp is not None for s in sections)
     parts = []
     for section in track(sections, label="bank", total=len(sections)):
         vectors = None
@@ -65,15 +65,27 @@ def build_bank(
                 section, encoder=encoder, patch_um=patch_um, context=context, cache=cache
             )
         thumbnails = None
-        if pictures and section.mpp is not None:
+        if pictures:
             thumbnails = cut_thumbnails(section.located, patch_um=patch_um, size_px=thumbnail_px)
         parts.append(bank_of_section(section, vectors, thumbnails))
     return join_banks(parts)
 
 
+def check_addition(bank: Bank, sections: Sequence[Section]) -> None:
+    """Raise `InputError`, before anything is embedded, when sections cannot join a bank."""
+    known = [section.slide for section in sections if section.slide in bank.slides.index]
+    faults = [f"already in the bank: {listing(known)}"] * bool(known)
+    other = [f"{s.slide} is {s.scale}" for s in sections if s.scale != bank.scale]
+    faults += [f"the bank holds {bank.scale}: {listing(other)}"] * bool(other)
+    raise_all(faults, subject="sections that cannot be added")
+
+
 def _check_sections(sections: list[Section]) -> None:
     if not sections:
         raise InputError("a bank needs at least one section")
+    names, counts = np.unique([section.slide for section in sections], return_counts=True)
+    if (counts > 1).any():
+        raise InputError(f"slides given twice: {listing(names[counts > 1])}")
     scales = {section.scale for section in sections}
     if len(scales) > 1:
         by_scale = [f"{s.slide} is {s.scale}" for s in sections]

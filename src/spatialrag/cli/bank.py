@@ -7,7 +7,7 @@ import pandas as pd
 import typer
 
 from spatialrag.bank.bank import Bank
-from spatialrag.bank.build import THUMBNAIL_PX, build_bank, join_banks
+from spatialrag.bank.build import THUMBNAIL_PX, build_bank, check_addition, join_banks
 from spatialrag.bank.store import describe, open_bank, verify_bank, write_bank
 from spatialrag.cli.arguments import (
     Cache,
@@ -94,8 +94,10 @@ def add(
         raise InputError(
             "the bank holds expression alone", fix="leave --encoder out, or rebuild it"
         )
+    added = read_sections(slides, her2st, sections)
+    check_addition(bank, added)
     addition = build_bank(
-        read_sections(slides, her2st, sections),
+        added,
         encoder=encoder,
         patch_um=bank.encoder.patch_um if bank.encoder else PATCH_UM,
         context=bank.encoder.context if bank.encoder else CONTEXT,
@@ -135,8 +137,8 @@ def verify(path: BankPath) -> None:
 
 def _show(bank: Bank, path: Path, json: Path | None) -> None:
     facts = describe(bank)
+    write_json(json, facts)
     frame = pd.DataFrame(facts.pop("slides")).set_index("slide")
     print_frame(frame, title=str(path), index="slide")
     for name, value in facts.items():
         console().print(f"{name}: {value}", highlight=False)
-    write_json(json, describe(bank))

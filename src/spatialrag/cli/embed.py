@@ -17,7 +17,7 @@ from spatialrag.cli.arguments import (
     read_sections,
 )
 from spatialrag.cli.printing import console
-from spatialrag.encoders.embed import CONTEXT, PATCH_UM
+from spatialrag.encoders.embed import PATCH_UM
 from spatialrag.encoders.embed import embed as embed_spots
 from spatialrag.encoders.encoder import make_encoder
 
@@ -29,10 +29,13 @@ def embed(
     sections: Sections = None,
     encoder: EncoderName = "color",
     patch_um: PatchUm = PATCH_UM,
-    context: Context = CONTEXT,
+    context: Context = 0,
     cache: Cache = None,
 ) -> None:
-    """Embed the spots of slides: arrays 'embeddings' (n, dim) and 'barcodes'."""
+    """Embed the spots of slides: arrays 'embeddings' (n, dim) and 'barcodes'.
+
+    Without context by default: `bank build --encoder precomputed:FOLDER` joins it.
+    """
     made = make_encoder(encoder)
     for section in read_sections(slides, her2st, sections):
         result = embed_spots(section, encoder=made, patch_um=patch_um, context=context, cache=cache)

@@ -48,7 +48,7 @@ def score_citations(
     cited_rows = bank.references.index.get_indexer(citations.references.index)
     top = _strongest(citations.weights, cited_rows)
     depth = np.log1p(truth.sum(axis=1))
-    reference_values = bank.on_scale(prediction.scale)[:, np.searchsorted(bank.genes, genes)]
+    reference_values = bank.on_scale(prediction.scale)[:, bank.columns_of(genes)]
     reference_depth = np.log1p(np.asarray(reference_values.sum(axis=1)).ravel())
     chosen = {
         "cited": top,

@@ -68,10 +68,10 @@ def loso(
     folds = list(_folds(bank, leave, slides))
     if rows is None:
         rows = standard_rows(settings, bank, n_core=n_core, tuned=tuned)
-    scored, pictures = {}, {}
+    scored = {}
     for fold in track(folds, label="folds", total=len(folds)):
         panel = fix_panel(fold.references, fold.truth.genes, n_core=n_core, n_global=n_global)
-        scored[fold.slide], pictures[fold.slide] = _score_fold(fold, panel, rows, gene_sets)
+        scored[fold.slide] = _score_fold(fold, panel, rows, gene_sets)
     record = origin(settings) | {
         "bank": bank.fingerprint,
         "leave": leave,
@@ -79,7 +79,7 @@ def loso(
         "empty_spots": bank.references.index[bank.empty].tolist(),
         "donors": bank.slides["donor"].to_dict(),
     }
-    return Report(scored, record, pictures)
+    return Report(scored, record)
 
 
 def check_leave(leave: str) -> None:
@@ -104,10 +104,10 @@ def _folds(bank: Bank, leave: str, slides: Sequence[str] | None) -> Iterator[Fol
 
 def _score_fold(
     fold: Fold, panel: Panel, rows: Sequence[Row], gene_sets: dict[str, list[str]] | None
-) -> tuple[dict[str, dict], dict[str, Prediction]]:
+) -> dict[str, dict]:
     section = section_of(fold.truth, fold.slide)
     queries = fold.truth.embeddings_of(fold.slide)
-    results, predictions = {}, {}
+    results = {}
     for row in rows:
         started, method, notes = time.perf_counter(), row.method, {}
         if row.tuned:
@@ -119,15 +119,13 @@ def _score_fold(
         if prediction.citations is not None:
             truth = fold.truth.on_scale(prediction.scale)
             core = panel.genes[: panel.n_core]
-            truth = truth[:, np.searchsorted(fold.truth.genes, core)].toarray()
+            truth = truth[:, fold.truth.columns_of(core)].toarray()
             entry["citations"] |= score_citations(prediction, queries, truth, core, fold.references)
         entry["seconds"] = time.perf_counter() - started
         results[row.name] = entry | notes
-        predictions[row.name] = prediction
-    results["depth_oracle"] = _oracle(fold, section, panel, predictions)
+    results["depth_oracle"] = _oracle(fold, section, panel, prediction)
     results["null"] = null_levels(int((~fold.truth.empty).sum()), panel)
-    shown = {name: predictions[name] for name in ("generag", "ridge_all") if name in predictions}
-    return results, shown
+    return results
 
 
 def _entry(
@@ -158,11 +156,8 @@ def _entry(
     return entry
 
 
-def _oracle(
-    fold: Fold, section: Section, panel: Panel, predictions: dict[str, Prediction]
-) -> dict[str, dict]:
+def _oracle(fold: Fold, section: Section, panel: Panel, like: Prediction) -> dict[str, dict]:
     """Score the measured depth as a prediction of every gene: what depth alone could explain."""
-    like = next(iter(predictions.values()))
     profile = mean_profile(fold.references, like.scale)
     depth = Prediction(
         slide=fold.slide,

@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spatialrag.prediction.prediction import Prediction
-
 CORE_COLUMNS = ("pcc_10", "pcc_50", "pcc_300", "spearman", "mse", "gene_gene", "n_constant")
 GLOBAL_COLUMNS = (
     "pcc_300",
@@ -48,13 +46,10 @@ class Report:
         ``slides[slide][method]``: groups of metrics, and ``per_gene`` tables.
     record
         Origin: versions, settings, bank fingerprint, folds.
-    predictions
-        ``predictions[slide][method]`` of the methods worth looking at.
     """
 
     slides: dict[str, dict[str, dict[str, Any]]]
     record: dict[str, Any] = field(default_factory=dict)
-    predictions: dict[str, dict[str, Prediction]] = field(default_factory=dict)
 
     @property
     def methods(self) -> list[str]:

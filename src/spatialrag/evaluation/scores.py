@@ -33,7 +33,7 @@ class Scores:
     summary
         ``{"core": {metric: value}, "global": {…}}`` with pcc_k (the paper's oracle ranking on the
         test slide), fixed_k (genes ranked by the references), mse, mae, rvd, spearman (mean over
-        the group), moran_kept, n_genes and n_constant.
+        the group), moran_difference, moran_agreement, gene_gene, n_genes and n_constant.
     per_gene : pandas.DataFrame
         Index gene; pearson, spearman, moran_predicted, moran_measured, core.
     gene_sets

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 
 from spatialrag.errors import InputError
-from spatialrag.metrics.spatial import neighbor_weights
+from spatialrag.slides.spots import spot_pitch
 
 
 def plot_map(
@@ -76,8 +76,7 @@ def plot_pair(
 def _marker_size(xy: np.ndarray, ax: Axes) -> float:
     """Return a marker area (points²) that nearly fills the spot grid."""
     span = np.ptp(xy, axis=0).max()
-    pairs = neighbor_weights(xy, n_neighbors=1).tocoo()
-    pitch = np.median(np.hypot(*(xy[pairs.row] - xy[pairs.col]).T)) if len(pairs.row) else 1
+    pitch = spot_pitch(xy) if len(xy) > 1 else 1.0
     inches = ax.get_position().width * ax.figure.get_size_inches()[0]
     return float(np.clip((0.8 * inches * 72 * pitch / max(span, 1e-9)) ** 2, 1, 400))
 

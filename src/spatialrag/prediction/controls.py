@@ -15,7 +15,7 @@ from spatialrag.prediction.citations import cite
 from spatialrag.prediction.prediction import Prediction
 from spatialrag.prediction.predictor import Queries, vectors_of
 from spatialrag.provenance import origin
-from spatialrag.retrieval.anchors import choose_anchors
+from spatialrag.retrieval.anchors import choose_anchors, require_anchors
 from spatialrag.retrieval.neighbors import nearest
 
 
@@ -109,6 +109,13 @@ class BackboneOnly:
         backbone = make_backbone(self.backbone)
         if not isinstance(backbone, TrainedBackbone):
             backbone = backbone.fit(bank, self._genes(bank), scale=self.scale)
+        if backbone.scale != self.scale:
+            raise InputError(
+                "two expression scales would be mixed",
+                expected=self.scale,
+                got=f"a backbone on {backbone.scale}",
+                fix=f"pass scale={backbone.scale!r}",
+            )
         return FittedBackboneOnly(self, bank, backbone)
 
     def _genes(self, bank: Bank) -> np.ndarray:
@@ -128,13 +135,6 @@ class FittedBackboneOnly:
     def predict(self, queries: Queries) -> Prediction:
         """Return the backbone's prediction of the genes it knows."""
         values = np.asarray(self.backbone.predict(queries), np.float32)
-        if self.backbone.scale != self.settings.scale:
-            raise InputError(
-                "two expression scales would be mixed",
-                expected=self.settings.scale,
-                got=f"a backbone on {self.backbone.scale}",
-                fix=f"pass scale={self.backbone.scale!r}",
-            )
         return _uncited(self.settings, self.bank, queries, self.backbone.genes, values)
 
 
@@ -160,7 +160,10 @@ class Neighbors:
         settings = BackboneOnly(self.backbone, self.n_anchors, self.scale)
         backbone = settings.fit(bank).backbone
         rows = np.flatnonzero(~bank.empty)
-        columns = np.searchsorted(bank.genes, backbone.genes)
+        names = require_anchors(
+            backbone.genes, bank.genes, bank.measured_everywhere, missing="raise"
+        )
+        columns = bank.columns_of(names)
         anchors = bank.on_scale(self.scale)[rows][:, columns].toarray()
         return FittedNeighbors(self, bank, rows, backbone, anchors)
 

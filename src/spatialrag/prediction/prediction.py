@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 
 from spatialrag.errors import InputError, listing, raise_all
-from spatialrag.metrics.spatial import neighbor_weights
 from spatialrag.prediction.citations import Citations
 from spatialrag.slides.slide import open_slide, thumbnail
-from spatialrag.slides.spots import Spots
+from spatialrag.slides.spots import Spots, spot_pitch
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +37,8 @@ def picture_tissue(spots: Spots, *, longest: int = 1000) -> TissuePicture:
         pixels, scale = thumbnail(slide, longest=longest)
     finally:
         slide.close()
-    nearest = neighbor_weights(spots.xy, n_neighbors=1).tocoo()
-    apart = np.hypot(*(spots.xy[nearest.row] - spots.xy[nearest.col]).T)
-    return TissuePicture(pixels, scale, float(0.7 * np.median(apart)) if len(apart) else 1.0)
+    pitch = spot_pitch(spots.xy) if len(spots.xy) > 1 else 1.0
+    return TissuePicture(pixels, scale, 0.7 * pitch)
 
 
 @dataclass(frozen=True, eq=False)

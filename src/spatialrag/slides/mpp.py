@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import tifffile
-from scipy.spatial import cKDTree
 
 from spatialrag.errors import InputError
+from spatialrag.slides.spots import spot_pitch
 
 _PLAUSIBLE = (0.05, 20.0)
 _UM_PER_UNIT = {2: 25_400.0, 3: 10_000.0}  # TIFF ResolutionUnit: inch, cm
@@ -43,8 +43,7 @@ def derive_mpp(xy: np.ndarray, *, pitch_um: float) -> PixelSize:
     """
     if len(xy) < 2:
         raise InputError(f"mpp cannot be derived from {len(xy)} spot", fix="give mpp")
-    distance = cKDTree(xy).query(xy, k=2)[0][:, 1]
-    pitch_px = float(np.median(distance))
+    pitch_px = spot_pitch(xy)
     return PixelSize(pitch_um / pitch_px, f"derived: {pitch_um:g} µm pitch / {pitch_px:.2f} px")
 
 

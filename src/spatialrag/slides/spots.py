@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from spatialrag.errors import InputError, listing, raise_all
 
@@ -70,3 +71,14 @@ class Spots:
                 fix="name it in slides.csv (column image), or build a bank without an encoder",
             )
         return self.image
+
+
+def spot_pitch(xy: np.ndarray) -> float:
+    """Return the median distance between a spot and its nearest neighbor, in the units of ``xy``.
+
+    Parameters
+    ----------
+    xy : (n_spots, 2)
+        At least two spots.
+    """
+    return float(np.median(cKDTree(xy).query(xy, k=2)[0][:, 1]))

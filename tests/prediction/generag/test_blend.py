@@ -12,6 +12,9 @@ def test_share_is_stated_and_exact(references, queries):
     blended = GeneRAGBlend(method, backbone_share=0.3).fit(references).predict(queries)
     assert blended.uncited_share == 0.3
     assert blended.record["method"] == "GeneRAGBlend"
+    assert set(blended.record["anchor_genes"]) >= set(
+        references.genes[references.measured_everywhere]
+    )
     cited = method.fit(references).predict(queries)
     alone = BackboneOnly().fit(references).predict(queries)
     genes = alone.genes[:50]

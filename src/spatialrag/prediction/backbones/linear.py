@@ -41,7 +41,7 @@ class Linear:
         """Return the probe trained on the bank's spots that have counts."""
         bank.require_embeddings()
         rows = ~bank.empty
-        columns = np.searchsorted(bank.genes, genes)
+        columns = bank.columns_of(genes)
         targets = bank.on_scale(scale)[rows][:, columns]
         features = _Features.fit(bank.embeddings[rows], self.components)
         x = features.transform(bank.embeddings[rows])

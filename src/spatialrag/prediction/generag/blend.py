@@ -57,6 +57,13 @@ class FittedGeneRAGBlend:
         return replace(
             cited,
             expression=mixed.astype(np.float32),
-            record={**cited.record, "method": "GeneRAGBlend", "backbone_share": share},
+            record={
+                **cited.record,
+                "method": "GeneRAGBlend",
+                "backbone_share": share,
+                # Its backbone is trained on these: none of them is zero-shot.
+                "anchors": len(self.backbone.backbone.genes),
+                "anchor_genes": self.backbone.backbone.genes.tolist(),
+            },
             uncited_share=share,
         )

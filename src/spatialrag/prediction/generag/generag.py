@@ -152,7 +152,7 @@ class GeneRAG:
         anchors = self._choose(bank, backbone.genes if trained else None)
         if not trained:
             backbone = backbone.fit(bank, anchors, scale=self.scale)
-        columns = np.searchsorted(bank.genes, anchors)
+        columns = bank.columns_of(anchors)
         anchor_values = expression[:, columns].toarray()
         image = morphology = None
         if self.image_weight > 0:

@@ -86,7 +86,7 @@ def _score(
     shared = references.measured_everywhere & np.isin(references.genes, held_out.genes)
     genes = choose_anchors(references, shared, rule="variable", n=n_scored)
     rows = ~held_out.empty
-    truth = held_out.on_scale(settings.scale)[:, np.searchsorted(held_out.genes, genes)]
+    truth = held_out.on_scale(settings.scale)[:, held_out.columns_of(genes)]
     r = pearson_per_gene(prediction.of_genes(genes)[rows], truth.toarray()[rows])
     return float(r.mean()), float(prediction.citations.n_active.mean())
 
