@@ -2,24 +2,51 @@ import numpy as np
 import pytest
 from scipy.optimize import nnls
 
-from spatialrag.solvers.pivoting import solve_gram
+from spatialrag.solvers.pivoting import Gram, NotPositiveDefiniteError
+
+
+def dense(active, w):
+    weights = np.zeros(w)
+    weights[active.references] = active.weights
+    return weights
 
 
 def test_non_negative_least_squares_against_scipy(rng):
-    designs = rng.normal(size=(6, 15, 10))
-    targets = rng.normal(size=(6, 15))
-    gram = designs.transpose(0, 2, 1) @ designs
-    linear = np.einsum("nij,ni->nj", designs, targets)
-    ours = solve_gram(gram, linear, np.zeros(6), np.zeros((6, 10)), positive=True)
-    theirs = [nnls(d, t)[0] for d, t in zip(designs, targets, strict=True)]
-    np.testing.assert_allclose(ours, theirs, atol=1e-9)
+    for _ in range(6):
+        design, target = rng.normal(size=(15, 10)), rng.normal(size=15)
+        gram = Gram(design.T @ design, design.T @ target, 0.0, 0.0, positive=True)
+        np.testing.assert_allclose(
+            dense(gram.solve(np.zeros(10)), 10), nnls(design, target)[0], atol=1e-9
+        )
 
 
 @pytest.mark.parametrize("positive", [True, False])
 def test_start_does_not_matter(rng, positive):
     design = rng.normal(size=(20, 12))
-    gram = (design.T @ design + 0.1 * np.eye(12))[None]
-    linear = (design.T @ rng.normal(size=20))[None]
-    starts = [np.zeros((1, 12)), np.abs(rng.normal(size=(1, 12)))]
-    answers = [solve_gram(gram, linear, np.array([1.0]), s, positive=positive) for s in starts]
+    gram = Gram(design.T @ design, design.T @ rng.normal(size=20), 0.1, 1.0, positive)
+    answers = [dense(gram.solve(s), 12) for s in (np.zeros(12), np.abs(rng.normal(size=12)))]
     np.testing.assert_allclose(*answers, atol=1e-9)
+
+
+@pytest.mark.parametrize("positive", [True, False])
+def test_descent_alone_finds_the_same(rng, positive, monkeypatch):
+    design = rng.normal(size=(30, 5)) @ rng.normal(size=(5, 40)) + 0.1 * rng.normal(size=(30, 40))
+    gram = Gram(design.T @ design, design.T @ rng.normal(size=30), 0.05, 0.3, positive)
+    pivoted = dense(gram.solve(np.zeros(40)), 40)
+    monkeypatch.setattr("spatialrag.solvers.pivoting._PATIENCE", -1)
+    np.testing.assert_allclose(dense(gram.solve(np.zeros(40)), 40), pivoted, atol=1e-9)
+
+
+def test_correction_is_a_newton_step(rng):
+    design = rng.normal(size=(20, 6))
+    gram = Gram(design.T @ design, design.T @ rng.normal(size=20), 0.5, 0.0, positive=False)
+    active = gram.on(np.ones(6, np.int8))
+    slope = rng.normal(size=6)
+    expected = np.linalg.solve(gram.gram + 0.5 * np.eye(6), slope)
+    np.testing.assert_allclose(active.correct(slope), expected)
+
+
+def test_singular_blocks_are_reported():
+    gram = Gram(-np.eye(3), np.ones(3), 0.0, 0.0, positive=True)
+    with pytest.raises(NotPositiveDefiniteError):
+        gram.solve(np.zeros(3))

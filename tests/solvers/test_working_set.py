@@ -62,15 +62,6 @@ def test_agrees_with_ridge(rng):
     np.testing.assert_allclose(ours.weights.toarray(), theirs, atol=1e-9)
 
 
-def test_agrees_with_the_slow_reference_where_the_gram_is_not_precomputed(rng, monkeypatch):
-    design, targets = np.abs(rng.normal(size=(20, 60))), np.abs(rng.normal(size=(20, 2)))
-    problem = Problem(design, targets, 0.5, 0.1)
-    slow = CoordinateDescent(tol=1e-13).solve(problem)
-    monkeypatch.setattr("spatialrag.solvers.working_set._WHOLE_GRAM", 0)
-    fast = EXACT.solve(problem)
-    np.testing.assert_allclose(fast.weights.toarray(), slow.weights.toarray(), atol=1e-6)
-
-
 @pytest.mark.parametrize("positive", [True, False])
 def test_strength_above_the_maximum_gives_nothing(rng, positive):
     design, targets = rng.normal(size=(15, 40)), rng.normal(size=(15, 5))

@@ -16,20 +16,23 @@ from spatialrag.solvers.problem import Problem
 _BLOCK = 8192  # references per float64 block: bounds memory on float32 designs
 
 
-def correlate(problem: Problem, residual: np.ndarray, *, dtype: type = np.float64) -> np.ndarray:
-    """Return D'r for all queries, (n_references, n_queries), computed in ``dtype`` by blocks."""
-    residual = residual.astype(dtype, copy=False)
-    result = np.empty((problem.n_references, residual.shape[1]), dtype)
-    for start in range(0, problem.n_references, _BLOCK):
-        block = problem.design[:, start : start + _BLOCK].T
-        np.matmul(block.astype(dtype, copy=False), residual, out=result[start : start + _BLOCK])
+def correlate(problem: Problem, residual: np.ndarray) -> np.ndarray:
+    """Return D'r for all queries in float64, (n_references, n_queries); rows are weighted."""
+    weighted = residual * problem.row_weights[:, None]
+    result = np.empty((problem.n_references, residual.shape[1]))
+    for references, rows in problem.references.blocks(_BLOCK):
+        np.matmul(
+            rows.astype(np.float64, copy=False), weighted, out=result[references[0] :][: len(rows)]
+        )
     return result
 
 
 def residuals(problem: Problem, weights: sparse.csr_matrix, queries: np.ndarray) -> np.ndarray:
     """Return b − D a in float64, (m, len(queries)); ``weights`` are those queries'."""
-    fitted = weights @ problem.design.T
-    return problem.targets[:, queries].astype(np.float64) - np.asarray(fitted, np.float64).T
+    used = np.unique(weights.indices)
+    problem.references.hold(used)
+    fitted = weights[:, used] @ problem.references.take(used).astype(np.float64, copy=False)
+    return problem.targets[:, queries].astype(np.float64) - fitted.T
 
 
 def primal_and_gap(
@@ -47,13 +50,14 @@ def primal_and_gap(
     residual : (m, len(queries))
         b − D a.
     correlation : (n_references, len(queries))
-        D'r, from `correlate`.
+        D'r, from `correlate`; 0 where a reference is banned.
     """
     l1, l2 = problem.l1[queries], problem.l2[queries]
     target = problem.targets[:, queries].astype(np.float64)
     squares = _square_sum(weights)
-    r_squares = np.einsum("ij,ij->j", residual, residual)
-    b_squares = np.einsum("ij,ij->j", target, target)
+    rows = problem.row_weights
+    r_squares = np.einsum("i,ij,ij->j", rows, residual, residual)
+    b_squares = np.einsum("i,ij,ij->j", rows, target, target)
     primal = (
         0.5 * r_squares + 0.5 * l2 * squares + l1 * np.asarray(abs(weights).sum(axis=1)).ravel()
     )
@@ -61,7 +65,7 @@ def primal_and_gap(
     slope = correlation - (weights.multiply(l2[:, None])).T.toarray()
     peak = (slope if problem.positive else np.abs(slope)).max(axis=0)
     scale = np.divide(l1, peak, out=np.ones_like(l1), where=peak > l1)
-    product = np.einsum("ij,ij->j", target, residual)
+    product = np.einsum("i,ij,ij->j", rows, target, residual)
     # ½‖b‖² − ½‖b − s r‖² expanded, so that nothing of size m x n is formed.
     dual = scale * product - 0.5 * scale**2 * (r_squares + l2 * squares)
     # The elastic net's own dual.

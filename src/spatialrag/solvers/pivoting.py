@@ -1,4 +1,4 @@
-"""Small sparse regressions solved exactly, many at once, on their Gram matrices.
+"""One small sparse regression solved exactly on its Gram matrix.
 
 Two active-set methods share one linear solve. Each variable is inactive (0) or active with a sign.
 
@@ -8,140 +8,135 @@ Two active-set methods share one linear solve. Each variable is inactive (0) or 
    1974 for a ≥ 0; feature-sign search, Lee et al., NIPS 2006, for free sign). Monotone and finite.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
-from scipy import linalg
+from scipy.linalg import lapack
 
 _PATIENCE = 3  # full exchanges allowed without fewer contradictions
+_NOISE = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-12}  # of slopes, relative
+_FACTOR = {np.dtype(np.float32): lapack.spotrf, np.dtype(np.float64): lapack.dpotrf}
+_SOLVE = {np.dtype(np.float32): lapack.spotrs, np.dtype(np.float64): lapack.dpotrs}
 
 
-def solve_gram(
-    gram: np.ndarray,
-    linear: np.ndarray,
-    l1: np.ndarray,
-    start: np.ndarray,
-    *,
-    positive: bool,
-    max_steps: int = 2000,
-) -> np.ndarray:
-    """Minimise ½ a'G a − c'a + l1 ‖a‖₁ for a batch of problems.
+class NotPositiveDefiniteError(ArithmeticError):
+    """An active block could not be factored in this precision."""
+
+
+@dataclass(frozen=True, eq=False)
+class Gram:
+    """½ a'(G + ridge I) a − c'a + l1 ‖a‖₁.
 
     Parameters
     ----------
-    gram : (n, w, w)
-        Positive definite Gram matrices, l2 already on the diagonal. In the padding only the
-        diagonal may be non-zero.
-    linear : (n, w)
-        c = D'b; 0 in the padding.
-    l1 : (n,)
-    start : (n, w)
-        Weights to start from.
+    gram : (w, w)
+        G = D'D, float32 or float64; the precision of everything.
+    linear : (w,)
+        c = D'b.
+    ridge, l1
+        Penalties.
     positive
         Whether weights must be non-negative.
-    max_steps
-        Steps before a problem is returned as it stands; the caller's certificate decides.
-
-    Returns
-    -------
-    numpy.ndarray
-        Weights, (n, w).
     """
-    weights = start.copy()
-    state = np.sign(start).astype(np.int8)
-    fewest = np.full(len(linear), linear.shape[1] + 1)
-    patience = np.full(len(linear), _PATIENCE)
-    open_ = np.arange(len(linear))
-    stuck = []
-    while len(open_):
-        x = _solve_active(gram, open_, linear[open_], l1[open_], state[open_])
-        enters, signs = _entering(gram, open_, linear[open_], l1[open_], state[open_], x, positive)
-        leaves = x * state[open_] < 0
-        state[open_] = np.where(enters, signs, np.where(leaves, 0, state[open_]))
-        count = (enters | leaves).sum(axis=1)
-        solved = count == 0
-        weights[open_[solved]] = x[solved]
-        patience[open_] = np.where(count < fewest[open_], _PATIENCE, patience[open_] - 1)
-        fewest[open_] = np.minimum(fewest[open_], count)
-        stuck.append(open_[~solved & (patience[open_] < 0)])
-        open_ = open_[~solved & (patience[open_] >= 0)]
-    for part in stuck:
-        if len(part):
-            weights[part] = _descend(
-                gram[part], linear[part], l1[part], start[part], positive, max_steps
-            )
-    return weights
 
+    gram: np.ndarray
+    linear: np.ndarray
+    ridge: float
+    l1: float
+    positive: bool
 
-def _descend(
-    gram: np.ndarray,
-    linear: np.ndarray,
-    l1: np.ndarray,
-    start: np.ndarray,
-    positive: bool,
-    max_steps: int,
-) -> np.ndarray:
-    x, state = start.copy(), np.sign(start).astype(np.int8)
-    open_ = np.arange(len(linear))
-    for _ in range(max_steps):
-        target = _solve_active(gram, open_, linear[open_], l1[open_], state[open_])
-        now, crosses = x[open_], target * state[open_] < 0
-        # As far as the first weight that would change sign; that weight becomes inactive.
-        ratio = np.divide(now, now - target, out=np.full_like(now, np.inf), where=crosses)
-        step = np.minimum(ratio.min(axis=1), 1.0)[:, None]
-        stops = crosses & (ratio <= step)
-        x[open_] = np.where(stops, 0.0, now + step * (target - now))
-        state[open_] = np.where(stops, 0, state[open_])
-        whole = ~crosses.any(axis=1)
-        asked = open_[whole]
-        enters, signs = _entering(
-            gram, asked, linear[asked], l1[asked], state[asked], x[asked], positive
-        )
-        slope = np.where(enters, np.abs(linear[asked] - _apply(gram, asked, x[asked])), -np.inf)
-        first = slope.argmax(axis=1)
-        any_ = enters.any(axis=1)
-        state[asked[any_], first[any_]] = signs[any_, first[any_]]
-        open_ = np.setdiff1d(open_, asked[~any_], assume_unique=True)
-        if len(open_) == 0:
-            break
-    return x
+    def solve(self, start: np.ndarray, *, max_steps: int = 2000) -> "Active":
+        """Minimise from ``start``, (w,); after ``max_steps`` steps return what is there.
 
+        Raises
+        ------
+        NotPositiveDefiniteError
+            An active block is singular in this precision.
+        """
+        state = np.sign(start).astype(np.int8)
+        fewest, patience = len(start) + 1, _PATIENCE
+        while patience >= 0:
+            active = self.on(state)
+            enters, signs = self._entering(active, state)
+            leaves = active.references[active.weights * state[active.references] < 0]
+            count = len(enters) + len(leaves)
+            if count == 0:
+                return active
+            patience = _PATIENCE if count < fewest else patience - 1
+            fewest = min(fewest, count)
+            state[enters], state[leaves] = signs, 0
+        return self._descend(start, max_steps)
 
-def _apply(gram: np.ndarray, which: np.ndarray, x: np.ndarray) -> np.ndarray:
-    # One product at a time: indexing the stack would copy all of it.
-    product = np.empty_like(x)
-    for row, problem in enumerate(which):
-        product[row] = gram[problem] @ x[row]
-    return product
-
-
-def _solve_active(
-    gram: np.ndarray, which: np.ndarray, linear: np.ndarray, l1: np.ndarray, state: np.ndarray
-) -> np.ndarray:
-    """Solve G x = c − l1 s on the active block of problems ``which``; the rest of x stays 0."""
-    x = np.zeros_like(linear)
-    for row, problem in enumerate(which):
-        active = np.flatnonzero(state[row])
+    def on(self, state: np.ndarray) -> "Active":
+        """Solve (G + ridge I) a = c − l1 s on the active block, (w,) of signs."""
+        active = np.flatnonzero(state)
         if len(active) == 0:
-            continue
-        block = gram[problem][np.ix_(active, active)]
-        right = linear[row, active] - l1[row] * state[row, active]
-        x[row, active] = linalg.solve(
-            block, right, assume_a="pos", overwrite_a=True, overwrite_b=True, check_finite=False
-        )
-    return x
+            return Active(active, np.empty(0, self.gram.dtype), None)
+        block = self.gram[active[:, None], active]
+        block.flat[:: len(active) + 1] += self.ridge
+        # The block is symmetric: its transpose is the same matrix in Fortran's order.
+        factor, info = _FACTOR[block.dtype](block.T, lower=1, overwrite_a=1, clean=0)
+        if info:
+            raise NotPositiveDefiniteError
+        right = self.linear[active] - self.gram.dtype.type(self.l1) * state[active]
+        return Active(active, _SOLVE[block.dtype](factor, right, lower=1)[0], factor)
+
+    def _entering(self, active: "Active", state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return which inactive variables violate optimality, and the signs they would take."""
+        slope = self._slope(active)
+        size = slope if self.positive else np.abs(slope)
+        noise = _NOISE[self.gram.dtype] * max(np.abs(self.linear).max(), self.l1)
+        enters = np.flatnonzero((size > self.l1 + noise) & (state == 0))
+        return enters, np.sign(slope[enters]).astype(np.int8)
+
+    def _slope(self, active: "Active") -> np.ndarray:
+        return self.linear - active.weights @ self.gram[active.references]
+
+    def _descend(self, start: np.ndarray, max_steps: int) -> "Active":
+        x, state = start.astype(self.gram.dtype), np.sign(start).astype(np.int8)
+        for _ in range(max_steps):
+            active = self.on(state)
+            target = np.zeros_like(x)
+            target[active.references] = active.weights
+            crosses = target * state < 0
+            if crosses.any():
+                # As far as the first weight that would change sign; it becomes inactive.
+                ratio = np.full_like(x, np.inf)
+                np.divide(x, x - target, out=ratio, where=crosses)
+                step = min(float(ratio.min()), 1.0)
+                stops = crosses & (ratio <= step)
+                x = np.where(stops, 0, x + step * (target - x))
+                state[stops] = 0
+                continue
+            x = target
+            enters, signs = self._entering(active, state)
+            if len(enters) == 0:
+                return active
+            steepest = np.abs(self._slope(active)[enters]).argmax()
+            state[enters[steepest]] = signs[steepest]
+        return self.on(np.sign(x).astype(np.int8))
 
 
-def _entering(
-    gram: np.ndarray,
-    which: np.ndarray,
-    linear: np.ndarray,
-    l1: np.ndarray,
-    state: np.ndarray,
-    x: np.ndarray,
-    positive: bool,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return which inactive variables violate optimality, and the signs they would take."""
-    slope = linear - _apply(gram, which, x)
-    noise = 1e-11 * np.maximum(np.maximum(np.abs(linear).max(axis=1), l1), 1e-300)
-    violation = (slope if positive else np.abs(slope)) - l1[:, None]
-    enters = (state == 0) & (violation > noise[:, None])
-    return enters, np.where(enters, np.sign(slope), 0).astype(np.int8)
+@dataclass(frozen=True, eq=False)
+class Active:
+    """The active variables of a `Gram` problem.
+
+    Parameters
+    ----------
+    references : (k,)
+        Positions of the active variables.
+    weights : (k,)
+    factor : (k, k) or None
+        Lower Cholesky factor of their block; None when there are none.
+    """
+
+    references: np.ndarray
+    weights: np.ndarray
+    factor: np.ndarray | None
+
+    def correct(self, slope: np.ndarray) -> np.ndarray:
+        """Return the Newton step for a float64 slope, (k,)."""
+        if self.factor is None:
+            return slope
+        step, _ = _SOLVE[self.factor.dtype](self.factor, slope.astype(self.factor.dtype), lower=1)
+        return step.astype(np.float64)

@@ -39,13 +39,15 @@ class CoordinateDescent:
         )
 
     def _solve_one(self, problem: Problem, query: int) -> tuple[np.ndarray, float, float, int]:
-        design = problem.design.astype(np.float64)
-        if problem.banned is not None and problem.banned[query] >= 0:
-            design[:, problem.banned[query]] = 0
+        root = np.sqrt(problem.row_weights)[:, None]
+        everything = np.arange(problem.n_references)
+        problem.references.hold(everything)
+        design = root * problem.references.take(everything).T.astype(np.float64)
+        problem.strike(design, np.full(len(design), query), everything, 0.0)
         l1, l2 = problem.l1[query], problem.l2[query]
         norms = np.square(design).sum(axis=0) + l2
         a = np.zeros(problem.n_references)
-        r = problem.targets[:, query].astype(np.float64)
+        r = root[:, 0] * problem.targets[:, query]
         sweep = 0
         while sweep < self.max_sweeps:
             sweep += 1
@@ -68,6 +70,6 @@ class CoordinateDescent:
         queries, weights = np.array([query]), sparse.csr_matrix(a[None])
         residual = residuals(problem, weights, queries)
         correlation = correlate(problem, residual)
-        problem.strike_banned(correlation, queries)
+        problem.strike(correlation.T, queries, np.arange(problem.n_references), 0.0)
         objective, gap = primal_and_gap(problem, weights, residual, correlation, queries)
         return float(objective[0]), float(gap[0])

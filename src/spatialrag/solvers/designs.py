@@ -1,0 +1,104 @@
+"""Where the references' columns come from: an array in memory, or a store read block by block."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+class Design(Protocol):
+    """The columns of D, as rows: (n_references, m) of which only blocks are ever asked for."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(m, n_references)."""
+        ...
+
+    @property
+    def stored(self) -> bool:
+        """Whether a look at all of it takes long enough for a progress bar."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the content; a checkpoint is tied to it."""
+        ...
+
+    def blocks(
+        self, size: int, wanted: np.ndarray | None = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield (references, their rows): ascending, at most ``size`` at a time.
+
+        Parameters
+        ----------
+        size
+            References per block.
+        wanted : (n_references,) bool, optional
+            References that matter. Others may be yielded too, where leaving them out costs more.
+        """
+        ...
+
+    def hold(self, references: np.ndarray) -> None:
+        """Make ``take`` of these references cheap."""
+        ...
+
+    def take(self, references: np.ndarray) -> np.ndarray:
+        """Return rows of some references, (len(references), m), float32 or float64."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayDesign:
+    """A design in memory.
+
+    Parameters
+    ----------
+    rows : (n_references, m)
+        C-contiguous, float32 or float64.
+    """
+
+    rows: np.ndarray
+
+    @classmethod
+    def of(cls, design: np.ndarray) -> "ArrayDesign":
+        """Wrap D, (m, n_references); float64 stays, anything else becomes float32."""
+        dtype = np.float64 if design.dtype == np.float64 else np.float32
+        return cls(np.ascontiguousarray(design.T, dtype=dtype))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(m, n_references)."""
+        return self.rows.shape[1], self.rows.shape[0]
+
+    @property
+    def stored(self) -> bool:
+        """False: a look takes less than seconds."""
+        return False
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the rows."""
+        return hashlib.blake2b(self.rows, digest_size=16).hexdigest()
+
+    def blocks(
+        self, size: int, wanted: np.ndarray | None = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield blocks; unwanted references are left out where they are the majority."""
+        n = len(self.rows)
+        if wanted is None or wanted.mean() > 0.5:
+            for start in range(0, n, size):
+                yield np.arange(start, min(start + size, n)), self.rows[start : start + size]
+            return
+        references = np.flatnonzero(wanted)
+        for start in range(0, len(references), size):
+            part = references[start : start + size]
+            yield part, self.rows[part]
+
+    def hold(self, references: np.ndarray) -> None:
+        """Nothing to do: everything is in memory."""
+
+    def take(self, references: np.ndarray) -> np.ndarray:
+        """Return rows of some references."""
+        return self.rows[references]

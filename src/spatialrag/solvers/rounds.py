@@ -1,0 +1,230 @@
+"""The rounds of the working-set solver: look, certify, grow, solve.
+
+A round looks once at the whole bank for all open queries (`scan`), closes those whose duality gap
+is proven, gives the others the references that violate optimality most, and solves each on its
+working set (`small`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from spatialrag.solvers.problem import Problem
+from spatialrag.solvers.scan import Pairs, Scan, Slack, scan
+from spatialrag.solvers.small import SmallProblem, Terms, duality_gap
+from spatialrag.solvers.solution import Solution, Status
+
+_SPARE = 32  # references kept beyond those to add: what lies at a query's line without weight
+_HOPEFUL = 2.0  # times the tolerance: a smaller estimated gap is worth computing in float64
+
+
+@dataclass(eq=False)
+class Rounds:
+    """All queries of a problem while they are being solved.
+
+    Parameters
+    ----------
+    problem, tol, grow
+        What is solved, how well, and how many references a query gets per round at least.
+    smalls : list of n_queries
+        The queries on their working sets.
+    gap : (n_queries,)
+        inf before the first look.
+    proven : (n_queries,)
+        Whether the gap was computed in float64 against the whole bank.
+    passes : (n_queries,)
+        Looks at the whole bank.
+    status : (n_queries,)
+    """
+
+    problem: Problem
+    tol: float
+    grow: int
+    smalls: list[SmallProblem]
+    gap: np.ndarray
+    proven: np.ndarray
+    passes: np.ndarray
+    status: np.ndarray
+    slack: Slack
+    looked: np.ndarray  # (n_queries, m) weighted residuals at the last look
+    best: np.ndarray  # smallest gap when a working set last stopped growing
+    looked_at: list[int]  # products d'r of every look
+
+    @classmethod
+    def start(cls, problem: Problem, tol: float, grow: int) -> "Rounds":
+        """Return every query without references."""
+        n = problem.n_queries
+        terms = terms_of(problem)
+        return cls(
+            problem=problem,
+            tol=tol,
+            grow=grow,
+            smalls=[SmallProblem(problem.targets[:, q], terms[q]) for q in range(n)],
+            gap=np.full(n, np.inf),
+            proven=np.zeros(n, bool),
+            passes=np.zeros(n, np.int64),
+            status=np.full(n, Status.ROUNDS.value, dtype=object),
+            slack=Slack.unknown(problem.n_references),
+            looked=np.full(problem.targets.T.shape, np.inf),
+            best=np.full(n, np.inf),
+            looked_at=[],
+        )
+
+    def look(self, queries: np.ndarray, line: np.ndarray | None = None) -> np.ndarray:
+        """Look at the bank, certify, and add references; return the queries left to solve.
+
+        Parameters
+        ----------
+        queries
+            Open queries.
+        line : (len(queries),), optional
+            References above it are added even where they do not violate optimality; l1 if absent.
+        """
+        found, keep = self._scan(queries, line)
+        estimate = np.array(
+            [
+                duality_gap(self.smalls[q], found.excess[i], found.peak[i])
+                for i, q in enumerate(queries)
+            ]
+        )
+        objective = np.array([self.smalls[q].objective for q in queries])
+        hopeful = estimate <= _HOPEFUL * self.tol * objective
+        self.gap[queries], self.proven[queries] = estimate, False
+        self.passes[queries] += 1
+        chosen = [self._violators(q, found.of(i)) for i, q in enumerate(queries)]
+        near = [found.of(i)[0] for i in np.flatnonzero(hopeful)]
+        self.problem.references.hold(_union([*near, *chosen]))
+        crowded = []
+        for i in np.flatnonzero(hopeful):
+            if found.near[i] > keep:
+                crowded.append(queries[i])
+            else:
+                chosen[i] = self._prove(queries[i], found.of(i)[0])
+        self.prove_all(np.array(crowded, np.int64))
+        return self._extend(queries, chosen)
+
+    def solve(self, queries: np.ndarray) -> None:
+        """Solve queries on their working sets."""
+        for query in queries:
+            self.smalls[query].solve(self.problem.references)
+
+    def prove_all(self, queries: np.ndarray) -> None:
+        """Compute gaps by a look in float64 that skips nothing."""
+        if len(queries) == 0:
+            return
+        exact = scan(
+            self.problem,
+            queries,
+            self._residuals(queries),
+            self._pairs(queries),
+            self.problem.l1[queries],
+            keep=1,
+            slack=Slack.unknown(self.problem.n_references),
+            dtype=np.float64,
+            label="proof",
+        )
+        for i, query in enumerate(queries):
+            self.gap[query] = duality_gap(self.smalls[query], exact.excess[i], exact.peak[i])
+        self.proven[queries] = True
+        self.looked_at.append(exact.looked_at)
+
+    def solution(self) -> Solution:
+        """Return the weights with their certificates."""
+        self.prove_all(np.flatnonzero(~self.proven))
+        objective = np.array([small.objective for small in self.smalls])
+        status = np.where(self.gap <= self.tol * objective, Status.CONVERGED.value, self.status)
+        entries = []
+        for small in self.smalls:
+            order = np.argsort(small.cited)
+            entries.append((small.weights[small.active][order], small.cited[order]))
+        bounds = np.concatenate([[0], np.cumsum([len(data) for data, _ in entries])])
+        weights = sparse.csr_matrix(
+            (
+                np.concatenate([data for data, _ in entries]),
+                np.concatenate([columns for _, columns in entries]),
+                bounds,
+            ),
+            shape=(self.problem.n_queries, self.problem.n_references),
+        )
+        return Solution(weights, self.gap, objective, self.passes, status)
+
+    def _scan(self, queries: np.ndarray, line: np.ndarray | None) -> tuple[Scan, int]:
+        residual = self._residuals(queries)
+        # NaN: inf - inf cannot occur, for a query is looked at before it moves.
+        moved = np.linalg.norm(residual - self.looked[queries], axis=1).max()
+        self.slack.room -= moved
+        self.looked[queries] = residual
+        keep = max(self._count(query) for query in queries) + _SPARE
+        found = scan(
+            self.problem,
+            queries,
+            residual,
+            self._pairs(queries),
+            self.problem.l1[queries] if line is None else line,
+            keep=keep,
+            slack=self.slack,
+            label=f"pass {len(self.looked_at) + 1}, {len(queries)} open",
+        )
+        self.looked_at.append(found.looked_at)
+        return found, keep
+
+    def _residuals(self, queries: np.ndarray) -> np.ndarray:
+        return np.stack([self.smalls[q].residual for q in queries]) * self.problem.row_weights
+
+    def _pairs(self, queries: np.ndarray) -> Pairs:
+        return Pairs([self.smalls[query].cited for query in queries])
+
+    def _count(self, query: int) -> int:
+        return max(self.grow, len(self.smalls[query].active))
+
+    def _violators(self, query: int, found: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        """Return the references to add, largest violation first."""
+        references, values = found
+        new = ~np.isin(references, self.smalls[query].members)
+        new &= values > self.smalls[query].terms.l1
+        return references[new][: self._count(query)]
+
+    def _prove(self, query: int, references: np.ndarray) -> np.ndarray:
+        """Compute one gap in float64 and return the references to add."""
+        small = self.smalls[query]
+        rows = self.problem.references.take(references).astype(np.float64, copy=False)
+        values = rows @ (small.terms.row_weights * small.residual)
+        values = values if small.terms.positive else np.abs(values)
+        over = np.maximum(values - small.terms.l1, 0)
+        self.gap[query] = duality_gap(small, np.sum(over * over), values.max(initial=0.0))
+        self.proven[query] = True
+        return self._violators(query, (references, values))
+
+    def _extend(self, queries: np.ndarray, chosen: list[np.ndarray]) -> np.ndarray:
+        """Grow working sets; return the queries that are open and worth another solve.
+
+        A query that gets no reference goes on in float64, then only while its proximal steps (see
+        `SmallProblem.solve`) still shrink the gap.
+        """
+        going = []
+        for query, references in zip(queries, chosen, strict=True):
+            small = self.smalls[query]
+            if self.proven[query] and self.gap[query] <= self.tol * small.objective:
+                continue
+            if len(references):
+                small.extend(self.problem.references, references)
+            elif not small.refine(self.problem.references):
+                if self.gap[query] >= 0.9 * self.best[query]:
+                    self.status[query] = Status.STALLED.value
+                    continue
+                self.best[query] = self.gap[query]
+            going.append(query)
+        return np.array(going, np.int64)
+
+
+def terms_of(problem: Problem) -> list[Terms]:
+    """Return each query's penalties."""
+    return [
+        Terms(float(l1), float(l2), problem.positive, problem.blocks)
+        for l1, l2 in zip(problem.l1, problem.l2, strict=True)
+    ]
+
+
+def _union(parts: list[np.ndarray]) -> np.ndarray:
+    return np.unique(np.concatenate([np.empty(0, np.int64), *parts]))

@@ -1,0 +1,238 @@
+"""One look at the whole bank for all open queries: D'r, block by block.
+
+What a scan keeps is small: per query the references that violate optimality most. Correlations are
+computed in the design's own precision (usually float32), with a bound on their rounding errors, so
+that every reference below a query's line is *proven* to be below it; the few at or above the line
+are computed again in float64 by the certificate.
+
+References that cannot have reached any query's line since they were last looked at are skipped:
+|d'(r − r_then)| ≤ ‖d‖ ‖r − r_then‖, and what is left of the distance to the line is `Slack`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spatialrag.progress import track
+from spatialrag.solvers.problem import Problem
+
+_ELEMENTS = 1 << 24  # correlations held at a time
+
+
+@dataclass(eq=False)
+class Slack:
+    """How far the residuals may move before a reference can matter to any query.
+
+    Parameters
+    ----------
+    norms : (n_references,)
+        ‖d_i‖; NaN before the first scan.
+    room : (n_references,)
+        Lower bound of (line − |d_i'r|) / ‖d_i‖ over the queries.
+    """
+
+    norms: np.ndarray
+    room: np.ndarray
+
+    @classmethod
+    def unknown(cls, n_references: int) -> "Slack":
+        """Return the state before anything was looked at."""
+        return cls(np.full(n_references, np.nan), np.full(n_references, -np.inf))
+
+    def measure(self, references: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Return the norms of some references, computed on first sight."""
+        norms = self.norms[references]
+        if np.isnan(norms).any():
+            squares = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
+            norms = self.norms[references] = np.sqrt(squares)
+        return norms
+
+    def record(self, references: np.ndarray, norms: np.ndarray, above: np.ndarray) -> None:
+        """Store what is left below the line; ``above`` is the largest |d_i'r| − line."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            room = -above / norms
+        self.room[references] = np.where(norms > 0, room, np.where(above < 0, np.inf, -np.inf))
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """What one look found, for n queries.
+
+    Parameters
+    ----------
+    peak, excess : (n,)
+        Largest |d_i'r| and Σ (|d_i'r| − l1)₊² over references without weight.
+    near : (n,)
+        References without weight that are not proven to be below the line.
+    first : (n + 1,)
+        Where each query's references start in the two arrays that follow.
+    references, values
+        Those with the largest |d_i'r|, descending, per query at most as many as were asked for.
+    looked_at
+        Products d_i'r computed.
+    """
+
+    peak: np.ndarray
+    excess: np.ndarray
+    near: np.ndarray
+    first: np.ndarray
+    references: np.ndarray
+    values: np.ndarray
+    looked_at: int
+
+    def of(self, query: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return (references, values) of one query."""
+        part = slice(self.first[query], self.first[query + 1])
+        return self.references[part], self.values[part]
+
+
+def scan(
+    problem: Problem,
+    queries: np.ndarray,
+    residual: np.ndarray,
+    weighted: "Pairs",
+    line: np.ndarray,
+    *,
+    keep: int,
+    slack: Slack,
+    dtype: type | None = None,
+    label: str = "",
+) -> Scan:
+    """Look at every reference that may matter to the named queries.
+
+    Parameters
+    ----------
+    residual : (n, m)
+        b − D a times the row weights, float64, C-contiguous.
+    weighted
+        The references with weight: their exact correlations are known elsewhere.
+    line : (n,)
+        At most l1; references that may lie above it are kept.
+    keep
+        References returned per query.
+    slack
+        Read to skip references, and updated.
+    dtype
+        Precision of the products; the design's own when absent.
+    label
+        Shown beside the progress bar that a stored design gets.
+    """
+    tally = _Tally(problem.l1[queries], keep)
+    lengths = np.sqrt(np.einsum("ij,ij->i", residual, residual))
+    size = max(256, _ELEMENTS // len(queries))
+    blocks = problem.references.blocks(size, slack.room <= 0)
+    if problem.references.stored:
+        blocks = track(blocks, label=label, total=-(-problem.n_references // size))
+    for references, own in blocks:
+        rows = own if dtype is None else own.astype(dtype, copy=False)
+        norms = slack.measure(references, rows)
+        # Rounding of the residual, the products and their sum in any order (Higham 2002, eq. 3.5).
+        unit = np.finfo(rows.dtype).eps / 2
+        lowest = line - (rows.shape[1] + 8) * unit * (norms.max() * lengths + line)
+        above = residual.astype(rows.dtype, copy=False) @ rows.T
+        if not problem.positive:
+            np.abs(above, out=above)
+        above -= lowest.astype(rows.dtype)[:, None]
+        problem.strike(above, queries, references, -np.inf)
+        slack.record(references, norms, above.max(axis=0).astype(np.float64))
+        above[weighted.within(references)] = -np.inf
+        tally.add(above, lowest, references)
+    return tally.result()
+
+
+class _Tally:
+    """Sums over blocks of what a `Scan` holds."""
+
+    def __init__(self, l1: np.ndarray, keep: int) -> None:
+        self._l1, self._top = l1, _Top(len(l1), keep)
+        self._peak, self._excess, self._near = np.zeros((3, len(l1)))
+        self._looked_at = 0
+
+    def add(self, above: np.ndarray, lowest: np.ndarray, references: np.ndarray) -> None:
+        """Add (n, block) correlations, ``lowest`` (n,) subtracted."""
+        self._looked_at += above.size
+        highest = above.max(axis=1)
+        self._peak = np.maximum(self._peak, highest + lowest)
+        some = np.flatnonzero(highest > 0)
+        if len(some) == 0:
+            return
+        above = above if len(some) == len(above) else above[some]
+        query, column = np.nonzero(above > 0)
+        value = above[query, column].astype(np.float64)
+        query = some[query]
+        value += lowest[query]
+        n = len(self._l1)
+        over = np.maximum(value - self._l1[query], 0)
+        self._excess += np.bincount(query, weights=over * over, minlength=n)
+        self._near += np.bincount(query, minlength=n)
+        self._top.add(query, references[column], value)
+
+    def result(self) -> Scan:
+        near = self._near.astype(np.int64)
+        return Scan(self._peak, self._excess, near, *self._top.result(), self._looked_at)
+
+
+class Pairs:
+    """(query, reference) pairs, found by blocks of references."""
+
+    def __init__(self, references: list[np.ndarray]) -> None:
+        """Take each query's references."""
+        queries = np.repeat(np.arange(len(references)), [len(r) for r in references])
+        columns = np.concatenate([np.empty(0, np.int64), *references])
+        order = np.argsort(columns, kind="stable")
+        self._queries, self._columns = queries[order], columns[order]
+
+    def within(self, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return (queries, positions in ``references``, which ascend) of the pairs among them."""
+        start, stop = np.searchsorted(self._columns, [references[0], references[-1] + 1])
+        queries, columns = self._queries[start:stop], self._columns[start:stop]
+        position = np.searchsorted(references, columns)
+        there = references[position] == columns
+        return queries[there], position[there]
+
+
+class _Top:
+    """The ``keep`` largest values of each query, of all that are added."""
+
+    def __init__(self, n_queries: int, keep: int) -> None:
+        self._n, self._keep = n_queries, keep
+        self._least = np.full(n_queries, -np.inf)  # below it nothing can be among the largest
+        self._parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._size = 0
+
+    def add(self, query: np.ndarray, reference: np.ndarray, value: np.ndarray) -> None:
+        """Add entries sorted by query."""
+        chosen = value > self._least[query]
+        query, reference, value = query[chosen], reference[chosen], value[chosen]
+        counts = np.bincount(query, minlength=self._n)
+        ends = np.cumsum(counts)
+        for crowded in np.flatnonzero(counts > self._keep):
+            part = value[ends[crowded] - counts[crowded] : ends[crowded]]
+            cut = len(part) - self._keep
+            self._least[crowded] = max(self._least[crowded], np.partition(part, cut)[cut])
+        chosen = value >= self._least[query]
+        self._parts.append((query[chosen], reference[chosen], value[chosen]))
+        self._size += int(chosen.sum())
+        if self._size > 4 * self._n * self._keep:
+            self._merge()
+
+    def result(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return where each query starts, references and values, largest first."""
+        self._merge()
+        query, reference, value = self._parts[0]
+        return np.searchsorted(query, np.arange(self._n + 1)), reference, value
+
+    def _merge(self) -> None:
+        empty = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+        query, reference, value = (
+            np.concatenate(part) for part in zip(empty, *self._parts, strict=True)
+        )
+        # Ties go to the earlier reference, whatever the blocks were.
+        order = np.lexsort((reference, -value, query))
+        query, reference, value = query[order], reference[order], value[order]
+        rank = np.arange(len(query)) - np.searchsorted(query, query)
+        full = rank == self._keep - 1
+        self._least[query[full]] = value[full]
+        inside = rank < self._keep
+        self._parts = [(query[inside], reference[inside], value[inside])]
+        self._size = int(inside.sum())

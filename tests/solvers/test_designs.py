@@ -1,0 +1,30 @@
+import numpy as np
+
+from spatialrag.solvers.designs import ArrayDesign
+
+
+def test_array_design_yields_every_wanted_reference_once(rng):
+    design = rng.normal(size=(4, 10))
+    array = ArrayDesign.of(design)
+    assert array.shape == (4, 10)
+    blocks = list(array.blocks(3))
+    np.testing.assert_array_equal(np.concatenate([r for r, _ in blocks]), np.arange(10))
+    np.testing.assert_array_equal(np.concatenate([rows for _, rows in blocks]), design.T)
+    wanted = np.isin(np.arange(10), [1, 8])
+    (references, rows), *rest = array.blocks(3, wanted)
+    assert references.tolist() == [1, 8]
+    assert not rest
+    np.testing.assert_array_equal(rows, array.take(references))
+
+
+def test_only_float64_stays_as_it_is(rng):
+    for dtype, kept in ((np.float64, np.float64), (np.float32, np.float32), (int, np.float32)):
+        assert ArrayDesign.of(np.ones((2, 3), dtype)).rows.dtype == kept
+    rows = np.ascontiguousarray(rng.normal(size=(5, 2)))
+    assert np.shares_memory(ArrayDesign.of(rows.T).rows, rows)
+
+
+def test_fingerprint_follows_the_content(rng):
+    design = rng.normal(size=(4, 10))
+    first, same = ArrayDesign.of(design), ArrayDesign.of(design.copy())
+    assert first.fingerprint == same.fingerprint != ArrayDesign.of(design + 1).fingerprint

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+
+from spatialrag.solvers import scan as module
+from spatialrag.solvers.problem import Problem
+from spatialrag.solvers.scan import Pairs, Slack, scan
+
+
+def look(problem, residual, *, line=None, keep=100, slack=None, cited=None):
+    n = problem.n_queries
+    return scan(
+        problem,
+        np.arange(n),
+        residual,
+        Pairs(cited or [np.empty(0, np.int64)] * n),
+        problem.l1 if line is None else line,
+        keep=keep,
+        slack=slack or Slack.unknown(problem.n_references),
+    )
+
+
+@pytest.mark.parametrize("elements", [1 << 24, 1])
+@pytest.mark.parametrize("positive", [True, False])
+def test_agrees_with_the_dense_product(rng, monkeypatch, positive, elements):
+    monkeypatch.setattr(module, "_ELEMENTS", elements)
+    design = rng.normal(size=(20, 900)).astype(np.float32)
+    residual = rng.normal(size=(3, 20))
+    problem = Problem(design, residual.T, 5.0, 1.0, positive)
+    cited = [np.array([4, 700]), np.empty(0, np.int64), np.array([5])]
+    found = look(problem, residual, cited=cited, keep=7)
+    exact = residual @ design.astype(np.float64)
+    exact = exact if positive else np.abs(exact)
+    for query, own in enumerate(cited):
+        exact[query, own] = -np.inf
+        references, values = found.of(query)
+        order = np.argsort(-exact[query])[: min(7, int((exact[query] > 5).sum()))]
+        assert references.tolist() == order.tolist()
+        np.testing.assert_allclose(values, exact[query][order], rtol=1e-5)
+    np.testing.assert_allclose(found.peak, exact.max(axis=1), rtol=1e-5)
+    np.testing.assert_array_equal(found.near, (exact > 5).sum(axis=1))
+    np.testing.assert_allclose(found.excess, np.square(np.maximum(exact - 5, 0)).sum(axis=1), 1e-5)
+
+
+def test_what_lies_on_the_line_is_never_lost_to_rounding(rng):
+    design = rng.normal(size=(300, 500)).astype(np.float32)
+    residual = rng.normal(size=(1, 300))
+    exact = (residual @ design.astype(np.float64))[0]
+    for value in np.sort(exact)[-20:]:
+        problem = Problem(design, residual.T, max(value, 0.0), 1.0)
+        assert np.flatnonzero(exact == value)[0] in look(problem, residual).of(0)[0]
+
+
+def test_skipped_references_are_below_the_line(rng):
+    design = rng.normal(size=(20, 800)).astype(np.float32)
+    problem = Problem(design, rng.normal(size=(20, 2)), 6.0, 1.0)
+    slack, residual = Slack.unknown(800), rng.normal(size=(2, 20))
+    assert look(problem, residual, slack=slack).looked_at == 1600
+    for step in (0.3, 0.3, 0.2, 0.01):
+        move = rng.normal(size=(2, 20))
+        move *= step / np.linalg.norm(move, axis=1, keepdims=True)
+        residual = residual + move
+        slack.room -= step
+        found = look(problem, residual, slack=slack)
+        whole = look(problem, residual)
+        np.testing.assert_array_equal(found.references, whole.references)
+        np.testing.assert_allclose(found.excess, whole.excess, rtol=1e-5)
+    assert found.looked_at < 800
+
+
+def test_zero_columns_and_struck_references_never_matter(rng):
+    design = np.zeros((5, 5), np.float32)
+    design[:, 1:4] = 1
+    problem = Problem(
+        design,
+        np.ones((5, 2)),
+        1.0,
+        1.0,
+        banned=np.array([[0, -1], [1, 0]]),
+        groups=np.array([0, 0, 1, 1, 2]),
+    )
+    found = look(problem, np.ones((2, 5)))
+    assert [found.of(q)[0].tolist() for q in range(2)] == [[2, 3], []]
+
+
+def test_ties_go_to_the_earlier_reference(monkeypatch):
+    monkeypatch.setattr(module, "_ELEMENTS", 1)
+    problem = Problem(np.ones((3, 1000), np.float32), np.ones((3, 1)), 1.0, 1.0)
+    assert look(problem, np.ones((1, 3)), keep=5).of(0)[0].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_references_with_weight_are_looked_at_again(rng):
+    design = np.eye(3, 600, dtype=np.float32)
+    problem = Problem(design, np.ones((3, 1)), 0.5, 1.0)
+    slack = Slack.unknown(600)
+    look(problem, np.ones((1, 3)), slack=slack, cited=[np.array([1])])
+    assert np.flatnonzero(slack.room <= 0).tolist() == [0, 1, 2]
