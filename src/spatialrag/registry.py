@@ -70,6 +70,7 @@ solvers = Registry(
     "solvers",
     {
         "working_set": "spatialrag.solvers.working_set:WorkingSet",
+        "fista": "spatialrag.solvers.fista:Fista",
         "reference": "spatialrag.solvers.reference:CoordinateDescent",
     },
 )

@@ -4,6 +4,7 @@ from scipy import sparse
 from sklearn.linear_model import ElasticNet
 
 from spatialrag.solvers.objective import (
+    certify,
     correlate,
     from_sklearn,
     penalties,
@@ -13,7 +14,7 @@ from spatialrag.solvers.objective import (
 from spatialrag.solvers.problem import Problem
 
 
-def certify(problem, weights):
+def primal_of(problem, weights):
     queries = np.arange(problem.n_queries)
     weights = sparse.csr_matrix(weights)
     residual = residuals(problem, weights, queries)
@@ -26,7 +27,7 @@ def test_primal_by_hand_and_gap_bounds_it(rng, positive, l2):
     design, targets = rng.normal(size=(12, 9)), rng.normal(size=(12, 3))
     problem = Problem(design, targets, 0.4, l2, positive)
     weights = np.abs(rng.normal(size=(3, 9)))
-    primal, gap = certify(problem, weights)
+    primal, gap = primal_of(problem, weights)
     by_hand = [
         0.5 * np.sum((targets[:, q] - design @ weights[q]) ** 2)
         + 0.5 * l2 * np.sum(weights[q] ** 2)
@@ -34,7 +35,7 @@ def test_primal_by_hand_and_gap_bounds_it(rng, positive, l2):
         for q in range(3)
     ]
     np.testing.assert_allclose(primal, by_hand)
-    better, _ = certify(problem, 0.5 * weights)
+    better, _ = primal_of(problem, 0.5 * weights)
     assert (gap >= primal - better - 1e-12).all()
     assert (gap >= 0).all()
 
@@ -45,7 +46,7 @@ def test_gap_vanishes_at_scikit_learns_solution(rng):
     model = ElasticNet(alpha=0.05, l1_ratio=0.6, fit_intercept=False, tol=1e-14, max_iter=100_000)
     weights = model.fit(design, target).coef_
     problem = Problem(design, target[:, None], settings["l1"], settings["l2"], positive=False)
-    primal, gap = certify(problem, weights[None])
+    primal, gap = primal_of(problem, weights[None])
     assert gap[0] < 1e-10 * primal[0]
 
 
@@ -56,3 +57,15 @@ def test_conversion_agrees_with_eq_1():
     l1, l2 = penalties(converted["strength"], converted["ridge_share"])
     assert l1 == pytest.approx(converted["l1"])
     assert l2 == pytest.approx(converted["l2"])
+
+
+def test_certify_leaves_out_what_is_banned(rng):
+    design, targets = rng.normal(size=(12, 9)), rng.normal(size=(12, 2))
+    weights, passes = sparse.csr_matrix((2, 9)), np.zeros(2, int)
+    peak = (design.T @ targets).max(axis=0)
+    best = (design.T @ targets).argmax(axis=0)
+    strong = Problem(design, targets, 0.99 * peak, 0.1, banned=best)
+    assert (
+        certify(strong, weights, 1e-9, passes).gap.max()
+        < certify(Problem(design, targets, 0.99 * peak, 0.1), weights, 1e-9, passes).gap.min()
+    )

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from spatialrag.solvers.problem import Problem
+from spatialrag.solvers.solution import Solution, Status
 
 _BLOCK = 8192  # references per float64 block: bounds memory on float32 designs
 
@@ -76,6 +77,28 @@ def primal_and_gap(
     dual = np.maximum(dual, product - 0.5 * r_squares - penalty)
     dual = np.minimum(dual, 0.5 * b_squares)
     return primal, np.maximum(primal - dual, 0.0)
+
+
+def certify(
+    problem: Problem, weights: sparse.csr_matrix, tol: float, rounds: np.ndarray
+) -> Solution:
+    """Return weights, whoever computed them, as a `Solution` with their certificate.
+
+    Parameters
+    ----------
+    weights : CSR (n_queries, n_references)
+    tol
+        Relative gap at which a query counts as converged.
+    rounds : (n_queries,)
+        What the solution reports as rounds.
+    """
+    queries = np.arange(problem.n_queries)
+    residual = residuals(problem, weights, queries)
+    correlation = correlate(problem, residual)
+    problem.strike(correlation.T, queries, np.arange(problem.n_references), 0.0)
+    objective, gap = primal_and_gap(problem, weights, residual, correlation, queries)
+    status = np.where(gap <= tol * objective, Status.CONVERGED.value, Status.ROUNDS.value)
+    return Solution(weights, gap, objective, rounds, status)
 
 
 def _square_sum(weights: sparse.csr_matrix) -> np.ndarray:

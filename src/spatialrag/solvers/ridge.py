@@ -3,9 +3,9 @@
 import numpy as np
 from scipy import linalg, sparse
 
-from spatialrag.solvers.objective import correlate, primal_and_gap, residuals
+from spatialrag.solvers.objective import certify
 from spatialrag.solvers.problem import Problem
-from spatialrag.solvers.solution import Solution, Status
+from spatialrag.solvers.solution import Solution
 
 _BLOCK = 8192
 
@@ -24,7 +24,7 @@ def solve_ridge(problem: Problem, *, tol: float) -> Solution:
     weights = np.empty((problem.n_queries, problem.n_references))
     for queries, part in parts:
         weights[queries] = part
-    return _certified(problem, sparse.csr_matrix(weights), tol)
+    return certify(problem, sparse.csr_matrix(weights), tol, np.ones(len(weights), np.int64))
 
 
 def _solve_alike(problem: Problem, queries: np.ndarray) -> np.ndarray:
@@ -49,13 +49,3 @@ def _allowed(problem: Problem, query: int, references: np.ndarray, rows: np.ndar
     columns = rows.T.astype(np.float64)
     problem.strike(columns, np.full(len(columns), query), references, 0.0)
     return columns.T
-
-
-def _certified(problem: Problem, weights: sparse.csr_matrix, tol: float) -> Solution:
-    queries = np.arange(problem.n_queries)
-    residual = residuals(problem, weights, queries)
-    correlation = correlate(problem, residual)
-    problem.strike(correlation.T, queries, np.arange(problem.n_references), 0.0)
-    objective, gap = primal_and_gap(problem, weights, residual, correlation, queries)
-    status = np.where(gap <= tol * objective, Status.CONVERGED.value, Status.STALLED.value)
-    return Solution(weights, gap, objective, np.ones(len(queries), np.int64), status)
