@@ -78,6 +78,11 @@ class SmallProblem:
         """References with weight, (k,)."""
         return self.members[self.active]
 
+    @property
+    def refined(self) -> bool:
+        """Whether the Gram matrix is in float64."""
+        return self._dtype == np.float64
+
     def extend(self, design: Design, references: np.ndarray) -> None:
         """Add references that are not members."""
         rows = design.take(references).astype(self._dtype, copy=False)
@@ -95,7 +100,7 @@ class SmallProblem:
 
     def refine(self, design: Design) -> bool:
         """Go on in float64; return False when this was so already."""
-        if self._dtype == np.float64:
+        if self.refined:
             return False
         members, weights = self.members, self.weights
         self._dtype = np.dtype(np.float64)

@@ -1,11 +1,13 @@
 """The fast exact solver: working sets grown from the optimality violations."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from scipy import sparse
 
 from spatialrag.errors import InputError
+from spatialrag.solvers.checkpoint import restore, save
 from spatialrag.solvers.problem import Problem
 from spatialrag.solvers.ridge import solve_ridge
 from spatialrag.solvers.rounds import Rounds
@@ -37,33 +39,49 @@ class WorkingSet:
         if min(self.grow, self.max_rounds) < 1:
             raise InputError("grow and max_rounds must be at least 1")
 
-    def solve(self, problem: Problem) -> Solution:
+    def solve(self, problem: Problem, *, checkpoint: str | Path | None = None) -> Solution:
         """Solve every query of the problem.
 
         Signed problems without an l1 part have dense answers and go through the m x m dual.
+
+        Parameters
+        ----------
+        problem
+            What to solve.
+        checkpoint
+            A file written after every look at the bank and removed at the end. Where it exists,
+            the solve goes on from there. Not used by dense answers.
+
+        Raises
+        ------
+        InputError
+            The checkpoint is another problem's.
         """
         dense = (problem.l1 == 0) & (not problem.positive)
-        parts = [
-            (np.flatnonzero(group), method)
-            for group, method in ((~dense, self._solve_sparse), (dense, self._solve_ridge))
-            if group.any()
-        ]
-        if len(parts) == 1:
-            return parts[0][1](problem)
-        return _join([(queries, method(_only(problem, queries))) for queries, method in parts])
+        if dense.all():
+            return solve_ridge(problem, tol=self.tol)
+        if not dense.any():
+            return self._solve_sparse(problem, checkpoint)
+        some, others = np.flatnonzero(dense), np.flatnonzero(~dense)
+        ridge = solve_ridge(_only(problem, some), tol=self.tol)
+        rest = self._solve_sparse(_only(problem, others), checkpoint)
+        return _join([(some, ridge), (others, rest)])
 
-    def _solve_sparse(self, problem: Problem) -> Solution:
+    def _solve_sparse(self, problem: Problem, checkpoint: str | Path | None) -> Solution:
         rounds = Rounds.start(problem, self.tol, self.grow)
         queries = np.arange(problem.n_queries)
-        for _ in range(self.max_rounds):
-            queries = rounds.look(queries)
-            if len(queries) == 0:
-                break
+        if checkpoint is not None and Path(checkpoint).exists():
+            queries = restore(checkpoint, rounds)
             rounds.solve(queries)
-        return rounds.solution()
-
-    def _solve_ridge(self, problem: Problem) -> Solution:
-        return solve_ridge(problem, tol=self.tol)
+        while len(queries) and rounds.passes.max() < self.max_rounds:
+            queries = rounds.look(queries)
+            if checkpoint is not None:
+                save(checkpoint, rounds, queries)
+            rounds.solve(queries)
+        solution = rounds.solution()
+        if checkpoint is not None:
+            Path(checkpoint).unlink(missing_ok=True)
+        return solution
 
 
 def _only(problem: Problem, queries: np.ndarray) -> Problem:

@@ -1,0 +1,189 @@
+"""A design on disk: banks that do not fit in memory as float32.
+
+A Zarr array (n_references, m) of float16 or float32, uncompressed (float features hardly compress),
+in chunks of references. It is written aside and renamed, and read one block at a time; references
+that solvers work on are kept in memory as they are stored.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import zarr
+
+from spatialrag.errors import InputError
+
+SCHEMA = 1
+_CHUNK_BYTES = 4 << 20
+_KEY = "spatialrag_design"
+
+
+@dataclass(frozen=True, eq=False)
+class StoredDesign:
+    """A design that is read from its store; made by `open_design`.
+
+    Parameters
+    ----------
+    array
+        Zarr array (n_references, m).
+    fingerprint
+        Hash of the values, from when they were written.
+    """
+
+    array: zarr.Array
+    fingerprint: str
+    _held: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
+
+    @property
+    def stored(self) -> bool:
+        """True: a look reads all of it from disk."""
+        return True
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(m, n_references)."""
+        return self.array.shape[1], self.array.shape[0]
+
+    def blocks(
+        self, size: int, wanted: np.ndarray | None = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield blocks of whole chunks as float32; chunks without a wanted reference are not read.
+
+        Within a block, unwanted references are left out where they are the majority.
+        """
+        n, height = self.array.shape[0], self.array.chunks[0]
+        size = max(size // height, 1) * height
+        for start in range(0, n, size):
+            references = np.arange(start, min(start + size, n))
+            if wanted is None or wanted[references].mean() > 0.5:
+                yield references, self.array[start : start + size].astype(np.float32)
+                continue
+            references = references[wanted[references]]
+            if len(references):
+                yield references, self._read(references).astype(np.float32)
+
+    def hold(self, references: np.ndarray) -> None:
+        """Read references into memory, chunk by chunk, and keep them as they are stored."""
+        missing = [r for r in np.unique(references).tolist() if r not in self._held]
+        if missing:
+            self._held.update(zip(missing, self._read(np.array(missing)), strict=True))
+
+    def take(self, references: np.ndarray) -> np.ndarray:
+        """Return rows of held references, float32."""
+        if len(references) == 0:
+            return np.empty((0, self.array.shape[1]), np.float32)
+        return np.stack([self._held[r] for r in references.tolist()]).astype(np.float32)
+
+    def _read(self, references: np.ndarray) -> np.ndarray:
+        """Return rows of ascending references, as stored; each chunk is read once."""
+        rows = np.empty((len(references), self.array.shape[1]), self.array.dtype)
+        height = self.array.chunks[0]
+        chunks, starts = np.unique(references // height, return_index=True)
+        for chunk, start, stop in zip(chunks, starts, [*starts[1:], len(references)], strict=True):
+            values = self.array[chunk * height : (chunk + 1) * height]
+            rows[start:stop] = values[references[start:stop] - chunk * height]
+        return rows
+
+
+def write_design(
+    path: str | Path,
+    blocks: Iterable[np.ndarray],
+    shape: tuple[int, int],
+    *,
+    dtype: str = "float16",
+) -> StoredDesign:
+    """Write a design block by block and open it; nothing is left behind by a failure.
+
+    Parameters
+    ----------
+    path
+        A new folder.
+    blocks
+        Consecutive references, each (some, m).
+    shape
+        (m, n_references), as of a design in memory.
+    dtype
+        ``float16`` or ``float32``.
+
+    Raises
+    ------
+    InputError
+        The path exists; blocks that do not add up to ``shape``; values that are not finite, or
+        become so in ``dtype``.
+    """
+    path = Path(path)
+    if path.exists():
+        raise InputError(f"{path} exists", fix="choose another path, or remove it")
+    if dtype not in ("float16", "float32"):
+        raise InputError("unknown dtype of a design", expected="float16 or float32", got=dtype)
+    m, n = shape
+    height = max(_CHUNK_BYTES // (m * np.dtype(dtype).itemsize), 1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.new")
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        array = zarr.create_array(
+            aside, shape=(n, m), chunks=(min(height, n), m), dtype=dtype, compressors=None
+        )
+        array.attrs[_KEY] = {"schema": SCHEMA, "fingerprint": _fill(array, blocks)}
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    aside.rename(path)
+    return open_design(path)
+
+
+def _fill(array: zarr.Array, blocks: Iterable[np.ndarray]) -> str:
+    """Write blocks in whole chunks; return the hash of all values."""
+    (n, m), height = array.shape, array.chunks[0]
+    digest, start, waiting = hashlib.blake2b(digest_size=16), 0, np.empty((0, m), array.dtype)
+    for block in blocks:
+        with np.errstate(over="ignore"):
+            values = np.asarray(block).astype(array.dtype)
+        if values.ndim != 2 or values.shape[1] != m or start + len(waiting) + len(values) > n:
+            raise InputError(
+                "blocks do not match the shape of the design",
+                expected=f"(some, {m}), {n} references in all",
+                got=f"{values.shape} at reference {start + len(waiting)}",
+            )
+        if not np.isfinite(values).all():
+            raise InputError(
+                f"references {start} and following contain NaN or inf as {array.dtype}",
+                fix="drop or impute these values, scale the features, or use float32",
+            )
+        waiting = np.concatenate([waiting, values])
+        whole = len(waiting) // height * height
+        array[start : start + whole] = waiting[:whole]
+        digest.update(np.ascontiguousarray(waiting[:whole]))
+        start, waiting = start + whole, waiting[whole:]
+    if start + len(waiting) != n:
+        raise InputError("too few references", expected=str(n), got=str(start + len(waiting)))
+    array[start:] = waiting
+    digest.update(np.ascontiguousarray(waiting))
+    return digest.hexdigest()
+
+
+def open_design(path: str | Path) -> StoredDesign:
+    """Open a design written by `write_design`.
+
+    Raises
+    ------
+    InputError
+        No design there, or one of a newer schema.
+    """
+    try:
+        array = zarr.open_array(path, mode="r")
+        record = dict(array.attrs[_KEY])
+    except (FileNotFoundError, KeyError, ValueError) as error:
+        raise InputError(f"{path} is not a design written by write_design") from error
+    if record["schema"] > SCHEMA:
+        raise InputError(
+            f"{path} was written by a newer spatialrag",
+            expected=f"design schema {SCHEMA} or older",
+            got=f"schema {record['schema']}",
+            fix="upgrade spatialrag",
+        )
+    return StoredDesign(array, record["fingerprint"])
