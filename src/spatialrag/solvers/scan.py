@@ -17,6 +17,8 @@ from spatialrag.progress import track
 from spatialrag.solvers.problem import Problem
 
 _ELEMENTS = 1 << 24  # correlations held at a time
+_BLOCK = 4096  # references at a time, at most
+_FAR = 1.01  # times the line: a query with a reference beyond it is not close to its optimum
 
 
 @dataclass(eq=False)
@@ -61,9 +63,11 @@ class Scan:
     Parameters
     ----------
     peak, excess : (n,)
-        Largest |d_i'r| and Σ (|d_i'r| − l1)₊² over references without weight.
+        Largest |d_i'r| and Σ (|d_i'r| − l1)₊² over references without weight. The sum is a lower
+        bound where ``near`` exceeds what is kept.
     near : (n,)
-        References without weight that are not proven to be below the line.
+        References without weight that are not proven to be below the line; counted to the end
+        only where they are no more than what is kept.
     first : (n + 1,)
         Where each query's references start in the two arrays that follow.
     references, values
@@ -113,13 +117,14 @@ def scan(
     slack
         Read to skip references, and updated.
     dtype
-        Precision of the products; the design's own when absent.
+        Precision of the products, the design's own when absent. When given, the sums are complete
+        for every query.
     label
         Shown beside the progress bar that a stored design gets.
     """
-    tally = _Tally(problem.l1[queries], keep)
+    tally = _Tally(problem.l1[queries], keep, complete=dtype is not None)
     lengths = np.sqrt(np.einsum("ij,ij->i", residual, residual))
-    size = max(256, _ELEMENTS // len(queries))
+    size = int(np.clip(_ELEMENTS // len(queries), 256, _BLOCK))
     blocks = problem.references.blocks(size, slack.room <= 0)
     if problem.references.stored:
         blocks = track(blocks, label=label, total=-(-problem.n_references // size))
@@ -143,8 +148,9 @@ def scan(
 class _Tally:
     """Sums over blocks of what a `Scan` holds."""
 
-    def __init__(self, l1: np.ndarray, keep: int) -> None:
-        self._l1, self._top = l1, _Top(len(l1), keep)
+    def __init__(self, l1: np.ndarray, keep: int, *, complete: bool) -> None:
+        self._l1, self._keep, self._complete = l1, keep, complete
+        self._top = _Top(len(l1), keep)
         self._peak, self._excess, self._near = np.zeros((3, len(l1)))
         self._looked_at = 0
 
@@ -153,11 +159,12 @@ class _Tally:
         self._looked_at += above.size
         highest = above.max(axis=1)
         self._peak = np.maximum(self._peak, highest + lowest)
-        some = np.flatnonzero(highest > 0)
+        cut = self._cut(lowest)
+        some = np.flatnonzero(highest > cut)
         if len(some) == 0:
             return
-        above = above if len(some) == len(above) else above[some]
-        query, column = np.nonzero(above > 0)
+        above, cut = (above, cut) if len(some) == len(above) else (above[some], cut[some])
+        query, column = np.nonzero(above > cut.astype(above.dtype)[:, None])
         value = above[query, column].astype(np.float64)
         query = some[query]
         value += lowest[query]
@@ -166,6 +173,15 @@ class _Tally:
         self._excess += np.bincount(query, weights=over * over, minlength=n)
         self._near += np.bincount(query, minlength=n)
         self._top.add(query, references[column], value)
+
+    def _cut(self, lowest: np.ndarray) -> np.ndarray:
+        """Return what must be exceeded to count, (n,), ``lowest`` subtracted.
+
+        Of a query that is far from its optimum, and has more references above its line than are
+        kept, only what can be among the kept matters.
+        """
+        far = (self._near > self._keep) & (self._peak > _FAR * self._l1) & (not self._complete)
+        return np.where(far, np.maximum(self._top.least - lowest, 0), 0)
 
     def result(self) -> Scan:
         near = self._near.astype(np.int64)
@@ -196,21 +212,21 @@ class _Top:
 
     def __init__(self, n_queries: int, keep: int) -> None:
         self._n, self._keep = n_queries, keep
-        self._least = np.full(n_queries, -np.inf)  # below it nothing can be among the largest
+        self.least = np.full(n_queries, -np.inf)  # nothing below can be among the largest
         self._parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self._size = 0
 
     def add(self, query: np.ndarray, reference: np.ndarray, value: np.ndarray) -> None:
         """Add entries sorted by query."""
-        chosen = value > self._least[query]
+        chosen = value > self.least[query]
         query, reference, value = query[chosen], reference[chosen], value[chosen]
         counts = np.bincount(query, minlength=self._n)
         ends = np.cumsum(counts)
         for crowded in np.flatnonzero(counts > self._keep):
             part = value[ends[crowded] - counts[crowded] : ends[crowded]]
             cut = len(part) - self._keep
-            self._least[crowded] = max(self._least[crowded], np.partition(part, cut)[cut])
-        chosen = value >= self._least[query]
+            self.least[crowded] = max(self.least[crowded], np.partition(part, cut)[cut])
+        chosen = value >= self.least[query]
         self._parts.append((query[chosen], reference[chosen], value[chosen]))
         self._size += int(chosen.sum())
         if self._size > 4 * self._n * self._keep:
@@ -232,7 +248,7 @@ class _Top:
         query, reference, value = query[order], reference[order], value[order]
         rank = np.arange(len(query)) - np.searchsorted(query, query)
         full = rank == self._keep - 1
-        self._least[query[full]] = value[full]
+        self.least[query[full]] = value[full]
         inside = rank < self._keep
         self._parts = [(query[inside], reference[inside], value[inside])]
         self._size = int(inside.sum())
