@@ -19,10 +19,10 @@ def run(rounds):
     return rounds.solution()
 
 
-def test_every_gap_is_that_of_the_whole_bank_in_float64(rng):
+def test_every_gap_is_that_of_the_whole_bank_in_float64(rng, kernels):
     for changes in ({}, {"l2": 0.0}, {"positive": False}):
         problem = problem_of(rng, **changes)
-        rounds = Rounds.start(problem, tol=1e-8, grow=5)
+        rounds = Rounds.start(problem, 1e-8, 5, kernels)
         solution = run(rounds)
         assert rounds.proven.all()
         assert solution.converged.all()
@@ -34,25 +34,25 @@ def test_every_gap_is_that_of_the_whole_bank_in_float64(rng):
         np.testing.assert_allclose(solution.gap, gap, atol=1e-9 * primal.max())
 
 
-def test_later_looks_skip_what_cannot_matter(rng):
-    rounds = Rounds.start(problem_of(rng), tol=1e-6, grow=5)
+def test_later_looks_skip_what_cannot_matter(rng, kernels):
+    rounds = Rounds.start(problem_of(rng), 1e-6, 5, kernels)
     run(rounds)
     assert rounds.looked_at[0] == 5 * 3000
     assert rounds.looked_at[-1] < 0.5 * rounds.looked_at[0]
 
 
-def test_more_references_on_the_line_than_are_kept(rng):
+def test_more_references_on_the_line_than_are_kept(rng, kernels):
     design = np.abs(rng.normal(size=(20, 30))).astype(np.float32)
     design = np.concatenate([design, np.repeat(design[:, :1], 400, axis=1)], axis=1)
     problem = Problem(design, design[:, :1] + 0.1, 0.5, 0.0)
-    solution = run(Rounds.start(problem, tol=1e-6, grow=5))
+    solution = run(Rounds.start(problem, 1e-6, 5, kernels))
     assert solution.converged.all()
     assert solution.weights[0, 0] + solution.weights[0, 30:].sum() > 0.5
 
 
-def test_an_unfinished_solve_still_reports_its_exact_gap(rng):
+def test_an_unfinished_solve_still_reports_its_exact_gap(rng, kernels):
     problem = problem_of(rng)
-    rounds = Rounds.start(problem, tol=1e-12, grow=5)
+    rounds = Rounds.start(problem, 1e-12, 5, kernels)
     rounds.solve(rounds.look(np.arange(5)))
     solution = rounds.solution()
     assert not solution.converged.any()

@@ -1,12 +1,22 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
 from spatialrag.solvers import scan as module
 from spatialrag.solvers.problem import Problem
-from spatialrag.solvers.scan import Pairs, Slack, scan
+from spatialrag.solvers.scan import NumpyProducts, Pairs, Slack, scan
 
 
-def look(problem, residual, *, line=None, keep=100, slack=None, cited=None):
+@pytest.fixture(params=["numpy", "torch"])
+def look(request):
+    if request.param == "numpy":
+        return partial(_look, products=NumpyProducts)
+    torch_kernels = pytest.importorskip("spatialrag.solvers.torch_kernels", reason="needs torch")
+    return partial(_look, products=torch_kernels.TorchKernels("cpu").products)
+
+
+def _look(problem, residual, *, line=None, keep=100, slack=None, cited=None, products):
     n = problem.n_queries
     return scan(
         problem,
@@ -16,12 +26,13 @@ def look(problem, residual, *, line=None, keep=100, slack=None, cited=None):
         problem.l1 if line is None else line,
         keep=keep,
         slack=slack or Slack.unknown(problem.n_references),
+        products=products,
     )
 
 
 @pytest.mark.parametrize("elements", [1 << 24, 1])
 @pytest.mark.parametrize("positive", [True, False])
-def test_agrees_with_the_dense_product(rng, monkeypatch, positive, elements):
+def test_agrees_with_the_dense_product(look, rng, monkeypatch, positive, elements):
     monkeypatch.setattr(module, "_ELEMENTS", elements)
     design = rng.normal(size=(20, 900)).astype(np.float32)
     residual = rng.normal(size=(3, 20))
@@ -45,7 +56,7 @@ def test_agrees_with_the_dense_product(rng, monkeypatch, positive, elements):
     np.testing.assert_allclose(found.excess, excess, rtol=1e-5)
 
 
-def test_what_lies_on_the_line_is_never_lost_to_rounding(rng):
+def test_what_lies_on_the_line_is_never_lost_to_rounding(look, rng):
     design = rng.normal(size=(300, 500)).astype(np.float32)
     residual = rng.normal(size=(1, 300))
     exact = (residual @ design.astype(np.float64))[0]
@@ -54,7 +65,7 @@ def test_what_lies_on_the_line_is_never_lost_to_rounding(rng):
         assert np.flatnonzero(exact == value)[0] in look(problem, residual).of(0)[0]
 
 
-def test_skipped_references_are_below_the_line(rng):
+def test_skipped_references_are_below_the_line(look, rng):
     design = rng.normal(size=(20, 800)).astype(np.float32)
     problem = Problem(design, rng.normal(size=(20, 2)), 6.0, 1.0)
     slack, residual = Slack.unknown(800), rng.normal(size=(2, 20))
@@ -71,7 +82,7 @@ def test_skipped_references_are_below_the_line(rng):
     assert found.looked_at < 800
 
 
-def test_zero_columns_and_struck_references_never_matter(rng):
+def test_zero_columns_and_struck_references_never_matter(look, rng):
     design = np.zeros((5, 5), np.float32)
     design[:, 1:4] = 1
     problem = Problem(
@@ -89,10 +100,11 @@ def test_zero_columns_and_struck_references_never_matter(rng):
 def test_ties_go_to_the_earlier_reference(monkeypatch):
     monkeypatch.setattr(module, "_ELEMENTS", 1)
     problem = Problem(np.ones((3, 1000), np.float32), np.ones((3, 1)), 1.0, 1.0)
-    assert look(problem, np.ones((1, 3)), keep=5).of(0)[0].tolist() == [0, 1, 2, 3, 4]
+    found = _look(problem, np.ones((1, 3)), keep=5, products=NumpyProducts)
+    assert found.of(0)[0].tolist() == [0, 1, 2, 3, 4]
 
 
-def test_references_with_weight_are_looked_at_again(rng):
+def test_references_with_weight_are_looked_at_again(look, rng):
     design = np.eye(3, 600, dtype=np.float32)
     problem = Problem(design, np.ones((3, 1)), 0.5, 1.0)
     slack = Slack.unknown(600)

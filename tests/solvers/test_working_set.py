@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import ElasticNet, Ridge
 
@@ -11,6 +13,11 @@ from spatialrag.solvers.reference import CoordinateDescent
 from spatialrag.solvers.working_set import WorkingSet
 
 EXACT = WorkingSet(tol=1e-12)
+
+
+@pytest.fixture(autouse=True)
+def on_each_device(kernels, monkeypatch):
+    monkeypatch.setattr("spatialrag.solvers.working_set.kernels_for", lambda device: kernels)
 
 
 def scikit_learn(design, targets, alpha, l1_ratio, positive):
@@ -98,7 +105,11 @@ def test_banned_reference_is_as_good_as_absent(rng):
 @given(
     seed=st.integers(0, 10**6), l1=st.floats(0.01, 3), l2=st.floats(0, 3), positive=st.booleans()
 )
-@settings(max_examples=30, deadline=None)
+@settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 def test_optimality_and_permutation(seed, l1, l2, positive):
     rng = np.random.default_rng(seed)
     design, targets = rng.normal(size=(12, 25)), rng.normal(size=(12, 3))
@@ -119,3 +130,54 @@ def test_settings_are_checked():
         WorkingSet(tol=0)
     with pytest.raises(InputError, match="at least 1"):
         WorkingSet(grow=0)
+
+
+def paths(rng):
+    design = np.abs(rng.normal(size=(40, 900))).astype(np.float32)
+    targets = np.abs(rng.normal(size=(40, 3)))
+    return [
+        Problem(design, targets, l1, 0.3, blocks=((15, w), (25, 1 - w)))
+        for w in (0.0, 0.3, 0.8)
+        for l1 in (50.0, 4.0, 2.0)
+    ]
+
+
+def test_a_path_solves_each_of_its_problems(rng):
+    problems = paths(rng)
+    solver = WorkingSet(tol=1e-9)
+    for problem, along in zip(problems, solver.solve_path(problems), strict=True):
+        alone = solver.solve(problem).require_converged()
+        assert along.converged.all()
+        np.testing.assert_allclose(along.weights.toarray(), alone.weights.toarray(), atol=1e-5)
+
+
+def test_a_path_stays_with_one_design(rng):
+    first, *_ = paths(rng)
+    for other in (
+        replace(first, design=first.design.copy()),
+        replace(first, targets=first.targets + 1),
+        replace(first, positive=False),
+        replace(first, blocks=((16, 1.0), (24, 1.0))),
+        replace(first, banned=np.array([1, 2, 3])),
+    ):
+        with pytest.raises(InputError, match="differ in penalties and block weights"):
+            WorkingSet().solve_path([first, other])
+    assert WorkingSet().solve_path([]) == []
+
+
+def test_penalties_of_every_kind_together(rng):
+    design, targets = rng.normal(size=(20, 30)), rng.normal(size=(20, 4))
+    l1, l2 = np.array([0.0, 1.0, 0.0, 1.0]), np.array([1.0, 0.0, 2.0, 2.0])
+    mixed = EXACT.solve(Problem(design, targets, l1, l2, positive=False)).require_converged()
+    for query in range(4):
+        one = Problem(design, targets[:, [query]], l1[query], l2[query], positive=False)
+        alone = EXACT.solve(one).weights.toarray()[0]
+        np.testing.assert_allclose(mixed.weights[query].toarray()[0], alone, atol=1e-7)
+
+
+def test_same_inputs_same_bits(rng):
+    design = np.abs(rng.normal(size=(40, 5000))).astype(np.float32)
+    problem = Problem(design, np.abs(rng.normal(size=(40, 6))), 2.0, 0.3)
+    first, second = WorkingSet().solve(problem), WorkingSet().solve(problem)
+    assert (first.weights != second.weights).nnz == 0
+    np.testing.assert_array_equal(first.gap, second.gap)

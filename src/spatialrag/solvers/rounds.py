@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from spatialrag.errors import InputError
+from spatialrag.solvers.kernels import Kernels
 from spatialrag.solvers.problem import Problem
 from spatialrag.solvers.scan import Pairs, Scan, Slack, scan
 from spatialrag.solvers.small import SmallProblem, Terms, duality_gap
@@ -36,6 +38,8 @@ class Rounds:
     passes : (n_queries,)
         Looks at the whole bank.
     status : (n_queries,)
+    kernels
+        Where things are computed.
     """
 
     problem: Problem
@@ -46,13 +50,14 @@ class Rounds:
     proven: np.ndarray
     passes: np.ndarray
     status: np.ndarray
+    kernels: Kernels
     slack: Slack
     looked: np.ndarray  # (n_queries, m) weighted residuals at the last look
     best: np.ndarray  # smallest gap when a working set last stopped growing
     looked_at: list[int]  # products d'r of every look
 
     @classmethod
-    def start(cls, problem: Problem, tol: float, grow: int) -> "Rounds":
+    def start(cls, problem: Problem, tol: float, grow: int, kernels: Kernels) -> "Rounds":
         """Return every query without references."""
         n = problem.n_queries
         terms = terms_of(problem)
@@ -65,11 +70,43 @@ class Rounds:
             proven=np.zeros(n, bool),
             passes=np.zeros(n, np.int64),
             status=np.full(n, Status.ROUNDS.value, dtype=object),
+            kernels=kernels,
             slack=Slack.unknown(problem.n_references),
             looked=np.full(problem.targets.T.shape, np.inf),
             best=np.full(n, np.inf),
             looked_at=[],
         )
+
+    def restate(self, problem: Problem) -> None:
+        """Turn to other penalties and block weights of the same design and targets.
+
+        Working sets, their Gram matrices and weights stay: the start of a nearby problem.
+
+        Raises
+        ------
+        InputError
+            Anything else differs.
+        """
+        old = self.problem
+        heights, others = ([rows for rows, _ in p.blocks] for p in (old, problem))
+        same = ("design", "targets", "banned", "groups")
+        if any(getattr(old, name) is not getattr(problem, name) for name in same) or (
+            old.positive,
+            heights,
+        ) != (problem.positive, others):
+            raise InputError(
+                "problems of a path may differ in penalties and block weights only",
+                expected="the same design, targets, sign, exclusions and block heights",
+            )
+        self.problem = problem
+        for small, terms in zip(self.smalls, terms_of(problem), strict=True):
+            small.terms = terms
+        n = problem.n_queries
+        self.gap, self.best = np.full((2, n), np.inf)
+        self.proven, self.passes = np.zeros(n, bool), np.zeros(n, np.int64)
+        self.status = np.full(n, Status.ROUNDS.value, dtype=object)
+        self.looked = np.full(problem.targets.T.shape, np.inf)
+        self.slack.room[:] = -np.inf
 
     def look(self, queries: np.ndarray, line: np.ndarray | None = None) -> np.ndarray:
         """Look at the bank, certify, and add references; return the queries left to solve.
@@ -106,8 +143,7 @@ class Rounds:
 
     def solve(self, queries: np.ndarray) -> None:
         """Solve queries on their working sets."""
-        for query in queries:
-            self.smalls[query].solve(self.problem.references)
+        self.kernels.solve([self.smalls[q] for q in queries], self.problem.references)
 
     def prove_all(self, queries: np.ndarray) -> None:
         """Compute gaps by a look in float64 that skips nothing."""
@@ -121,7 +157,8 @@ class Rounds:
             self.problem.l1[queries],
             keep=1,
             slack=Slack.unknown(self.problem.n_references),
-            dtype=np.float64,
+            products=self.kernels.products,
+            exact=True,
             label="proof",
         )
         for i, query in enumerate(queries):
@@ -164,6 +201,7 @@ class Rounds:
             self.problem.l1[queries] if line is None else line,
             keep=keep,
             slack=self.slack,
+            products=self.kernels.products,
             label=f"pass {len(self.looked_at) + 1}, {len(queries)} open",
         )
         self.looked_at.append(found.looked_at)
@@ -208,8 +246,8 @@ class Rounds:
             if self.proven[query] and self.gap[query] <= self.tol * small.objective:
                 continue
             if len(references):
-                small.extend(self.problem.references, references)
-            elif not small.refine(self.problem.references):
+                self.kernels.extend(small, self.problem.references, references)
+            elif not self.kernels.refine(small, self.problem.references):
                 if self.gap[query] >= 0.9 * self.best[query]:
                     self.status[query] = Status.STALLED.value
                     continue

@@ -9,7 +9,9 @@ References that cannot have reached any query's line since they were last looked
 |d'(r − r_then)| ≤ ‖d‖ ‖r − r_then‖, and what is left of the distance to the line is `Slack`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -99,7 +101,8 @@ def scan(
     *,
     keep: int,
     slack: Slack,
-    dtype: type | None = None,
+    products: Callable[..., "Products"],
+    exact: bool = False,
     label: str = "",
 ) -> Scan:
     """Look at every reference that may matter to the named queries.
@@ -116,33 +119,130 @@ def scan(
         References returned per query.
     slack
         Read to skip references, and updated.
-    dtype
-        Precision of the products, the design's own when absent. When given, the sums are complete
-        for every query.
+    products
+        Makes the `Products` of some queries.
+    exact
+        Compute in float64, and the sums to the end for every query.
     label
         Shown beside the progress bar that a stored design gets.
     """
-    tally = _Tally(problem.l1[queries], keep, complete=dtype is not None)
+    tally = _Tally(problem.l1[queries], keep, complete=exact)
     lengths = np.sqrt(np.einsum("ij,ij->i", residual, residual))
+    look = products(problem, queries, residual, weighted)
     size = int(np.clip(_ELEMENTS // len(queries), 256, _BLOCK))
     blocks = problem.references.blocks(size, slack.room <= 0)
     if problem.references.stored:
         blocks = track(blocks, label=label, total=-(-problem.n_references // size))
     for references, own in blocks:
-        rows = own if dtype is None else own.astype(dtype, copy=False)
+        rows = own.astype(np.float64, copy=False) if exact else own
         norms = slack.measure(references, rows)
         # Rounding of the residual, the products and their sum in any order (Higham 2002, eq. 3.5).
-        unit = np.finfo(rows.dtype).eps / 2
-        lowest = line - (rows.shape[1] + 8) * unit * (norms.max() * lengths + line)
-        above = residual.astype(rows.dtype, copy=False) @ rows.T
-        if not problem.positive:
+        bound = (rows.shape[1] + 8) * look.unit(rows.dtype)
+        lowest = line - bound * (norms.max() * lengths + line)
+        found = look(references, rows, lowest, tally.cut(lowest), keep)
+        slack.record(references, norms, found.above)
+        tally.add(found, lowest, references)
+    return tally.result()
+
+
+class Products(Protocol):
+    """D'r of some queries, one block of references at a time, on some device."""
+
+    def unit(self, dtype: np.dtype) -> float:
+        """Return the unit roundoff of products of this type."""
+        ...
+
+    def __call__(
+        self,
+        references: np.ndarray,
+        rows: np.ndarray,
+        lowest: np.ndarray,
+        cut: np.ndarray,
+        keep: int,
+    ) -> "Found":
+        """Look at one block.
+
+        Parameters
+        ----------
+        references : (b,)
+        rows : (b, m)
+        lowest : (n,)
+            Correlations at or below it cannot matter.
+        cut : (n,)
+            What must be exceeded beyond ``lowest`` to be returned.
+        keep
+            References per query that the caller keeps; more may be returned.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What lies above ``lowest`` in one block; all values have it subtracted.
+
+    Parameters
+    ----------
+    above : (b,)
+        Largest value of each reference over the queries, cited or not.
+    highest : (n,)
+        Largest value of each query over references without weight.
+    near, excess : (n,)
+        How many of these exceed the cut, and Σ (value + lowest − l1)₊² of them.
+    query, column, value
+        The largest of them, sorted by query: position of query and of reference, value.
+    """
+
+    above: np.ndarray
+    highest: np.ndarray
+    near: np.ndarray
+    excess: np.ndarray
+    query: np.ndarray
+    column: np.ndarray
+    value: np.ndarray
+
+
+class NumpyProducts:
+    """Products on the CPU."""
+
+    def __init__(
+        self, problem: Problem, queries: np.ndarray, residual: np.ndarray, weighted: "Pairs"
+    ) -> None:
+        """Take the residuals, (n, m), of the named queries."""
+        self._problem, self._queries, self._weighted = problem, queries, weighted
+        self._residual = {
+            np.dtype(dtype): residual.astype(dtype) for dtype in (np.float32, np.float64)
+        }
+
+    def unit(self, dtype: np.dtype) -> float:
+        """Return half the spacing at 1."""
+        return float(np.finfo(dtype).eps) / 2
+
+    def __call__(
+        self,
+        references: np.ndarray,
+        rows: np.ndarray,
+        lowest: np.ndarray,
+        cut: np.ndarray,
+        keep: int,  # noqa: ARG002  choosing the largest is cheaper over all blocks
+    ) -> Found:
+        """Look at one block."""
+        above = self._residual[rows.dtype] @ rows.T
+        if not self._problem.positive:
             np.abs(above, out=above)
         above -= lowest.astype(rows.dtype)[:, None]
-        problem.strike(above, queries, references, -np.inf)
-        slack.record(references, norms, above.max(axis=0).astype(np.float64))
-        above[weighted.within(references)] = -np.inf
-        tally.add(above, lowest, references)
-    return tally.result()
+        self._problem.strike(above, self._queries, references, -np.inf)
+        by_reference = above.max(axis=0).astype(np.float64)
+        above[self._weighted.within(references)] = -np.inf
+        highest = above.max(axis=1).astype(np.float64)
+        some = np.flatnonzero(highest > cut)
+        part = above if len(some) == len(above) else above[some]
+        query, column = np.nonzero(part > cut[some].astype(rows.dtype)[:, None])
+        value = part[query, column].astype(np.float64)
+        query, n = some[query], len(above)
+        over = np.maximum(value + (lowest - self._problem.l1[self._queries])[query], 0)
+        excess = np.bincount(query, weights=over * over, minlength=n)
+        near = np.bincount(query, minlength=n)
+        return Found(by_reference, highest, near, excess, query, column, value)
 
 
 class _Tally:
@@ -154,27 +254,7 @@ class _Tally:
         self._peak, self._excess, self._near = np.zeros((3, len(l1)))
         self._looked_at = 0
 
-    def add(self, above: np.ndarray, lowest: np.ndarray, references: np.ndarray) -> None:
-        """Add (n, block) correlations, ``lowest`` (n,) subtracted."""
-        self._looked_at += above.size
-        highest = above.max(axis=1)
-        self._peak = np.maximum(self._peak, highest + lowest)
-        cut = self._cut(lowest)
-        some = np.flatnonzero(highest > cut)
-        if len(some) == 0:
-            return
-        above, cut = (above, cut) if len(some) == len(above) else (above[some], cut[some])
-        query, column = np.nonzero(above > cut.astype(above.dtype)[:, None])
-        value = above[query, column].astype(np.float64)
-        query = some[query]
-        value += lowest[query]
-        n = len(self._l1)
-        over = np.maximum(value - self._l1[query], 0)
-        self._excess += np.bincount(query, weights=over * over, minlength=n)
-        self._near += np.bincount(query, minlength=n)
-        self._top.add(query, references[column], value)
-
-    def _cut(self, lowest: np.ndarray) -> np.ndarray:
+    def cut(self, lowest: np.ndarray) -> np.ndarray:
         """Return what must be exceeded to count, (n,), ``lowest`` subtracted.
 
         Of a query that is far from its optimum, and has more references above its line than are
@@ -182,6 +262,15 @@ class _Tally:
         """
         far = (self._near > self._keep) & (self._peak > _FAR * self._l1) & (not self._complete)
         return np.where(far, np.maximum(self._top.least - lowest, 0), 0)
+
+    def add(self, found: Found, lowest: np.ndarray, references: np.ndarray) -> None:
+        """Add a block."""
+        self._looked_at += len(lowest) * len(references)
+        self._peak = np.maximum(self._peak, found.highest + lowest)
+        self._excess += found.excess
+        self._near += found.near
+        value = found.value + lowest[found.query]
+        self._top.add(found.query, references[found.column], value)
 
     def result(self) -> Scan:
         near = self._near.astype(np.int64)

@@ -95,6 +95,10 @@ class SmallProblem:
             self._grams[i] = _bordered(self._grams[i], old[:, span] @ part.T, part @ part.T)
             self._linear[i] = np.concatenate([self._linear[i], part @ target[span]])
             start += height
+        self.enlist(references)
+
+    def enlist(self, references: np.ndarray) -> None:
+        """Add members without their products, for a solver that keeps its own."""
         self.members = np.concatenate([self.members, references])
         self.weights = np.concatenate([self.weights, np.zeros(len(references))])
 
@@ -116,6 +120,8 @@ class SmallProblem:
         ½ p ‖a − a_previous‖² is added: it vanishes as rounds repeat and does not move the optimum.
         """
         terms = self.terms
+        if len(self.members) == 0:
+            return self.place(design, self.weights)
         gram, linear = self._weighted(self._grams), self._weighted(self._linear)
         least = self._curvature[self._dtype] * float(gram.diagonal().max(initial=0.0))
         if terms.l2 < least and self.refine(design):
@@ -151,10 +157,16 @@ class SmallProblem:
         self._place(rows, active, own)
 
     def _place(self, rows: np.ndarray, active: np.ndarray, own: np.ndarray) -> None:
+        residual = self.target - own @ rows
+        self.adopt(active, own, residual, rows @ (self.terms.row_weights * residual))
+
+    def adopt(
+        self, active: np.ndarray, own: np.ndarray, residual: np.ndarray, slope: np.ndarray
+    ) -> None:
+        """Take an answer: positions, weights, b − D a and D'r of the active members."""
         self.active, self.weights = active, np.zeros(len(self.members))
         self.weights[active] = own
-        self.residual = self.target - own @ rows
-        self.slope = rows @ (self.terms.row_weights * self.residual)
+        self.residual, self.slope = residual, slope
         self.objective = self._objective(own)
 
     def _objective(self, own: np.ndarray) -> float:

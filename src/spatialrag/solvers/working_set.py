@@ -1,5 +1,6 @@
 """The fast exact solver: working sets grown from the optimality violations."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from scipy import sparse
 
 from spatialrag.errors import InputError
 from spatialrag.solvers.checkpoint import restore, save
+from spatialrag.solvers.kernels import kernels_for
 from spatialrag.solvers.problem import Problem
 from spatialrag.solvers.ridge import solve_ridge
 from spatialrag.solvers.rounds import Rounds
@@ -27,11 +29,14 @@ class WorkingSet:
         more.
     max_rounds
         Looks at the whole bank before a query is returned with status ``ROUNDS``.
+    device
+        ``cpu``, or a torch device such as ``cuda``; an error where there is none.
     """
 
     tol: float = 1e-6
     grow: int = 50
     max_rounds: int = 60
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         if not self.tol > 0:
@@ -67,8 +72,36 @@ class WorkingSet:
         rest = self._solve_sparse(_only(problem, others), checkpoint)
         return _join([(some, ridge), (others, rest)])
 
+    def solve_path(self, problems: Sequence[Problem]) -> list[Solution]:
+        """Solve problems that differ in penalties and block weights only, each from the last.
+
+        Far cheaper than as many separate solves where neighbors in the sequence are alike: working
+        sets and their products are shared.
+
+        Raises
+        ------
+        InputError
+            Another design, other targets, signs, exclusions or block heights.
+        """
+        rounds, solutions = None, []
+        for problem in problems:
+            if rounds is None:
+                rounds = self._start(problem)
+            else:
+                rounds.restate(problem)
+                rounds.solve(np.arange(problem.n_queries))
+            queries = np.arange(problem.n_queries)
+            while len(queries) and rounds.passes.max() < self.max_rounds:
+                queries = rounds.look(queries)
+                rounds.solve(queries)
+            solutions.append(rounds.solution())
+        return solutions
+
+    def _start(self, problem: Problem) -> Rounds:
+        return Rounds.start(problem, self.tol, self.grow, kernels_for(self.device))
+
     def _solve_sparse(self, problem: Problem, checkpoint: str | Path | None) -> Solution:
-        rounds = Rounds.start(problem, self.tol, self.grow)
+        rounds = self._start(problem)
         queries = np.arange(problem.n_queries)
         if checkpoint is not None and Path(checkpoint).exists():
             queries = restore(checkpoint, rounds)
