@@ -5,7 +5,9 @@ import pytest
 
 from spatialrag.solvers import scan as module
 from spatialrag.solvers.problem import Problem
-from spatialrag.solvers.scan import NumpyProducts, Pairs, Slack, scan
+from spatialrag.solvers.products import NumpyProducts, Pairs
+from spatialrag.solvers.scan import scan
+from spatialrag.solvers.slack import Slack
 
 
 @pytest.fixture(params=["numpy", "torch"])
@@ -22,18 +24,20 @@ def _look(problem, residual, *, line=None, keep=100, slack=None, cited=None, pro
         problem,
         np.arange(n),
         residual,
-        Pairs(cited or [np.empty(0, np.int64)] * n),
+        Pairs.of(cited or [np.empty(0, np.int64)] * n),
         problem.l1 if line is None else line,
         keep=keep,
-        slack=slack or Slack.unknown(problem.n_references),
+        slack=slack or Slack.unknown(problem),
         products=products,
     )
 
 
 @pytest.mark.parametrize("elements", [1 << 24, 1])
+@pytest.mark.parametrize("group", [64, 2])
 @pytest.mark.parametrize("positive", [True, False])
-def test_agrees_with_the_dense_product(look, rng, monkeypatch, positive, elements):
+def test_agrees_with_the_dense_product(look, rng, monkeypatch, positive, elements, group):
     monkeypatch.setattr(module, "_ELEMENTS", elements)
+    monkeypatch.setattr("spatialrag.solvers.slack.GROUP", group)
     design = rng.normal(size=(20, 900)).astype(np.float32)
     residual = rng.normal(size=(3, 20))
     problem = Problem(design, residual.T, 5.0, 1.0, positive)
@@ -68,18 +72,33 @@ def test_what_lies_on_the_line_is_never_lost_to_rounding(look, rng):
 def test_skipped_references_are_below_the_line(look, rng):
     design = rng.normal(size=(20, 800)).astype(np.float32)
     problem = Problem(design, rng.normal(size=(20, 2)), 6.0, 1.0)
-    slack, residual = Slack.unknown(800), rng.normal(size=(2, 20))
+    slack, residual = Slack.unknown(problem), rng.normal(size=(2, 20))
     assert look(problem, residual, slack=slack).looked_at == 1600
     for step in (0.3, 0.3, 0.2, 0.01):
         move = rng.normal(size=(2, 20))
         move *= step / np.linalg.norm(move, axis=1, keepdims=True)
         residual = residual + move
-        slack.room -= step
+        slack.move(np.arange(2), np.full(2, step))
         found = look(problem, residual, slack=slack)
         whole = look(problem, residual)
         np.testing.assert_array_equal(found.references, whole.references)
         np.testing.assert_allclose(found.excess, whole.excess, rtol=1e-5)
     assert found.looked_at < 800
+
+
+def test_groups_of_queries_skip_on_their_own(look, rng, monkeypatch):
+    monkeypatch.setattr("spatialrag.solvers.slack.GROUP", 2)
+    design = rng.normal(size=(20, 3000)).astype(np.float32)
+    problem = Problem(design, rng.normal(size=(20, 5)), 14.0, 1.0)
+    slack, residual = Slack.unknown(problem), rng.normal(size=(5, 20))
+    look(problem, residual, slack=slack)
+    moved = residual + np.array([[0, 0, 0.05, 5, 0]]).T * rng.normal(size=(5, 20)) / 4
+    slack.move(np.arange(5), np.linalg.norm(moved - residual, axis=1))
+    found, whole = look(problem, moved, slack=slack), look(problem, moved)
+    np.testing.assert_array_equal(found.references, whole.references)
+    np.testing.assert_allclose(found.excess, whole.excess, rtol=1e-5)
+    # The second group moved far and looks at everything, the others at next to nothing.
+    assert 2 * 3000 < found.looked_at < 2.5 * 3000
 
 
 def test_zero_columns_and_struck_references_never_matter(look, rng):
@@ -107,6 +126,6 @@ def test_ties_go_to_the_earlier_reference(monkeypatch):
 def test_references_with_weight_are_looked_at_again(look, rng):
     design = np.eye(3, 600, dtype=np.float32)
     problem = Problem(design, np.ones((3, 1)), 0.5, 1.0)
-    slack = Slack.unknown(600)
+    slack = Slack.unknown(problem)
     look(problem, np.ones((1, 3)), slack=slack, cited=[np.array([1])])
-    assert np.flatnonzero(slack.room <= 0).tolist() == [0, 1, 2]
+    assert np.flatnonzero(slack.room[0] <= 0).tolist() == [0, 1, 2]

@@ -7,7 +7,7 @@ import numpy as np
 
 from spatialrag.errors import InputError, MissingDependencyError
 from spatialrag.solvers.designs import Design
-from spatialrag.solvers.scan import NumpyProducts, Products
+from spatialrag.solvers.products import NumpyProducts, Products
 from spatialrag.solvers.small import SmallProblem
 
 

@@ -13,7 +13,9 @@ from scipy import sparse
 from spatialrag.errors import InputError
 from spatialrag.solvers.kernels import Kernels
 from spatialrag.solvers.problem import Problem
-from spatialrag.solvers.scan import Pairs, Scan, Slack, scan
+from spatialrag.solvers.products import Pairs
+from spatialrag.solvers.scan import Scan, scan
+from spatialrag.solvers.slack import Slack
 from spatialrag.solvers.small import SmallProblem, Terms, duality_gap
 from spatialrag.solvers.solution import Solution, Status
 
@@ -71,7 +73,7 @@ class Rounds:
             passes=np.zeros(n, np.int64),
             status=np.full(n, Status.ROUNDS.value, dtype=object),
             kernels=kernels,
-            slack=Slack.unknown(problem.n_references),
+            slack=Slack.unknown(problem),
             looked=np.full(problem.targets.T.shape, np.inf),
             best=np.full(n, np.inf),
             looked_at=[],
@@ -106,7 +108,7 @@ class Rounds:
         self.proven, self.passes = np.zeros(n, bool), np.zeros(n, np.int64)
         self.status = np.full(n, Status.ROUNDS.value, dtype=object)
         self.looked = np.full(problem.targets.T.shape, np.inf)
-        self.slack.room[:] = -np.inf
+        self.slack.forget()
 
     def look(self, queries: np.ndarray, line: np.ndarray | None = None) -> np.ndarray:
         """Look at the bank, certify, and add references; return the queries left to solve.
@@ -156,7 +158,7 @@ class Rounds:
             self._pairs(queries),
             self.problem.l1[queries],
             keep=1,
-            slack=Slack.unknown(self.problem.n_references),
+            slack=Slack.unknown(self.problem),
             products=self.kernels.products,
             exact=True,
             label="proof",
@@ -188,9 +190,7 @@ class Rounds:
 
     def _scan(self, queries: np.ndarray, line: np.ndarray | None) -> tuple[Scan, int]:
         residual = self._residuals(queries)
-        # NaN: inf - inf cannot occur, for a query is looked at before it moves.
-        moved = np.linalg.norm(residual - self.looked[queries], axis=1).max()
-        self.slack.room -= moved
+        self.slack.move(queries, np.linalg.norm(residual - self.looked[queries], axis=1))
         self.looked[queries] = residual
         keep = max(self._count(query) for query in queries) + _SPARE
         found = scan(
@@ -211,7 +211,7 @@ class Rounds:
         return np.stack([self.smalls[q].residual for q in queries]) * self.problem.row_weights
 
     def _pairs(self, queries: np.ndarray) -> Pairs:
-        return Pairs([self.smalls[query].cited for query in queries])
+        return Pairs.of([self.smalls[query].cited for query in queries])
 
     def _count(self, query: int) -> int:
         return max(self.grow, len(self.smalls[query].active))

@@ -5,57 +5,24 @@ computed in the design's own precision (usually float32), with a bound on their 
 that every reference below a query's line is *proven* to be below it; the few at or above the line
 are computed again in float64 by the certificate.
 
-References that cannot have reached any query's line since they were last looked at are skipped:
-|d'(r − r_then)| ≤ ‖d‖ ‖r − r_then‖, and what is left of the distance to the line is `Slack`.
+References that cannot have reached a query's line since they were last looked at are skipped:
+|d'(r − r_then)| ≤ ‖d‖ ‖r − r_then‖, and `Slack` holds what is left of the distance to the line, for
+groups of queries.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from spatialrag.progress import track
 from spatialrag.solvers.problem import Problem
+from spatialrag.solvers.products import Found, Pairs, Products
+from spatialrag.solvers.slack import Slack
 
 _ELEMENTS = 1 << 24  # correlations held at a time
 _BLOCK = 4096  # references at a time, at most
 _FAR = 1.01  # times the line: a query with a reference beyond it is not close to its optimum
-
-
-@dataclass(eq=False)
-class Slack:
-    """How far the residuals may move before a reference can matter to any query.
-
-    Parameters
-    ----------
-    norms : (n_references,)
-        ‖d_i‖; NaN before the first scan.
-    room : (n_references,)
-        Lower bound of (line − |d_i'r|) / ‖d_i‖ over the queries.
-    """
-
-    norms: np.ndarray
-    room: np.ndarray
-
-    @classmethod
-    def unknown(cls, n_references: int) -> "Slack":
-        """Return the state before anything was looked at."""
-        return cls(np.full(n_references, np.nan), np.full(n_references, -np.inf))
-
-    def measure(self, references: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Return the norms of some references, computed on first sight."""
-        norms = self.norms[references]
-        if np.isnan(norms).any():
-            squares = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
-            norms = self.norms[references] = np.sqrt(squares)
-        return norms
-
-    def record(self, references: np.ndarray, norms: np.ndarray, above: np.ndarray) -> None:
-        """Store what is left below the line; ``above`` is the largest |d_i'r| − line."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            room = -above / norms
-        self.room[references] = np.where(norms > 0, room, np.where(above < 0, np.inf, -np.inf))
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,12 +63,12 @@ def scan(
     problem: Problem,
     queries: np.ndarray,
     residual: np.ndarray,
-    weighted: "Pairs",
+    weighted: Pairs,
     line: np.ndarray,
     *,
     keep: int,
     slack: Slack,
-    products: Callable[..., "Products"],
+    products: Callable[..., Products],
     exact: bool = False,
     label: str = "",
 ) -> Scan:
@@ -128,121 +95,87 @@ def scan(
     """
     tally = _Tally(problem.l1[queries], keep, complete=exact)
     lengths = np.sqrt(np.einsum("ij,ij->i", residual, residual))
-    look = products(problem, queries, residual, weighted)
+    parts = _parts(problem, queries, residual, weighted, slack, products)
     size = int(np.clip(_ELEMENTS // len(queries), 256, _BLOCK))
-    blocks = problem.references.blocks(size, slack.room <= 0)
+    blocks = problem.references.blocks(size, _wanted_by_any(parts))
     if problem.references.stored:
         blocks = track(blocks, label=label, total=-(-problem.n_references // size))
-    for references, own in blocks:
-        rows = own.astype(np.float64, copy=False) if exact else own
-        norms = slack.measure(references, rows)
-        # Rounding of the residual, the products and their sum in any order (Higham 2002, eq. 3.5).
-        bound = (rows.shape[1] + 8) * look.unit(rows.dtype)
-        lowest = line - bound * (norms.max() * lengths + line)
-        found = look(references, rows, lowest, tally.cut(lowest), keep)
-        slack.record(references, norms, found.above)
-        tally.add(found, lowest, references)
+    for block, own in blocks:
+        every_row = own.astype(np.float64, copy=False) if exact else own
+        every_norm = slack.measure(block, own)
+        for part in parts:
+            references, rows, norms = part.only_wanted(block, every_row, every_norm)
+            if len(references) == 0:
+                continue
+            # Rounding of the residual, products and sum in any order (Higham 2002, eq. 3.5).
+            bound = (rows.shape[1] + 8) * part.look.unit(rows.dtype)
+            where = part.positions
+            lowest = line[where] - bound * (norms.max() * lengths[where] + line[where])
+            found = part.look(references, rows, lowest, tally.cut(where, lowest), keep)
+            slack.record(part.groups, references, norms, found.above)
+            tally.add(where, found, lowest, references)
     return tally.result()
 
 
-class Products(Protocol):
-    """D'r of some queries, one block of references at a time, on some device."""
-
-    def unit(self, dtype: np.dtype) -> float:
-        """Return the unit roundoff of products of this type."""
-        ...
-
-    def __call__(
-        self,
-        references: np.ndarray,
-        rows: np.ndarray,
-        lowest: np.ndarray,
-        cut: np.ndarray,
-        keep: int,
-    ) -> "Found":
-        """Look at one block.
-
-        Parameters
-        ----------
-        references : (b,)
-        rows : (b, m)
-        lowest : (n,)
-            Correlations at or below it cannot matter.
-        cut : (n,)
-            What must be exceeded beyond ``lowest`` to be returned.
-        keep
-            References per query that the caller keeps; more may be returned.
-        """
-        ...
-
-
 @dataclass(frozen=True, eq=False)
-class Found:
-    """What lies above ``lowest`` in one block; all values have it subtracted.
+class _Part:
+    """Queries that look at the same references.
 
     Parameters
     ----------
-    above : (b,)
-        Largest value of each reference over the queries, cited or not.
-    highest : (n,)
-        Largest value of each query over references without weight.
-    near, excess : (n,)
-        How many of these exceed the cut, and Σ (value + lowest − l1)₊² of them.
-    query, column, value
-        The largest of them, sorted by query: position of query and of reference, value.
+    positions
+        Of these queries among all that are looked at, ascending.
+    groups
+        Their groups.
+    wanted : (n_references,) bool or None
+        References that may matter to them; all when None.
+    look
+        Their products.
     """
 
-    above: np.ndarray
-    highest: np.ndarray
-    near: np.ndarray
-    excess: np.ndarray
-    query: np.ndarray
-    column: np.ndarray
-    value: np.ndarray
+    positions: np.ndarray
+    groups: np.ndarray
+    wanted: np.ndarray | None
+    look: Products
+
+    def only_wanted(
+        self, references: np.ndarray, rows: np.ndarray, norms: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return references, rows and norms of those that may matter."""
+        if self.wanted is None:
+            return references, rows, norms
+        chosen = self.wanted[references]
+        return references[chosen], rows[chosen], norms[chosen]
 
 
-class NumpyProducts:
-    """Products on the CPU."""
+def _parts(
+    problem: Problem,
+    queries: np.ndarray,
+    residual: np.ndarray,
+    weighted: Pairs,
+    slack: Slack,
+    products: Callable[..., Products],
+) -> list[_Part]:
+    """Return one part of the groups that want most references, and one for each other group."""
+    group = slack.group_of(queries)
+    groups = np.unique(group)
+    share = (slack.room[groups] <= 0).mean(axis=1)
+    sets = [(groups[share > 0.5], None)]
+    sets += [(np.array([g]), slack.room[g] <= 0) for g in groups[share <= 0.5]]
+    parts = []
+    for some, wanted in sets:
+        at = np.flatnonzero(np.isin(group, some))
+        if len(at):
+            starts = np.searchsorted(group[at], some)
+            look = products(problem, queries[at], residual[at], weighted.only(at), starts)
+            parts.append(_Part(at, some, wanted, look))
+    return parts
 
-    def __init__(
-        self, problem: Problem, queries: np.ndarray, residual: np.ndarray, weighted: "Pairs"
-    ) -> None:
-        """Take the residuals, (n, m), of the named queries."""
-        self._problem, self._queries, self._weighted = problem, queries, weighted
-        self._residual = {
-            np.dtype(dtype): residual.astype(dtype) for dtype in (np.float32, np.float64)
-        }
 
-    def unit(self, dtype: np.dtype) -> float:
-        """Return half the spacing at 1."""
-        return float(np.finfo(dtype).eps) / 2
-
-    def __call__(
-        self,
-        references: np.ndarray,
-        rows: np.ndarray,
-        lowest: np.ndarray,
-        cut: np.ndarray,
-        keep: int,  # noqa: ARG002  choosing the largest is cheaper over all blocks
-    ) -> Found:
-        """Look at one block."""
-        above = self._residual[rows.dtype] @ rows.T
-        if not self._problem.positive:
-            np.abs(above, out=above)
-        above -= lowest.astype(rows.dtype)[:, None]
-        self._problem.strike(above, self._queries, references, -np.inf)
-        by_reference = above.max(axis=0).astype(np.float64)
-        above[self._weighted.within(references)] = -np.inf
-        highest = above.max(axis=1).astype(np.float64)
-        some = np.flatnonzero(highest > cut)
-        part = above if len(some) == len(above) else above[some]
-        query, column = np.nonzero(part > cut[some].astype(rows.dtype)[:, None])
-        value = part[query, column].astype(np.float64)
-        query, n = some[query], len(above)
-        over = np.maximum(value + (lowest - self._problem.l1[self._queries])[query], 0)
-        excess = np.bincount(query, weights=over * over, minlength=n)
-        near = np.bincount(query, minlength=n)
-        return Found(by_reference, highest, near, excess, query, column, value)
+def _wanted_by_any(parts: list[_Part]) -> np.ndarray | None:
+    if any(part.wanted is None for part in parts):
+        return None
+    return np.logical_or.reduce([part.wanted for part in parts])
 
 
 class _Tally:
@@ -254,46 +187,28 @@ class _Tally:
         self._peak, self._excess, self._near = np.zeros((3, len(l1)))
         self._looked_at = 0
 
-    def cut(self, lowest: np.ndarray) -> np.ndarray:
-        """Return what must be exceeded to count, (n,), ``lowest`` subtracted.
+    def cut(self, at: np.ndarray, lowest: np.ndarray) -> np.ndarray:
+        """Return what queries at some positions must exceed to count, ``lowest`` subtracted.
 
         Of a query that is far from its optimum, and has more references above its line than are
         kept, only what can be among the kept matters.
         """
-        far = (self._near > self._keep) & (self._peak > _FAR * self._l1) & (not self._complete)
-        return np.where(far, np.maximum(self._top.least - lowest, 0), 0)
+        far = (self._near[at] > self._keep) & (self._peak[at] > _FAR * self._l1[at])
+        far &= not self._complete
+        return np.where(far, np.maximum(self._top.least[at] - lowest, 0), 0)
 
-    def add(self, found: Found, lowest: np.ndarray, references: np.ndarray) -> None:
-        """Add a block."""
+    def add(self, at: np.ndarray, found: Found, lowest: np.ndarray, references: np.ndarray) -> None:
+        """Add a block of the queries at some positions."""
         self._looked_at += len(lowest) * len(references)
-        self._peak = np.maximum(self._peak, found.highest + lowest)
-        self._excess += found.excess
-        self._near += found.near
+        self._peak[at] = np.maximum(self._peak[at], found.highest + lowest)
+        self._excess[at] += found.excess
+        self._near[at] += found.near
         value = found.value + lowest[found.query]
-        self._top.add(found.query, references[found.column], value)
+        self._top.add(at[found.query], references[found.column], value)
 
     def result(self) -> Scan:
         near = self._near.astype(np.int64)
         return Scan(self._peak, self._excess, near, *self._top.result(), self._looked_at)
-
-
-class Pairs:
-    """(query, reference) pairs, found by blocks of references."""
-
-    def __init__(self, references: list[np.ndarray]) -> None:
-        """Take each query's references."""
-        queries = np.repeat(np.arange(len(references)), [len(r) for r in references])
-        columns = np.concatenate([np.empty(0, np.int64), *references])
-        order = np.argsort(columns, kind="stable")
-        self._queries, self._columns = queries[order], columns[order]
-
-    def within(self, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return (queries, positions in ``references``, which ascend) of the pairs among them."""
-        start, stop = np.searchsorted(self._columns, [references[0], references[-1] + 1])
-        queries, columns = self._queries[start:stop], self._columns[start:stop]
-        position = np.searchsorted(references, columns)
-        there = references[position] == columns
-        return queries[there], position[there]
 
 
 class _Top:

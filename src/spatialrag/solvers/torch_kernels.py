@@ -13,7 +13,7 @@ import torch
 from spatialrag.solvers.designs import ArrayDesign, Design
 from spatialrag.solvers.pivoting import Gram
 from spatialrag.solvers.problem import Problem
-from spatialrag.solvers.scan import Found, Pairs
+from spatialrag.solvers.products import Found, Pairs
 from spatialrag.solvers.small import SmallProblem
 
 _ELEMENTS = 1 << 27  # float64 values of gathered references held at a time
@@ -198,12 +198,14 @@ class TorchProducts:
         queries: np.ndarray,
         residual: np.ndarray,
         weighted: Pairs,
+        starts: np.ndarray,
     ) -> None:
-        """Take the residuals, (n, m), of the named queries."""
+        """Take the residuals, (n, m), of the named queries, and where their groups start."""
         self._kernels, self._problem, self._weighted = kernels, problem, weighted
         self._l1 = kernels.tensor(problem.l1[queries])
         self._residual = kernels.tensor(residual)
         self._queries = queries
+        self._sizes = np.diff([*starts, len(queries)]).tolist()
 
     def unit(self, dtype: np.dtype) -> float:
         """Return half the spacing at 1, of TF32 where the process allows it."""
@@ -227,7 +229,7 @@ class TorchProducts:
         low = self._kernels.tensor(lowest)
         above -= low.to(block.dtype)[:, None]
         self._strike(above, references)
-        by_reference = above.amax(dim=0)
+        by_group = torch.stack([part.amax(dim=0) for part in above.split(self._sizes)])
         query, column = (self._kernels.tensor(a) for a in self._weighted.within(references))
         above[query, column] = -torch.inf
         over = (above + (low - self._l1).to(block.dtype)[:, None]).clamp_min(0)
@@ -236,7 +238,7 @@ class TorchProducts:
         kept = _host(top.values) > 0
         rank = np.nonzero(kept)
         return Found(
-            _host(by_reference).astype(np.float64),
+            _host(by_group),
             _host(top.values[:, 0]).astype(np.float64),
             _host((above > 0).sum(dim=1)),
             _host(excess),
