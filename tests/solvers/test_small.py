@@ -6,7 +6,7 @@ from spatialrag.solvers.designs import ArrayDesign
 from spatialrag.solvers.objective import correlate, primal_and_gap, residuals
 from spatialrag.solvers.problem import Problem
 from spatialrag.solvers.reference import CoordinateDescent
-from spatialrag.solvers.small import SmallProblem, Terms, duality_gap
+from spatialrag.solvers.small import SmallProblem, Terms
 
 
 def whole(problem, dtype=np.float32):
@@ -64,6 +64,6 @@ def test_gap_is_that_of_the_dense_computation(rng, positive, l2):
     primal, gap = primal_and_gap(
         problem, weights, residual, correlate(problem, residual), np.array([0])
     )
-    assert duality_gap(small, excess, value.max()) == pytest.approx(gap[0])
+    assert small.gap(excess, value.max()) == pytest.approx(gap[0])
     assert small.objective == pytest.approx(primal[0])
     assert gap[0] > 0

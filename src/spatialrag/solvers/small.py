@@ -68,7 +68,7 @@ class SmallProblem:
         self.slope = np.empty(0)
         self.residual = self.target
         self.terms = terms
-        self.objective = self._objective(np.empty(0))
+        self._sum_up(np.empty(0))
         self._dtype = np.dtype(np.float32)
         self._curvature = dict(_CURVATURE)
         self._clear()
@@ -167,13 +167,42 @@ class SmallProblem:
         self.active, self.weights = active, np.zeros(len(self.members))
         self.weights[active] = own
         self.residual, self.slope = residual, slope
-        self.objective = self._objective(own)
+        self._sum_up(own)
 
-    def _objective(self, own: np.ndarray) -> float:
-        residual = self.residual
-        squares = np.sum(self.terms.row_weights * residual * residual)
-        return float(
-            0.5 * squares + 0.5 * self.terms.l2 * (own @ own) + self.terms.l1 * np.abs(own).sum()
+    def gap(self, excess: float, peak: float) -> float:
+        """Return the duality gap, as `spatialrag.solvers.objective.primal_and_gap` does.
+
+        Parameters
+        ----------
+        excess, peak
+            Σ (|d_i'r| − l1)₊² and largest |d_i'r| over the references without weight.
+        """
+        l1, l2 = self.terms.l1, self.terms.l2
+        peak = max(peak, self._own_peak)
+        scale = l1 / peak if peak > l1 else 1.0
+        dual = scale * self._product - 0.5 * scale**2 * (self._squares + l2 * self._own_squares)
+        if l2 > 1e-200:  # a smaller l2 would overflow to the same infinite penalty
+            penalty = (excess + self._own_excess) / (2 * l2)
+            dual = max(dual, self._product - 0.5 * self._squares - penalty)
+        return max(self.objective - min(dual, 0.5 * self._target_squares), 0.0)
+
+    def _sum_up(self, own: np.ndarray) -> None:
+        """Compute the primal value and what `gap` needs of the weights, (k,), and residual."""
+        l1, l2, rows = self.terms.l1, self.terms.l2, self.terms.row_weights
+        weighted = rows * self.residual
+        self._squares = float(weighted @ self.residual)
+        self._product = float(weighted @ self.target)
+        self._target_squares = float((rows * self.target) @ self.target)
+        self._own_squares = float(own @ own)
+        tilt = self.slope - l2 * own
+        size, tilt = (
+            (self.slope, tilt) if self.terms.positive else (np.abs(self.slope), np.abs(tilt))
+        )
+        self._own_peak = float(tilt.max(initial=0.0))
+        over = np.maximum(size - l1, 0)
+        self._own_excess = float(over @ over)
+        self.objective = (
+            0.5 * self._squares + 0.5 * l2 * self._own_squares + l1 * float(np.abs(own).sum())
         )
 
     def _weighted(self, parts: list[np.ndarray]) -> np.ndarray:
@@ -184,30 +213,6 @@ class SmallProblem:
         self.members, self.weights = np.empty(0, np.int64), np.empty(0)
         self._grams = [np.empty((0, 0), self._dtype) for _ in self.terms.blocks]
         self._linear = [np.empty(0, self._dtype) for _ in self.terms.blocks]
-
-
-def duality_gap(small: SmallProblem, excess: float, peak: float) -> float:
-    """Return the gap of a query, as `spatialrag.solvers.objective.primal_and_gap` does.
-
-    Parameters
-    ----------
-    excess, peak
-        Σ (|d_i'r| − l1)₊² and largest |d_i'r| over the references without weight.
-    """
-    terms, residual, rows = small.terms, small.residual, small.terms.row_weights
-    own = small.weights[small.active]
-    size = small.slope if terms.positive else np.abs(small.slope)
-    tilt = small.slope - terms.l2 * own
-    peak = max(peak, (tilt if terms.positive else np.abs(tilt)).max(initial=0.0))
-    squares = np.sum(rows * residual * residual)
-    product = np.sum(rows * small.target * residual)
-    scale = terms.l1 / peak if peak > terms.l1 else 1.0
-    dual = scale * product - 0.5 * scale**2 * (squares + terms.l2 * (own @ own))
-    if terms.l2 > 1e-200:  # a smaller l2 would overflow to the same infinite penalty
-        excess = excess + np.square(np.maximum(size - terms.l1, 0)).sum()
-        dual = max(dual, product - 0.5 * squares - excess / (2 * terms.l2))
-    dual = min(dual, 0.5 * np.sum(rows * small.target * small.target))
-    return float(max(small.objective - dual, 0.0))
 
 
 def _bordered(old: np.ndarray, cross: np.ndarray, new: np.ndarray) -> np.ndarray:
