@@ -10,6 +10,7 @@ from spatialrag.errors import InputError
 from spatialrag.solvers.objective import from_sklearn
 from spatialrag.solvers.problem import Problem, smallest_vanishing_l1
 from spatialrag.solvers.reference import CoordinateDescent
+from spatialrag.solvers.solution import Status
 from spatialrag.solvers.working_set import WorkingSet
 
 EXACT = WorkingSet(tol=1e-12)
@@ -181,3 +182,23 @@ def test_same_inputs_same_bits(rng):
     first, second = WorkingSet().solve(problem), WorkingSet().solve(problem)
     assert (first.weights != second.weights).nnz == 0
     np.testing.assert_array_equal(first.gap, second.gap)
+
+
+def test_candidates_are_solved_exactly_and_certified_against_the_whole_bank(rng):
+    design = np.abs(rng.normal(size=(40, 600))).astype(np.float32)
+    targets = np.abs(rng.normal(size=(40, 3)))
+    problem, k = Problem(design, targets, 4.0, 1.0), 30
+    few = WorkingSet(candidates=k).solve(problem).require_converged()
+    whole = WorkingSet(tol=1e-9).solve(problem)
+    assert (few.rounds == 1).all()
+    assert (few.status == Status.CANDIDATES.value).all()
+    assert (few.objective > whole.objective).all()
+    assert (few.gap >= few.objective - whole.objective).all()
+    for query in range(3):
+        best = np.argsort(-design.T @ targets[:, query])[:k]
+        among = WorkingSet(tol=1e-9).solve(Problem(design[:, best], targets[:, [query]], 4.0, 1.0))
+        weights = np.zeros(600)
+        weights[best] = among.weights.toarray()[0]
+        np.testing.assert_allclose(few.weights[query].toarray()[0], weights, atol=1e-6)
+    enough = WorkingSet(candidates=600).solve(problem)
+    assert enough.converged.all()

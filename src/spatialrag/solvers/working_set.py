@@ -13,7 +13,7 @@ from spatialrag.solvers.kernels import kernels_for
 from spatialrag.solvers.problem import Problem
 from spatialrag.solvers.ridge import solve_ridge
 from spatialrag.solvers.rounds import Rounds
-from spatialrag.solvers.solution import Solution
+from spatialrag.solvers.solution import Solution, Status
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,10 @@ class WorkingSet:
         more.
     max_rounds
         Looks at the whole bank before a query is returned with status ``ROUNDS``.
+    candidates
+        When given, an approximation: each query is solved exactly among this many references, those
+        that correlate best with it, and the whole bank is looked at once more, for the
+        certificate. Status ``CANDIDATES`` where the tolerance is not reached.
     device
         ``cpu``, or a torch device such as ``cuda``; an error where there is none.
     """
@@ -36,13 +40,14 @@ class WorkingSet:
     tol: float = 1e-6
     grow: int = 50
     max_rounds: int = 60
+    candidates: int | None = None
     device: str = "cpu"
 
     def __post_init__(self) -> None:
         if not self.tol > 0:
             raise InputError("tol must be positive", got=str(self.tol))
-        if min(self.grow, self.max_rounds) < 1:
-            raise InputError("grow and max_rounds must be at least 1")
+        if min(self.grow, self.max_rounds, self.candidates or 1) < 1:
+            raise InputError("grow, max_rounds and candidates must be at least 1")
 
     def solve(self, problem: Problem, *, checkpoint: str | Path | None = None) -> Solution:
         """Solve every query of the problem.
@@ -91,14 +96,24 @@ class WorkingSet:
                 rounds.restate(problem)
                 rounds.solve(np.arange(problem.n_queries))
             queries = np.arange(problem.n_queries)
-            while len(queries) and rounds.passes.max() < self.max_rounds:
+            while len(queries) and rounds.passes.max() < self._looks:
                 queries = rounds.look(queries)
                 rounds.solve(queries)
-            solutions.append(rounds.solution())
+            solutions.append(self._solution(rounds))
         return solutions
 
+    @property
+    def _looks(self) -> int:
+        return self.max_rounds if self.candidates is None else 1
+
+    def _solution(self, rounds: Rounds) -> Solution:
+        if self.candidates is not None:
+            rounds.status[:] = Status.CANDIDATES.value
+        return rounds.solution()
+
     def _start(self, problem: Problem) -> Rounds:
-        return Rounds.start(problem, self.tol, self.grow, kernels_for(self.device))
+        grow = self.candidates or self.grow
+        return Rounds.start(problem, self.tol, grow, kernels_for(self.device))
 
     def _solve_sparse(self, problem: Problem, checkpoint: str | Path | None) -> Solution:
         rounds = self._start(problem)
@@ -106,12 +121,12 @@ class WorkingSet:
         if checkpoint is not None and Path(checkpoint).exists():
             queries = restore(checkpoint, rounds)
             rounds.solve(queries)
-        while len(queries) and rounds.passes.max() < self.max_rounds:
+        while len(queries) and rounds.passes.max() < self._looks:
             queries = rounds.look(queries)
             if checkpoint is not None:
                 save(checkpoint, rounds, queries)
             rounds.solve(queries)
-        solution = rounds.solution()
+        solution = self._solution(rounds)
         if checkpoint is not None:
             Path(checkpoint).unlink(missing_ok=True)
         return solution
