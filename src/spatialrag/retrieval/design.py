@@ -1,7 +1,7 @@
 """The stacked design of Eq. 1: an image block and an anchor block on one scale.
 
-GeneRAG, Eq. 1: w ‖f − D_img a‖² + (1 − w) ‖y − D_anchor a‖² is one least-squares problem over rows
-√w f, √(1−w) y. A block of weight 0 is left out, so that what it holds cannot matter.
+GeneRAG, Eq. 1: w ‖f − D_img a‖² + (1 − w) ‖y − D_anchor a‖² is one least-squares problem over both
+blocks' rows; the solver takes their weights w and 1 − w (`spatialrag.solvers.problem.Problem`).
 """
 
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ class Block:
     Parameters
     ----------
     rows : (n_references, p)
-        float32, scaled and weighted.
+        float32, scaled.
     center : (p,)
         Subtracted before scaling; zeros unless ``standardized``.
     factor
-        Multiplied afterwards; holds the square root of the block's weight.
+        Multiplied afterwards.
     """
 
     rows: np.ndarray
@@ -37,7 +37,7 @@ class Block:
         return ((values - self.center) * self.factor).astype(np.float32)
 
 
-def make_block(values: np.ndarray, *, scaling: str, weight: float) -> Block:
+def make_block(values: np.ndarray, *, scaling: str) -> Block:
     """Return one block of the design.
 
     Parameters
@@ -48,20 +48,16 @@ def make_block(values: np.ndarray, *, scaling: str, weight: float) -> Block:
         ``raw``: as published. ``variance``: divided by the square root of the block's total
         variance over references, so that a unit of weight means the same in every block.
         ``standardized``: centred as well.
-    weight
-        w or 1 − w of Eq. 1.
     """
     if scaling not in SCALINGS:
         raise InputError("unknown scaling", expected=f"one of {', '.join(SCALINGS)}", got=scaling)
     mean = values.mean(axis=0, dtype=np.float64)
     center = mean if scaling == "standardized" else np.zeros_like(mean)
-    factor = np.sqrt(weight)
-    if scaling != "raw":
-        total = float(values.var(axis=0, dtype=np.float64).sum())
-        # One reference, or identical ones: there is no variance to divide by.
-        factor /= np.sqrt(total) if total > 0 else 1.0
+    total = 1.0 if scaling == "raw" else float(values.var(axis=0, dtype=np.float64).sum())
+    # One reference, or identical ones: there is no variance to divide by.
+    factor = 1 / np.sqrt(total) if total > 0 else 1.0
     rows = np.ascontiguousarray((values - center) * factor, dtype=np.float32)
-    return Block(rows, center, float(factor))
+    return Block(rows, center, factor)
 
 
 def stack(parts: Sequence[np.ndarray]) -> np.ndarray:

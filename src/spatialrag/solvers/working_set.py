@@ -80,8 +80,9 @@ class WorkingSet:
     def solve_path(self, problems: Sequence[Problem]) -> list[Solution]:
         """Solve problems that differ in penalties and block weights only, each from the last.
 
-        Far cheaper than as many separate solves where neighbors in the sequence are alike: working
-        sets and their products are shared.
+        Cheaper than as many separate solves where neighbors in the sequence are alike: working
+        sets and their products are shared. The order in which a grid is walked matters: back and
+        forth.
 
         Raises
         ------

@@ -57,10 +57,9 @@ def test_released_settings_against_scikit_learn(references, queries):
     model = ElasticNet(
         alpha=0.01, l1_ratio=0.9, fit_intercept=False, positive=True, tol=1e-13, max_iter=10**6
     )
-    theirs = [
-        model.fit(problem.design.astype(float), problem.targets[:, q].astype(float)).coef_
-        for q in range(3)
-    ]
+    root = np.sqrt(problem.row_weights)
+    design = problem.design.astype(float) * root[:, None]
+    theirs = [model.fit(design, root * problem.targets[:, q]).coef_ for q in range(3)]
     np.testing.assert_allclose(
         ours @ problem.design.T, np.array(theirs) @ problem.design.T, rtol=1e-3
     )
@@ -294,3 +293,16 @@ def test_model_wrapper_is_recorded(references, queries):
     record = replace(FAST, backbone=model).fit(references).predict(queries).record
     assert record["bank"] == references.fingerprint
     assert record["settings"]["image_weight"] == FAST.image_weight
+
+
+def test_one_fit_serves_a_grid_of_weights_and_strengths(references, queries):
+    grid = [replace(EXACT, image_weight=w, strength=s) for w in (0.0, 0.3, 1.0) for s in (0.1, 0.4)]
+    fitted = replace(EXACT, image_weight=0.5).fit(references)
+    along = EXACT.solver.solve_path(fitted.problems(queries, grid))
+    for method, solution in zip(grid, along, strict=True):
+        alone = EXACT.solver.solve(method.fit(references).problem(queries))
+        np.testing.assert_allclose(
+            solution.weights.toarray(), alone.weights.toarray(), atol=1e-4 * alone.weights.max()
+        )
+    with pytest.raises(InputError, match="a block that was not fitted"):
+        replace(EXACT, image_weight=0.0).fit(references).problems(queries, grid)

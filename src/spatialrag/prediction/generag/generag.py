@@ -5,7 +5,7 @@ Eq. 2   prediction = D_full a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from spatialrag.bank.bank import Bank
 from spatialrag.errors import InputError
 from spatialrag.expression.normalize import check_scale, to_scale
 from spatialrag.prediction.backbones.backbone import TrainedBackbone, make_backbone
-from spatialrag.prediction.citations import cite
+from spatialrag.prediction.citations import Citations, cite
 from spatialrag.prediction.generag.removals import removals
 from spatialrag.prediction.prediction import Prediction
 from spatialrag.prediction.predictor import Queries, vectors_of
@@ -158,12 +158,10 @@ class GeneRAG:
         if self.image_weight > 0:
             vectors = bank.embeddings[rows]
             morphology = fit_morphology(vectors, anchor_values, image_block=self.image_block)
-            image = make_block(
-                morphology.transform(vectors), scaling=self.scaling, weight=self.image_weight
-            )
+            image = make_block(morphology.transform(vectors), scaling=self.scaling)
         block = None
         if self.image_weight < 1:
-            block = make_block(anchor_values, scaling=self.scaling, weight=1 - self.image_weight)
+            block = make_block(anchor_values, scaling=self.scaling)
         return FittedGeneRAG(self, bank, rows, anchors, backbone, block, image, morphology)
 
     def _choose(self, bank: Bank, predicted: np.ndarray | None) -> np.ndarray:
@@ -231,8 +229,7 @@ class FittedGeneRAG:
             again = removals(problem, solution, settings.solver, count=removed)
             again["spot"] = np.asarray(queries.spots)[again["spot"]]
         citations = cite(self.bank, self.rows, solution.weights, settings.scale, again)
-        expression = citations.sum_expression()
-        expression[citations.coverage < settings.min_coverage] = np.nan
+        expression = self.expression(citations)
         return Prediction(
             slide=queries.slide,
             spots=queries.spots,
@@ -273,9 +270,38 @@ class FittedGeneRAG:
             )
         return to_scale(np.maximum(values, 0), stored=stored, wanted=wanted)
 
+    def expression(self, citations: Citations) -> np.ndarray:
+        """Return Eq. 2 for every gene of the bank, (n_queries, n_genes); NaN where uncovered.
+
+        Parameters
+        ----------
+        citations
+            References among this fit's candidates, with their weights.
+        """
+        expression = citations.sum_expression()
+        expression[citations.coverage < self.settings.min_coverage] = np.nan
+        return expression
+
     def problem(self, queries: Queries) -> Problem:
         """Return Eq. 1 of all queries as the solver's problem."""
-        settings, design, targets = self.settings, [], []
+        return self.problems(queries, [self.settings])[0]
+
+    def problems(self, queries: Queries, grid: Sequence[GeneRAG]) -> list[Problem]:
+        """Return Eq. 1 under several image weights and strengths, over one design.
+
+        Parameters
+        ----------
+        queries
+            Spots, as `predict` takes them.
+        grid
+            Settings that differ from those fitted in ``image_weight`` and ``strength`` alone.
+
+        Raises
+        ------
+        InputError
+            A block gets weight that was not fitted, because its weight was 0.
+        """
+        design, targets = [], []
         if self.image_block is not None:
             design.append(self.image_block.rows)
             vectors = vectors_of(queries, self.bank)
@@ -284,15 +310,34 @@ class FittedGeneRAG:
             design.append(self.anchor_block.rows)
             targets.append(self.anchor_block.queries(self.initial(queries)))
         matrix, right = stack(design).T, np.ascontiguousarray(stack(targets).T)
-        strength = np.full(right.shape[1], settings.strength)
+        shared = Problem(matrix, right, 1.0, 1.0, self.settings.positive)
+        return [self._restate(shared, settings) for settings in grid]
+
+    def _restate(self, problem: Problem, settings: GeneRAG) -> Problem:
+        w, blocks = settings.image_weight, []
+        for block, weight in ((self.image_block, w), (self.anchor_block, 1 - w)):
+            if block is not None:
+                blocks.append((block.rows.shape[1], weight))
+            elif weight > 0:
+                raise InputError(
+                    f"image_weight {w:g} needs a block that was not fitted",
+                    fix="fit with an image_weight strictly between 0 and 1",
+                )
+        problem = replace(problem, blocks=tuple(blocks))
+        strength = np.full(problem.n_queries, settings.strength)
         if settings.relative:
-            peak = smallest_vanishing_l1(matrix, right, positive=settings.positive)
+            peak = smallest_vanishing_l1(
+                problem.design,
+                problem.targets,
+                positive=problem.positive,
+                row_weights=problem.row_weights,
+            )
             # Eq. 1's l1 is (1 - g) l / 2. Without any positive correlation all weights are 0 at
             # every strength: any positive number keeps the problem well-posed.
             strength = settings.strength * np.where(peak > 0, peak, 1.0) * 2
             strength /= 1 - settings.ridge_share
         l1, l2 = penalties(strength, settings.ridge_share)
-        return Problem(matrix, right, l1, l2, settings.positive)
+        return replace(problem, l1=l1, l2=l2)
 
     def _certificate(self, queries: Queries, problem: Problem, solution: Solution) -> pd.DataFrame:
         morphology = self._explained(problem, solution)
@@ -316,6 +361,7 @@ class FittedGeneRAG:
         fitted = np.asarray(solution.weights @ problem.design.T).T
         explained = np.square(problem.targets, dtype=np.float64)
         explained -= np.square(problem.targets - fitted)
+        explained *= problem.row_weights[:, None]
         width = self.image_block.rows.shape[1]
         image = np.maximum(explained[:width].sum(axis=0), 0)
         anchor = np.maximum(explained[width:].sum(axis=0), 0)

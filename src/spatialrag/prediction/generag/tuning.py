@@ -9,6 +9,7 @@ import pandas as pd
 from spatialrag.bank.bank import Bank
 from spatialrag.errors import InputError
 from spatialrag.metrics.expression import pearson_per_gene
+from spatialrag.prediction.citations import cite
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.progress import track
 from spatialrag.retrieval.anchors import choose_anchors
@@ -74,21 +75,34 @@ def tune(
     scores = np.zeros((len(grid), len(bank.slides), 2))
     for fold, slide in enumerate(track(bank.slides.index, label="tune", total=len(bank.slides))):
         references, held_out = bank.without(slides=[slide]), bank.only([slide])
-        for row, candidate in enumerate(grid):
-            scores[row, fold] = _score(candidate, references, held_out, slide, n_scored)
+        scores[:, fold] = _score(grid, references, held_out, slide, n_scored)
     return _choose(grid, scores)
 
 
 def _score(
-    settings: GeneRAG, references: Bank, held_out: Bank, slide: str, n_scored: int
-) -> tuple[float, float]:
-    prediction = settings.fit(references).predict(held_out.embeddings_of(slide))
+    grid: list[GeneRAG], references: Bank, held_out: Bank, slide: str, n_scored: int
+) -> np.ndarray:
+    """Return (mean per-gene r, mean references per spot) of each setting, (len(grid), 2)."""
+    # Fitted once: the settings of the grid do not change blocks, anchors or backbone.
+    weighed = {settings.image_weight for settings in grid}
+    fitted = replace(grid[0], image_weight=0.5 if weighed != {0.0} else 0.0).fit(references)
+    solver, queries = grid[0].solver, held_out.embeddings_of(slide)
+    problems = fitted.problems(queries, grid)
+    if hasattr(solver, "solve_path"):
+        solutions = solver.solve_path(problems)
+    else:
+        solutions = [solver.solve(problem) for problem in problems]
     shared = references.measured_everywhere & np.isin(references.genes, held_out.genes)
     genes = choose_anchors(references, shared, rule="variable", n=n_scored)
-    rows = ~held_out.empty
-    truth = held_out.on_scale(settings.scale)[:, held_out.columns_of(genes)]
-    r = pearson_per_gene(prediction.of_genes(genes)[rows], truth.toarray()[rows])
-    return float(r.mean()), float(prediction.citations.n_active.mean())
+    rows, columns = ~held_out.empty, references.columns_of(genes)
+    truth = held_out.on_scale(grid[0].scale)[:, held_out.columns_of(genes)].toarray()[rows]
+    scores = []
+    for solution in solutions:
+        weights = solution.require_converged().weights
+        citations = cite(references, fitted.rows, weights, grid[0].scale)
+        r = pearson_per_gene(fitted.expression(citations)[np.ix_(rows, columns)], truth)
+        scores.append((r.mean(), citations.n_active.mean()))
+    return np.array(scores)
 
 
 def _choose(grid: list[GeneRAG], scores: np.ndarray) -> Tuning:
