@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every table of docs/results/: leave-one-out on HER2ST and MOB, Stem on B1, the solvers.
+# Every table of docs/results/: leave-one-out on HER2ST and MOB, Stem on B1.
 #   benchmarks/results.sh DATA OUT        (DATA: folder with her2st/, mob/, encoders/, genes/, …)
 set -euo pipefail
 data=$(realpath "$1")
@@ -24,5 +24,4 @@ for encoder in color "onnx:$data/encoders/mobilenet_v2_imagenet.onnx"; do
     spatialrag loso $mob --leave donor --json "$out/mob_donor_$name.json"
 done
 python "$here/stem_b1.py" "$data" --json "$out/stem_b1.json"
-python "$here/solvers.py" --json "$out/solvers.json"
 python "$here/tables.py" "$out"

@@ -129,9 +129,6 @@ def main():
     for scale in ("log1p", "log1p_cp10k"):
         frame = pd.DataFrame(stem[scale]).T.astype(float)
         print(f"\n## Stem on HER2ST B1, truth {scale}\n\n{markdown_table(frame)}")
-    solvers = json.loads((folder / "solvers.json").read_text())
-    print(f"\n## Solvers\n\n{solvers['settings']}\n")
-    print(markdown_table(pd.DataFrame(solvers["rows"]).T))
 
 
 if __name__ == "__main__":

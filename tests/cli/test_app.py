@@ -181,6 +181,7 @@ def test_embed_writes_what_precomputed_reads(run, toy_table, work):
         (["loso", "--slides", "no.csv", "--leave", "spot"], "leave='slide' or 'donor'"),
         (["explain", "no.h5ad", "--spot", "a", "--gene", "b"], "does not exist"),
         (["predict", "BANK", "o.h5ad", "--slide", "q", "--spots", "no.csv"], "does not exist"),
+        (["predict", "BANK", "o.h5ad", "--slide", "q", "--device", "nonsense"], "'nonsense'"),
     ],
 )
 def test_bad_input_ends_with_code_2_and_a_message(run, bank, arguments, message):

@@ -21,6 +21,8 @@ from spatialrag.prediction.predictor import Queries
 from spatialrag.prediction.store import write_prediction
 from spatialrag.slides.spots import Spots
 from spatialrag.slides.tissue import grid_spots
+from spatialrag.solvers.kernels import kernels_for
+from spatialrag.solvers.working_set import WorkingSet
 
 
 def predict(
@@ -95,10 +97,14 @@ def predict(
             help="Leave out this many top references per spot, one by one, for explain.",
         ),
     ] = 3,
+    device: Annotated[
+        str, typer.Option("--device", help="Where to solve: cpu, or a torch device like cuda.")
+    ] = "cpu",
     cache: Cache = None,
     json: Json = None,
 ) -> None:
     """Predict the whole transcriptome of a slide's spots from a bank, with citations."""
+    kernels_for(device)  # an absent device is an error before any work
     references = open_bank(bank).without(slides=exclude_slide or [], donors=exclude_donor or [])
     if spots is not None:
         located = read_positions(spots, slide=slide, image=image, mpp=mpp)
@@ -106,7 +112,8 @@ def predict(
         located = grid_spots(image, slide=slide, mpp=mpp, spacing_um=grid_um)
     stated = {"image_weight": image_weight, "strength": strength}
     stated |= {"anchors": None if anchors is None else read_names(anchors)}
-    settings = GeneRAG(scale=scale, missing=missing, **_given(stated))
+    solver = WorkingSet(device=device)
+    settings = GeneRAG(scale=scale, missing=missing, solver=solver, **_given(stated))
     if initial is not None:
         backbone = FromFile(
             initial,
