@@ -18,14 +18,13 @@ def look(request):
     return partial(_look, products=torch_kernels.TorchKernels("cpu").products)
 
 
-def _look(problem, residual, *, line=None, keep=100, slack=None, cited=None, products):
+def _look(problem, residual, *, keep=100, slack=None, cited=None, products):
     n = problem.n_queries
     return scan(
         problem,
         np.arange(n),
         residual,
         Pairs.of(cited or [np.empty(0, np.int64)] * n),
-        problem.l1 if line is None else line,
         keep=keep,
         slack=slack or Slack.unknown(problem),
         products=products,

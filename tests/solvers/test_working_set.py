@@ -5,6 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import ElasticNet, Ridge
+from threadpoolctl import threadpool_limits
 
 from spatialrag.errors import InputError
 from spatialrag.solvers.objective import from_sklearn
@@ -202,3 +203,13 @@ def test_candidates_are_solved_exactly_and_certified_against_the_whole_bank(rng)
         np.testing.assert_allclose(few.weights[query].toarray()[0], weights, atol=1e-6)
     enough = WorkingSet(candidates=600).solve(problem)
     assert enough.converged.all()
+
+
+def test_thread_counts_agree(rng):
+    design = np.abs(rng.normal(size=(200, 6000))).astype(np.float32)
+    problem = Problem(design, np.abs(rng.normal(size=(200, 8))), 20.0, 2.0)
+    answers = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            answers.append(WorkingSet().solve(problem).require_converged().weights.toarray())
+    np.testing.assert_allclose(*answers, atol=1e-6)

@@ -19,7 +19,7 @@ from spatialrag.solvers.slack import Slack
 from spatialrag.solvers.small import SmallProblem, Terms
 from spatialrag.solvers.solution import Solution, Status
 
-_SPARE = 32  # references kept beyond those to add: what lies at a query's line without weight
+_SPARE = 32  # references kept beyond those to add: what lies at l1 without weight
 _HOPEFUL = 2.0  # times the tolerance: a smaller estimated gap is worth computing in float64
 
 
@@ -112,17 +112,9 @@ class Rounds:
         self.looked = np.full(problem.targets.T.shape, np.inf)
         self.slack.forget()
 
-    def look(self, queries: np.ndarray, line: np.ndarray | None = None) -> np.ndarray:
-        """Look at the bank, certify, and add references; return the queries left to solve.
-
-        Parameters
-        ----------
-        queries
-            Open queries.
-        line : (len(queries),), optional
-            References above it are added even where they do not violate optimality; l1 if absent.
-        """
-        found, keep = self._scan(queries, line)
+    def look(self, queries: np.ndarray) -> np.ndarray:
+        """Look at the bank, certify, add references; return the queries left to solve."""
+        found, keep = self._scan(queries)
         estimate = np.array(
             [self.smalls[q].gap(found.excess[i], found.peak[i]) for i, q in enumerate(queries)]
         )
@@ -155,7 +147,6 @@ class Rounds:
             queries,
             self._residuals(queries),
             self._pairs(queries),
-            self.problem.l1[queries],
             keep=1,
             slack=Slack.unknown(self.problem),
             products=self.kernels.products,
@@ -187,7 +178,7 @@ class Rounds:
         )
         return Solution(weights, self.gap, objective, self.passes, status)
 
-    def _scan(self, queries: np.ndarray, line: np.ndarray | None) -> tuple[Scan, int]:
+    def _scan(self, queries: np.ndarray) -> tuple[Scan, int]:
         residual = self._residuals(queries)
         self.slack.move(queries, np.linalg.norm(residual - self.looked[queries], axis=1))
         self.looked[queries] = residual
@@ -197,7 +188,6 @@ class Rounds:
             queries,
             residual,
             self._pairs(queries),
-            self.problem.l1[queries] if line is None else line,
             keep=keep,
             slack=self.slack,
             products=self.kernels.products,

@@ -2,11 +2,11 @@
 
 What a scan keeps is small: per query the references that violate optimality most. Correlations are
 computed in the design's own precision (usually float32), with a bound on their rounding errors, so
-that every reference below a query's line is *proven* to be below it; the few at or above the line
+that nearly every reference is *proven* to be below a query's l1; the few at or above it
 are computed again in float64 by the certificate.
 
-References that cannot have reached a query's line since they were last looked at are skipped:
-|d'(r − r_then)| ≤ ‖d‖ ‖r − r_then‖, and `Slack` holds what is left of the distance to the line, for
+References that cannot have reached any query's l1 since they were last looked at are skipped:
+|d'(r − r_then)| ≤ ‖d‖ ‖r − r_then‖, and `Slack` holds what is left of the distance to l1, for
 groups of queries.
 """
 
@@ -22,7 +22,7 @@ from spatialrag.solvers.slack import Slack
 
 _ELEMENTS = 1 << 24  # correlations held at a time
 _BLOCK = 4096  # references at a time, at most
-_FAR = 1.01  # times the line: a query with a reference beyond it is not close to its optimum
+_FAR = 1.01  # times l1: a query with a reference beyond it is not close to its optimum
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class Scan:
         Largest |d_i'r| and Σ (|d_i'r| − l1)₊² over references without weight. The sum is a lower
         bound where ``near`` exceeds what is kept.
     near : (n,)
-        References without weight that are not proven to be below the line; counted to the end
+        References without weight that are not proven to be below l1; counted to the end
         only where they are no more than what is kept.
     first : (n + 1,)
         Where each query's references start in the two arrays that follow.
@@ -64,7 +64,6 @@ def scan(
     queries: np.ndarray,
     residual: np.ndarray,
     weighted: Pairs,
-    line: np.ndarray,
     *,
     keep: int,
     slack: Slack,
@@ -80,8 +79,6 @@ def scan(
         b − D a times the row weights, float64, C-contiguous.
     weighted
         The references with weight: their exact correlations are known elsewhere.
-    line : (n,)
-        At most l1; references that may lie above it are kept.
     keep
         References returned per query.
     slack
@@ -93,7 +90,8 @@ def scan(
     label
         Shown beside the progress bar that a stored design gets.
     """
-    tally = _Tally(problem.l1[queries], keep, complete=exact)
+    l1 = problem.l1[queries]
+    tally = _Tally(l1, keep, complete=exact)
     lengths = np.sqrt(np.einsum("ij,ij->i", residual, residual))
     parts = _parts(problem, queries, residual, weighted, slack, products)
     size = int(np.clip(_ELEMENTS // len(queries), 256, _BLOCK))
@@ -110,7 +108,7 @@ def scan(
             # Rounding of the residual, products and sum in any order (Higham 2002, eq. 3.5).
             bound = (rows.shape[1] + 8) * part.look.unit(rows.dtype)
             where = part.positions
-            lowest = line[where] - bound * (norms.max() * lengths[where] + line[where])
+            lowest = l1[where] - bound * (norms.max() * lengths[where] + l1[where])
             found = part.look(references, rows, lowest, tally.cut(where, lowest), keep)
             slack.record(part.groups, references, norms, found.above)
             tally.add(where, found, lowest, references)
@@ -190,7 +188,7 @@ class _Tally:
     def cut(self, at: np.ndarray, lowest: np.ndarray) -> np.ndarray:
         """Return what queries at some positions must exceed to count, ``lowest`` subtracted.
 
-        Of a query that is far from its optimum, and has more references above its line than are
+        Of a query that is far from its optimum, and has more references above l1 than are
         kept, only what can be among the kept matters.
         """
         far = (self._near[at] > self._keep) & (self._peak[at] > _FAR * self._l1[at])

@@ -1,4 +1,4 @@
-"""Which references can be skipped: they were far below every query's line and little has moved.
+"""Which references can be skipped: they were far below every query's l1, and little has moved.
 
 |d'(r − r_then)| ≤ ‖d‖ ‖r − r_then‖ bounds what a correlation can have gained since it was computed.
 """
@@ -22,7 +22,7 @@ class Slack:
     norms : (n_references,)
         ‖d_i‖, rounded up; NaN before the first scan.
     room : (n_groups, n_references)
-        float32, lower bound of (line − |d_i'r|) / ‖d_i‖ over the group's queries.
+        float32, lower bound of (l1 − |d_i'r|) / ‖d_i‖ over the group's queries.
     """
 
     norms: np.ndarray
@@ -62,9 +62,9 @@ class Slack:
     def record(
         self, groups: np.ndarray, references: np.ndarray, norms: np.ndarray, above: np.ndarray
     ) -> None:
-        """Store what is left below the line.
+        """Store what is left below l1.
 
-        ``above`` (groups, references) is the largest |d_i'r| − line.
+        ``above`` (groups, references) is the largest |d_i'r| − l1.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             room = -above / norms

@@ -120,7 +120,8 @@ def write_design(
     if dtype not in ("float16", "float32"):
         raise InputError("unknown dtype of a design", expected="float16 or float32", got=dtype)
     m, n = shape
-    height = max(_CHUNK_BYTES // (m * np.dtype(dtype).itemsize), 1)
+    # A power of two, so that solvers' blocks are whole chunks.
+    height = 1 << max(int(np.log2(_CHUNK_BYTES / (m * np.dtype(dtype).itemsize))), 0)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.new")
     shutil.rmtree(aside, ignore_errors=True)
