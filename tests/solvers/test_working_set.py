@@ -104,6 +104,20 @@ def test_banned_reference_is_as_good_as_absent(rng):
         )
 
 
+def test_excluded_groups_are_as_good_as_absent(rng):
+    design, targets = np.abs(rng.normal(size=(20, 40))), np.abs(rng.normal(size=(20, 3)))
+    groups, banned = np.repeat(np.arange(4), 10), np.array([[0, -1], [1, 3], [-1, -1]])
+    for positive in (True, False):
+        problem = Problem(design, targets, 0.3, 0.1, positive, banned=banned, groups=groups)
+        ours = EXACT.solve(problem).require_converged().weights.toarray()
+        for query in range(3):
+            kept = ~np.isin(groups, banned[query])
+            one = Problem(design[:, kept], targets[:, [query]], 0.3, 0.1, positive)
+            alone = EXACT.solve(one).weights.toarray()[0]
+            np.testing.assert_allclose(ours[query, kept], alone, atol=1e-7)
+            assert (ours[query, ~kept] == 0).all()
+
+
 @given(
     seed=st.integers(0, 10**6), l1=st.floats(0.01, 3), l2=st.floats(0, 3), positive=st.booleans()
 )
