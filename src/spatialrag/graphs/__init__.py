@@ -1,0 +1,1 @@
+"""Coordinates or features to sparse graphs: knows no expression method."""

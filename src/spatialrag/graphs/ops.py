@@ -1,0 +1,33 @@
+"""Operators of graphs: normalized adjacencies and neighborhood means."""
+
+import numpy as np
+from scipy import sparse
+
+from spatialrag.errors import InputError
+
+NORMALIZATIONS = ("symmetric", "row")
+
+
+def normalized(adjacency: sparse.csr_matrix, *, by: str = "symmetric") -> sparse.csr_matrix:
+    """Return the adjacency with self loops, normalized (SemST, Eq. 3).
+
+    Parameters
+    ----------
+    adjacency : CSR (n, n)
+        Without self loops.
+    by
+        ``symmetric``: D^-1/2 (A + I) D^-1/2. ``row``: D^-1 (A + I), as SemST's code does.
+    """
+    if by not in NORMALIZATIONS:
+        raise InputError("unknown normalization", expected=", ".join(NORMALIZATIONS), got=repr(by))
+    looped = (adjacency + sparse.identity(adjacency.shape[0])).tocsr()
+    degree = np.asarray(looped.sum(axis=1), np.float64).ravel()
+    if by == "row":
+        return (sparse.diags(1 / degree) @ looped).tocsr().astype(np.float32)
+    root = sparse.diags(1 / np.sqrt(degree))
+    return (root @ looped @ root).tocsr().astype(np.float32)
+
+
+def neighbor_mean(adjacency: sparse.csr_matrix, values: np.ndarray) -> np.ndarray:
+    """Return each spot's mean over itself and its neighbors, (n, p)."""
+    return normalized(adjacency, by="row") @ values

@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.neighbors import kneighbors_graph
+
+from spatialrag.errors import InputError
+from spatialrag.graphs import feature
+from spatialrag.graphs.feature import feature_graph
+
+X = np.random.default_rng(1).random((60, 12))
+
+
+@pytest.mark.parametrize("elements", [1 << 25, 100])
+def test_agrees_with_scikit_learn_dense_and_sparse(monkeypatch, elements):
+    monkeypatch.setattr(feature, "_ELEMENTS", elements)
+    theirs = kneighbors_graph(X, 7, metric="cosine").toarray()
+    distances = kneighbors_graph(X, 7, metric="cosine", mode="distance").toarray()
+    for values in (X, sparse.csr_matrix(X)):
+        ours = feature_graph(values, k=7)
+        np.testing.assert_array_equal(ours.connectivities.toarray(), np.maximum(theirs, theirs.T))
+        np.testing.assert_allclose(
+            ours.distances.toarray(), np.maximum(distances, distances.T), atol=1e-6
+        )
+
+
+def test_depth_does_not_matter_and_sections_stay_apart():
+    depth = np.random.default_rng(2).lognormal(size=(60, 1))
+    sections = np.arange(60) % 2
+    graph = feature_graph(X * depth, k=4, sections=sections)
+    expected = feature_graph(X, k=4, sections=sections)
+    np.testing.assert_array_equal(graph.connectivities.toarray(), expected.connectivities.toarray())
+    row, column = graph.connectivities.nonzero()
+    assert (sections[row] == sections[column]).all()
+
+
+def test_bad_input():
+    empty = X.copy()
+    empty[[3, 9]] = 0
+    with pytest.raises(InputError, match="no neighbors: 3, 9"):
+        feature_graph(empty)
+    with pytest.raises(InputError, match="NaN or inf"):
+        feature_graph(np.where(X > 0.9, np.nan, X))
+    with pytest.raises(InputError, match="1 to 59"):
+        feature_graph(X, k=60)
