@@ -189,7 +189,7 @@ def main():
     print(markdown_table(frame[["seconds", "times_ours", "passes_worth", "references"]]))
     print(json.dumps({k: result[k] for k in ("grid", "candidates") if k in result}, indent=1))
     if arguments.json:
-        settings = {k: str(v) for k, v in vars(arguments).items() if k != "json"}
+        settings = vars(arguments) | {"her2st": bool(arguments.her2st), "json": None}
         arguments.json.write_text(json.dumps(result | {"settings": settings}, indent=1) + "\n")
 
 
