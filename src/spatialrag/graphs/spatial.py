@@ -54,7 +54,7 @@ def spatial_graph(
         at = np.flatnonzero(labels == label)
         own = check_coordinates(np.asarray(xy)[at])
         if len(own) < 2:
-            where = "" if sections is None else f" of section {label!r}"
+            where = "" if sections is None else f" of section {label}"
             raise InputError(f"one spot{where} has no neighbors", fix="drop the section")
         parts.append(_one_section(own, kind, radius, k, rings))
         positions.append(at)
