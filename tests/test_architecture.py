@@ -18,7 +18,7 @@ STAGES = [
     ["registry", "keys", "provenance", "progress", "toy"],
     ["metrics", "slides", "graphs"],
     ["expression"],
-    ["solvers", "encoders"],
+    ["solvers", "encoders", "domains"],
     ["bank"],
     ["retrieval"],
     ["prediction"],

@@ -1,0 +1,1 @@
+"""Graphs and expression to spatial domains."""
