@@ -16,7 +16,7 @@ TESTS = Path(__file__).parent
 STAGES = [
     ["errors"],
     ["registry", "keys", "provenance", "progress", "toy"],
-    ["metrics", "slides", "graphs"],
+    ["metrics", "slides", "graphs", "semantics"],
     ["expression"],
     ["solvers", "encoders", "domains"],
     ["bank"],
