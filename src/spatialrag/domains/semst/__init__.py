@@ -1,0 +1,1 @@
+"""SemST: a two-graph network steered by what genes mean."""

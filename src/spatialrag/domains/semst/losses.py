@@ -1,0 +1,125 @@
+"""SemST's losses (Eqs. 10-13) on torch tensors."""
+
+import torch
+from torch.nn import functional
+
+from spatialrag.errors import InputError
+
+FORMS = ("exact", "moments", "sampled")
+# ln(2 cosh(x / 2)) on [-1, 1] is _FIT[0] + _FIT[1] x² to 6e-4.
+_FIT = (0.6937386, 0.1201145)
+
+
+def zinb_loss(
+    counts: torch.Tensor, mean: torch.Tensor, dispersion: torch.Tensor, dropout: torch.Tensor
+) -> torch.Tensor:
+    """Return the negative log-likelihood of counts, (n, g), summed over nothing (Eq. 10).
+
+    Zero-inflated negative binomial: with probability ``dropout`` a zero, otherwise mean ``mean``
+    and variance mean + mean² / ``dispersion``.
+
+    Parameters
+    ----------
+    counts : (n, g)
+        Counts themselves, not scaled.
+    mean
+        Includes each spot's size factor.
+    dispersion
+        theta, positive.
+    dropout
+        In (0, 1).
+    """
+    total = dispersion + mean
+    log_theta = dispersion * (torch.log(dispersion) - torch.log(total))
+    positive = (
+        torch.lgamma(counts + dispersion)
+        - torch.lgamma(dispersion)
+        - torch.lgamma(counts + 1)
+        + log_theta
+        + counts * (torch.log(mean) - torch.log(total))
+    )
+    log_kept = torch.log1p(-dropout)
+    zero = torch.logaddexp(torch.log(dropout), log_kept + log_theta)
+    return -torch.where(counts == 0, zero, log_kept + positive)
+
+
+def correlation_reduction(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    """Return mean (C − I)², C the cosines between columns of two views (n, p) (Eqs. 11-12)."""
+    cosine = functional.normalize(first, dim=0).T @ functional.normalize(second, dim=0)
+    return (
+        (cosine - torch.eye(len(cosine), dtype=cosine.dtype, device=cosine.device)).square().mean()
+    )
+
+
+def spatial_regularization(
+    latent: torch.Tensor,
+    edges: torch.Tensor,
+    *,
+    form: str = "moments",
+    balanced: bool = True,
+    n_sampled: int = 10,
+    generator: torch.Generator | None = None,
+) -> torch.Tensor:
+    """Return how badly cosines of latent vectors tell neighbors from others (Eq. 13).
+
+    −log s(psi) over neighbors, −log(1 − s(psi)) over all other pairs of different spots; s is the
+    sigmoid.
+
+    Parameters
+    ----------
+    latent : (n, d)
+    edges : (2, n_edges)
+        Neighbors, in both directions, without self loops.
+    form
+        ``exact``: all pairs, n² memory. ``moments``: the pairs' sum from first and second moments
+        of the unit vectors, n d memory; the odd part of softplus is exact, the even part fitted.
+        ``sampled``: ``n_sampled`` partners per spot drawn from ``generator``, unbiased.
+    balanced
+        Mean over neighbors plus mean over other pairs. Otherwise the sum of Eq. 13 divided by n²,
+        in which neighbors weigh only their share of all pairs.
+    n_sampled, generator
+        See ``form``.
+    """
+    if form not in FORMS:
+        raise InputError("unknown form of the loss", expected=", ".join(FORMS), got=repr(form))
+    unit = functional.normalize(latent, dim=1)
+    n, n_edges = len(unit), edges.shape[1]
+    near = (unit[edges[0]] * unit[edges[1]]).sum(dim=1)
+    attraction = functional.softplus(-near).sum()
+    n_others = n * (n - 1) - n_edges
+    if form == "sampled":
+        everyone = _sampled(unit, n_sampled, generator)
+    else:
+        everyone = _exact(unit) if form == "exact" else _moments(unit)
+    repulsion = everyone - functional.softplus(near).sum()
+    if balanced:
+        return attraction / max(n_edges, 1) + repulsion / max(n_others, 1)
+    return (attraction + repulsion) / n**2
+
+
+def _exact(unit: torch.Tensor) -> torch.Tensor:
+    """Return the sum of softplus(psi) over pairs of different spots."""
+    return (
+        functional.softplus(unit @ unit.T).sum()
+        - functional.softplus(unit.square().sum(dim=1)).sum()
+    )
+
+
+def _moments(unit: torch.Tensor) -> torch.Tensor:
+    # softplus(x) = x / 2 + ln(2 cosh(x / 2)); Σ psi = ‖Σ h‖², Σ psi² = ‖H'H‖².
+    n = len(unit)
+    constant, curvature = _FIT
+    first, second = unit.sum(dim=0).square().sum(), (unit.T @ unit).square().sum()
+    own = unit.square().sum(dim=1)
+    pairs = constant * n * (n - 1) + 0.5 * (first - own.sum())
+    return pairs + curvature * (second - own.square().sum())
+
+
+def _sampled(unit: torch.Tensor, n_sampled: int, generator: torch.Generator | None) -> torch.Tensor:
+    n = len(unit)
+    shape = (n, n_sampled)
+    # A shift of 1 to n − 1 never hits the spot itself.
+    shift = torch.randint(1, n, shape, generator=generator, device=unit.device)
+    partner = (torch.arange(n, device=unit.device)[:, None] + shift) % n
+    cosine = torch.einsum("nd,nqd->nq", unit, unit[partner])
+    return functional.softplus(cosine).sum() * (n - 1) / n_sampled
