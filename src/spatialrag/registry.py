@@ -91,3 +91,13 @@ slide_readers = Registry(
         "tifffile": "spatialrag.slides.readers:TiffSlide",
     },
 )
+embedders = Registry(
+    "embedders",
+    {
+        "endpoint": "spatialrag.semantics.endpoint:from_spec",
+        "language_model": "spatialrag.semantics.language_model:from_spec",
+        "embedding_model": "spatialrag.semantics.language_model:embedding_from_spec",
+        "sentence_transformers": "spatialrag.semantics.sentence:from_spec",
+        "minilm": "spatialrag.semantics.sentence:minilm",
+    },
+)

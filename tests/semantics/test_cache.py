@@ -1,0 +1,79 @@
+import json
+
+import numpy as np
+import pytest
+
+from spatialrag.errors import InputError
+from spatialrag.semantics import cache as module
+from spatialrag.semantics.cache import embed_texts
+
+
+class Counting:
+    """One dimension per property of a text; remembers what it was asked."""
+
+    def __init__(self, model="m", stop_after=None):
+        self.model, self.asked, self.stop_after = model, [], stop_after
+
+    @property
+    def identity(self):
+        return {"model": self.model}
+
+    def embed(self, texts, *, instruction=""):
+        if self.stop_after is not None and len(self.asked) >= self.stop_after:
+            raise KeyboardInterrupt
+        self.asked += list(texts)
+        return np.array([[len(t), ord(t[0]), len(instruction)] for t in texts], np.float32)
+
+
+def test_equal_texts_are_embedded_once_and_order_is_kept():
+    embedder = Counting()
+    found = embed_texts(embedder, ["bb", "a", "bb", "ccc"])
+    assert sorted(embedder.asked) == ["a", "bb", "ccc"]
+    np.testing.assert_array_equal(found[:, 0], [2, 1, 2, 3])
+
+
+def test_second_run_asks_nothing(tmp_path):
+    first = embed_texts(Counting(), ["a", "bb"], cache=tmp_path)
+    again = Counting()
+    np.testing.assert_array_equal(embed_texts(again, ["bb", "a"], cache=tmp_path), first[::-1])
+    assert again.asked == []
+
+
+def test_key_holds_model_and_instruction(tmp_path):
+    embed_texts(Counting(), ["a"], cache=tmp_path)
+    for embedder, instruction in ((Counting("other"), ""), (Counting(), "do")):
+        embed_texts(embedder, ["a"], instruction=instruction, cache=tmp_path)
+        assert embedder.asked == ["a"]
+    identities = [json.loads(p.read_text()) for p in tmp_path.glob("*/identity.json")]
+    assert len(identities) == 3
+
+
+def test_interrupted_run_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_TEXTS", 2)
+    texts = [f"t{i}" for i in range(5)]
+    with pytest.raises(KeyboardInterrupt):
+        embed_texts(Counting(stop_after=2), texts, cache=tmp_path)
+    rest = Counting()
+    assert embed_texts(rest, texts, cache=tmp_path).shape == (5, 3)
+    assert len(rest.asked) == 3
+
+
+def test_half_written_file_is_never_read(tmp_path):
+    embed_texts(Counting(), ["a"], cache=tmp_path)
+    written = next(tmp_path.glob("*/*.npz"))
+    written.rename(written.with_suffix(".partial"))
+    again = Counting()
+    embed_texts(again, ["a"], cache=tmp_path)
+    assert again.asked == ["a"]
+
+
+def test_damaged_file_is_named(tmp_path):
+    embed_texts(Counting(), ["a"], cache=tmp_path)
+    next(tmp_path.glob("*/*.npz")).write_bytes(b"nonsense")
+    with pytest.raises(InputError, match="delete it"):
+        embed_texts(Counting(), ["a"], cache=tmp_path)
+
+
+def test_no_texts():
+    with pytest.raises(InputError, match="no texts"):
+        embed_texts(Counting(), [])
