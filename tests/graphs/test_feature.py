@@ -5,7 +5,7 @@ from sklearn.neighbors import kneighbors_graph
 
 from spatialrag.errors import InputError
 from spatialrag.graphs import feature
-from spatialrag.graphs.feature import feature_graph
+from spatialrag.graphs.feature import _without_self, feature_graph
 
 X = np.random.default_rng(1).random((60, 12))
 
@@ -42,3 +42,20 @@ def test_bad_input():
         feature_graph(np.where(X > 0.9, np.nan, X))
     with pytest.raises(InputError, match="1 to 59"):
         feature_graph(X, k=60)
+
+
+def test_approximate_neighbors_and_their_recall():
+    pytest.importorskip("pynndescent")
+    values = np.random.default_rng(0).normal(size=(600, 8)).astype(np.float32)
+    exact, found = (feature_graph(values, k=6, approximate=a) for a in (False, True))
+    assert found.settings["recall"] > 0.9
+    shared = found.connectivities.multiply(exact.connectivities).nnz
+    assert shared / exact.connectivities.nnz > 0.9
+    assert "recall" not in exact.settings
+    with pytest.raises(InputError, match="dense features"):
+        feature_graph(sparse.csr_matrix(values), k=6, approximate=True)
+
+
+def test_approximate_search_never_lists_the_spot_itself():
+    found = np.array([[0, 1, 2], [2, 0, 1], [0, 1, 3]])
+    assert _without_self(found).tolist() == [[1, 2], [2, 0], [0, 1]]

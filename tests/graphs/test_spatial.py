@@ -4,7 +4,7 @@ from scipy.spatial.distance import pdist, squareform
 from sklearn.neighbors import kneighbors_graph, radius_neighbors_graph
 
 from spatialrag.errors import InputError
-from spatialrag.graphs.spatial import neighbor_distance, spatial_graph
+from spatialrag.graphs.spatial import degree_graph, neighbor_distance, on_grid, spatial_graph
 
 RANDOM = np.random.default_rng(3).random((80, 2))
 
@@ -89,3 +89,28 @@ def test_bad_input(changes, message):
 def test_spots_on_a_line_cannot_be_triangulated():
     with pytest.raises(InputError, match="cannot be triangulated"):
         spatial_graph(np.column_stack([np.arange(5), np.arange(5)]), kind="delaunay")
+
+
+def test_automatic_kind_sees_grids():
+    rng = np.random.default_rng(0)
+    grid = np.stack(np.meshgrid(np.arange(8.0), np.arange(8.0)), axis=-1).reshape(-1, 2)
+    jittered = grid + rng.normal(0, 0.02, grid.shape)
+    assert spatial_graph(jittered, kind="auto").settings["kind"] == "grid"
+    cells = rng.uniform(0, 8, (64, 2))
+    assert spatial_graph(cells, kind="auto", k=5).settings["kind"] == "knn"
+    assert on_grid(grid)
+    assert not on_grid(cells)
+
+
+def test_degree_is_a_number_of_neighbors_not_a_distance():
+    rows = np.stack(np.meshgrid(np.arange(12.0), np.arange(12.0)), axis=-1).reshape(-1, 2)
+    rows[:, 0] += 0.5 * (rows[:, 1] % 2)
+    hexagonal = rows * [1, np.sqrt(0.75)]
+    graph = degree_graph(hexagonal, degree=15)
+    assert graph.degrees.max() == 18
+    assert graph.degrees.min() > 2
+    assert graph.settings["radius"] == pytest.approx(2)
+    far = np.concatenate([hexagonal, [[30.0, 30.0]]])
+    assert degree_graph(far, degree=15).settings["radius"] > 10
+    with pytest.raises(InputError, match="too small"):
+        degree_graph(hexagonal[:10], degree=15)

@@ -1,58 +1,196 @@
 """Embeddings to domain labels; no annotation is ever seen."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import sparse
-from sklearn.cluster import KMeans
+from sklearn.cluster import KMeans, MiniBatchKMeans
+from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
-from spatialrag.errors import InputError
+from spatialrag.errors import InputError, MissingDependencyError
+from spatialrag.graphs.feature import feature_graph
+from spatialrag.progress import track
 
-CLUSTERINGS = ("kmeans", "gaussian_mixture")
+ALGORITHMS = ("kmeans", "gaussian_mixture", "leiden")
 _STARTS = 10
+_MANY = 100_000  # spots, above which k-means goes by batches
+_LEVEL = 0.02  # of stability: the most domains within it are chosen, as few are often most stable
+_NEIGHBORS = 15  # of the graph that Leiden partitions
+_SEARCH = 40  # resolutions tried for a number of domains
 
 
-def cluster(
-    embedding: np.ndarray, n_domains: int, *, by: str = "kmeans", rng: int = 0
-) -> np.ndarray:
-    """Return a domain for each spot, "1" to "K", the largest first.
+@dataclass(frozen=True)
+class Clustering:
+    """How latents become domains.
+
+    Parameters
+    ----------
+    by
+        ``kmeans``; ``gaussian_mixture`` with one covariance shared by all domains (what mclust
+        calls EEE), started from k-means; ``leiden`` on the cosine graph of the 15 most similar
+        latents, at the resolution that gives the number of domains asked for. k-means is the best
+        of 10 starts, and goes by batches above 100,000 spots.
+    candidates
+        Numbers of domains to choose from, by stability, when none is given.
+    refine
+        Whether each spot then takes the most frequent label among itself and its neighbors.
+    """
+
+    by: str = "kmeans"
+    candidates: tuple[int, ...] = tuple(range(2, 13))
+    refine: bool = False
+
+    def __post_init__(self) -> None:
+        if self.by not in ALGORITHMS:
+            raise InputError(
+                "unknown clustering", expected=", ".join(ALGORITHMS), got=repr(self.by)
+            )
+        if not self.candidates or min(self.candidates) < 2:
+            raise InputError("candidates are numbers of domains, 2 or more")
+
+    def labels(
+        self,
+        embedding: np.ndarray,
+        n_domains: int | None,
+        *,
+        adjacency: sparse.csr_matrix | None = None,
+        rng: int = 0,
+    ) -> np.ndarray:
+        """Return a domain for each spot, "1" to "K", the largest first.
+
+        Parameters
+        ----------
+        embedding : (n_spots, p)
+        n_domains
+            K; chosen by `stability` among ``candidates`` when absent.
+        adjacency : CSR (n_spots, n_spots), optional
+            Spatial neighbors, for ``refine``.
+        rng
+            Seed.
+
+        Raises
+        ------
+        InputError
+            NaN or inf, more domains than spots, or (Leiden) no resolution gives that number.
+        """
+        if not np.isfinite(embedding).all():
+            raise InputError("the embedding contains NaN or inf")
+        if n_domains is None:
+            possible = tuple(k for k in self.candidates if 2 * k <= len(embedding))
+            scores = stability(embedding, possible or (2,), rng=rng)
+            best = max(scores.values())
+            n_domains = max(k for k, score in scores.items() if score >= best - _LEVEL)
+        if not 1 <= n_domains <= len(embedding):
+            raise InputError(
+                "n_domains must be at least 1 and at most the number of spots",
+                expected=f"1 to {len(embedding)}",
+                got=str(n_domains),
+            )
+        values = np.asarray(embedding, np.float64)
+        if self.by == "kmeans":
+            found = _kmeans(values, n_domains, rng).labels_
+        elif self.by == "gaussian_mixture":
+            found = _mixture(values, n_domains, rng)
+        else:
+            found = _leiden(values, n_domains, rng)
+        if self.refine:
+            if adjacency is None:
+                raise InputError("refinement needs a spatial graph", fix="set refine=False")
+            found = majority(found, adjacency)
+        return by_size(found)
+
+
+def _kmeans(values: np.ndarray, n_domains: int, rng: int, *, n_init: int = _STARTS) -> KMeans:
+    kind = MiniBatchKMeans if len(values) > _MANY else KMeans
+    return kind(n_domains, n_init=n_init, random_state=rng).fit(values)
+
+
+def _mixture(values: np.ndarray, n_domains: int, rng: int) -> np.ndarray:
+    """Return the mixture's labels, EM started from k-means.
+
+    Of random starts the most likely one is often a mixture with a handful of outliers as a domain.
+    """
+    start = _kmeans(values, n_domains, rng)
+    within = values - start.cluster_centers_[start.labels_]
+    covariance = within.T @ within / len(values)
+    ridge = 1e-6 * max(np.trace(covariance) / len(covariance), 1e-12)
+    return GaussianMixture(
+        n_domains,
+        covariance_type="tied",
+        weights_init=np.bincount(start.labels_, minlength=n_domains) / len(values),
+        means_init=start.cluster_centers_,
+        precisions_init=np.linalg.inv(covariance + ridge * np.eye(len(covariance))),
+        reg_covar=ridge,
+        random_state=rng,
+    ).fit_predict(values)
+
+
+def stability(
+    embedding: np.ndarray, candidates: tuple[int, ...], *, n_draws: int = 8, rng: int = 0
+) -> dict[int, float]:
+    """Return how well k-means of subsamples agree, for each number of domains.
+
+    Each draw clusters 80 % of the spots and assigns all of them; the score is the mean ARI between
+    draws. Few domains are often the most stable: look at the whole table.
 
     Parameters
     ----------
     embedding : (n_spots, p)
-    n_domains
-        K.
-    by
-        ``kmeans``, or ``gaussian_mixture`` with one covariance shared by all domains (what mclust
-        calls EEE); the best of 10 starts either way.
+    candidates
+        Numbers of domains.
+    n_draws
+        Subsamples per number.
     rng
         Seed.
-
-    Raises
-    ------
-    InputError
-        An unknown method, NaN or inf, or more domains than spots.
     """
-    if by not in CLUSTERINGS:
-        raise InputError("unknown clustering", expected=", ".join(CLUSTERINGS), got=repr(by))
-    if not np.isfinite(embedding).all():
-        raise InputError("the embedding contains NaN or inf")
-    if not 1 <= n_domains <= len(embedding):
-        raise InputError(
-            "n_domains must be at least 1 and at most the number of spots",
-            expected=f"1 to {len(embedding)}",
-            got=str(n_domains),
+    generator = np.random.default_rng(rng)
+    n = len(embedding)
+    drawn = [generator.choice(n, max(int(0.8 * n), 1), replace=False) for _ in range(n_draws)]
+    scores = {}
+    for k in track(candidates, label="number of domains", total=len(candidates)):
+        found = [
+            _kmeans(embedding[part], k, rng + i, n_init=3).predict(embedding)
+            for i, part in enumerate(drawn)
+        ]
+        pairs = [(a, b) for i, a in enumerate(found) for b in found[:i]]
+        scores[k] = float(np.mean([adjusted_rand_score(a, b) for a, b in pairs]))
+    return scores
+
+
+def _leiden(values: np.ndarray, n_domains: int, rng: int) -> np.ndarray:
+    """Return the partition whose resolution, found by bisection, gives ``n_domains`` parts."""
+    try:
+        import igraph
+        import leidenalg
+    except ImportError as error:
+        raise MissingDependencyError("leidenalg", extra="domains", needed_for="Leiden") from error
+    k = min(_NEIGHBORS, len(values) - 1)
+    # Away from the mean, so that cosines compare directions in which spots differ.
+    joined = feature_graph(values - values.mean(axis=0) + 1e-12, k=k).connectivities
+    upper = sparse.triu(joined).tocoo()
+    graph = igraph.Graph(len(values), list(zip(upper.row, upper.col, strict=True)))
+    low, high, tried = 0.0, 1.0, []
+    for _ in range(_SEARCH):
+        middle = (low + high) / 2
+        found = leidenalg.find_partition(
+            graph,
+            leidenalg.RBConfigurationVertexPartition,
+            resolution_parameter=middle,
+            seed=rng,
         )
-    if by == "kmeans":
-        model = KMeans(n_domains, n_init=_STARTS, random_state=rng)
-    else:
-        model = GaussianMixture(
-            n_domains,
-            covariance_type="tied",
-            n_init=_STARTS,
-            init_params="k-means++",
-            random_state=rng,
-        )
-    return by_size(model.fit_predict(np.asarray(embedding, np.float64)))
+        tried.append(len(found))
+        if len(found) == n_domains:
+            return np.array(found.membership)
+        if len(found) < n_domains:
+            low, high = middle, high * 2 if middle > 0.9 * high else high
+        else:
+            high = middle
+    raise InputError(
+        f"no resolution gives {n_domains} domains",
+        got=f"{min(tried)} to {max(tried)}",
+        fix="use by='kmeans', or a number among those",
+    )
 
 
 def by_size(labels: np.ndarray) -> np.ndarray:

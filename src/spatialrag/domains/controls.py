@@ -1,14 +1,15 @@
 """The controls every domain method is shown beside: no graph network, no language model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import anndata as ad
 import numpy as np
-from scipy import sparse
 from sklearn.decomposition import PCA
 
-from spatialrag.domains.clustering import cluster
+from spatialrag.domains.clustering import Clustering
 from spatialrag.domains.domains import Domains
-from spatialrag.errors import InputError
+from spatialrag.domains.tissue import Tissue, as_tissue
+from spatialrag.graphs.graph import Graph
 from spatialrag.graphs.ops import neighbor_mean
 from spatialrag.graphs.spatial import spatial_graph
 from spatialrag.provenance import origin
@@ -26,51 +27,42 @@ class SmoothedPCA:
     k
         Nearest spots that each spot is averaged with; 0 for none.
     n_components
-        Principal components, at most.
+        Principal components of log expression, at most.
+    clustering
+        Of the averaged components.
     seed
-        Of components and k-means.
+        Of the clustering.
     """
 
     k: int = 15
     n_components: int = 20
+    clustering: Clustering = field(default_factory=Clustering)
     seed: int = 0
 
-    def fit_predict(
-        self,
-        expression: np.ndarray | sparse.csr_matrix,
-        xy: np.ndarray,
-        *,
-        n_domains: int,
-        sections: np.ndarray | None = None,
-    ) -> Domains:
+    def fit_predict(self, data: Tissue | ad.AnnData, *, n_domains: int | None) -> Domains:
         """Return domains of all spots.
 
         Parameters
         ----------
-        expression : (n_spots, n_genes)
-            On a scale with comparable genes, log1p_cp10k say.
-        xy : (n_spots, 2)
+        data
+            Spots; an AnnData is read as `Tissue.from_anndata` does by default.
         n_domains
-            K.
-        sections : (n_spots,), optional
-            No averages between sections.
+            K; none lets the clustering choose.
 
         Raises
         ------
         InputError
-            Spots do not match, or as `spatial_graph` and `cluster` do.
+            As `Tissue`, `spatial_graph` and `Clustering` do.
         """
-        values = expression.toarray() if sparse.issparse(expression) else np.asarray(expression)
-        if len(values) != len(xy):
-            raise InputError(
-                "expression and coordinates do not match",
-                expected=f"{len(values)} coordinates",
-                got=str(len(xy)),
-            )
-        n = min(self.n_components, *values.shape)
-        embedding = PCA(n, random_state=self.seed).fit_transform(values)
+        tissue = as_tissue(data)
+        n = max(min(self.n_components, *(size - 1 for size in tissue.expression.shape)), 1)
+        pca = PCA(n, svd_solver="arpack", random_state=0)
+        embedding = pca.fit_transform(tissue.logs.astype(np.float64))
+        graphs: dict[str, Graph] = {}
         if self.k:
-            graph = spatial_graph(xy, kind="knn", k=self.k, sections=sections)
+            graph = spatial_graph(tissue.xy, kind="knn", k=self.k, sections=tissue.sections)
             embedding = neighbor_mean(graph.connectivities, embedding)
-        labels = cluster(embedding, n_domains, rng=self.seed)
-        return Domains(labels, embedding, origin(self))
+            graphs["spatial"] = graph
+        adjacency = graphs["spatial"].connectivities if graphs else None
+        labels = self.clustering.labels(embedding, n_domains, adjacency=adjacency, rng=self.seed)
+        return Domains(labels, embedding, origin(self), graphs)

@@ -1,10 +1,14 @@
 """What every domain method returns."""
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
+import anndata as ad
 import numpy as np
 
+from spatialrag.domains.tissue import Tissue
 from spatialrag.errors import InputError
+from spatialrag.graphs.graph import Graph
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,11 +23,17 @@ class Domains:
         What was clustered.
     record
         Settings and origin.
+    graphs
+        Neighbors that were used, by name.
+    arrays
+        What else the method can show, by name: losses per epoch, latents on the way.
     """
 
     labels: np.ndarray
     embedding: np.ndarray
     record: dict[str, object] = field(default_factory=dict)
+    graphs: dict[str, Graph] = field(default_factory=dict)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.labels) != len(self.embedding):
@@ -39,3 +49,10 @@ class Domains:
         names, counts = np.unique(self.labels, return_counts=True)
         order = np.argsort(-counts, kind="stable")
         return {str(names[i]): int(counts[i]) for i in order}
+
+
+class DomainMethod(Protocol):
+    """A frozen dataclass of settings that finds domains; annotations are not among its inputs."""
+
+    def fit_predict(self, data: Tissue | ad.AnnData, *, n_domains: int | None) -> Domains:
+        """Return domains of all spots; ``n_domains`` None lets the method choose."""

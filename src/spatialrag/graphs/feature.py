@@ -3,14 +3,22 @@
 import numpy as np
 from scipy import sparse
 
-from spatialrag.errors import InputError, listing
+from spatialrag.errors import InputError, MissingDependencyError, listing
 from spatialrag.graphs.graph import Graph, join
 
 _ELEMENTS = 1 << 25  # similarities held at a time
+_PROBED = 500  # spots whose exact neighbors tell the recall of an approximate search
+
+Features = np.ndarray | sparse.csr_matrix
 
 
 def feature_graph(
-    features: np.ndarray | sparse.csr_matrix, *, k: int = 14, sections: np.ndarray | None = None
+    features: Features,
+    *,
+    k: int = 14,
+    sections: np.ndarray | None = None,
+    approximate: bool = False,
+    rng: int = 0,
 ) -> Graph:
     """Return the graph that joins each spot with its ``k`` most similar (joined both ways).
 
@@ -24,6 +32,11 @@ def feature_graph(
         Neighbors asked for, per spot.
     sections : (n_spots,), optional
         Section of each spot: no edges between sections.
+    approximate
+        Search by descent through a graph of neighbors (pynndescent) instead; dense features alone.
+        ``settings["recall"]`` is then the share of exact neighbors found, over 500 spots.
+    rng
+        Seed of the approximate search.
 
     Raises
     ------
@@ -46,30 +59,72 @@ def feature_graph(
     parts, positions = [], []
     for label in np.unique(labels):
         at = np.flatnonzero(labels == label)
-        parts.append(_most_similar(unit[at].astype(np.float32), k))
+        own = unit[at].astype(np.float32)
+        _require_k(k, len(at))
+        parts.append(_descended(own, k, rng) if approximate else _most_similar(own, k))
         positions.append(at)
     return join(parts, positions)
 
 
-def _most_similar(unit: np.ndarray | sparse.csr_matrix, k: int) -> Graph:
+def _most_similar(unit: Features, k: int) -> Graph:
     n = unit.shape[0]
+    found, similarity = np.empty((n, k), np.int64), np.empty((n, k), np.float32)
+    size = max(_ELEMENTS // n, 1)
+    for start in range(0, n, size):
+        rows = np.arange(start, min(start + size, n))
+        found[rows], similarity[rows] = _top(unit, rows, k)
+    return _of_neighbors(found, similarity, {})
+
+
+def _top(unit: Features, rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the k most similar of some rows, and their cosines, (rows, k) each."""
+    block = unit[rows] @ unit.T
+    block = block.toarray() if sparse.issparse(block) else block
+    block[np.arange(len(rows)), rows] = -np.inf
+    top = np.argpartition(-block, k - 1, axis=1)[:, :k]
+    return top, np.take_along_axis(block, top, axis=1)
+
+
+def _descended(unit: Features, k: int, rng: int) -> Graph:
+    if sparse.issparse(unit):
+        raise InputError(
+            "approximate neighbors need dense features", fix="give components instead of genes"
+        )
+    try:
+        from pynndescent import NNDescent
+    except ImportError as error:
+        raise MissingDependencyError(
+            "pynndescent", extra="domains", needed_for="approximate neighbors"
+        ) from error
+    # The search counts the spot itself.
+    index = NNDescent(unit, metric="cosine", n_neighbors=k + 1, random_state=rng)
+    found = _without_self(index.neighbor_graph[0].astype(np.int64))
+    similarity = np.einsum("np,nkp->nk", unit, unit[found])
+    probed = np.random.default_rng(rng).choice(len(unit), min(_PROBED, len(unit)), replace=False)
+    exact = _top(unit, probed, k)[0]
+    hits = sum(len(np.intersect1d(a, b)) for a, b in zip(exact, found[probed], strict=True))
+    return _of_neighbors(found, similarity, {"approximate": True, "recall": hits / exact.size})
+
+
+def _without_self(found: np.ndarray) -> np.ndarray:
+    """Return neighbors without the spot itself, or without the last where it is not listed."""
+    own = found == np.arange(len(found))[:, None]
+    own[~own.any(axis=1), -1] = True
+    own &= own.cumsum(axis=1) == 1
+    return found[~own].reshape(len(found), -1)
+
+
+def _of_neighbors(found: np.ndarray, similarity: np.ndarray, more: dict[str, object]) -> Graph:
+    n, k = found.shape
+    distance = np.maximum(1 - similarity.ravel().astype(np.float64), 0)
+    settings = {"kind": "feature_knn", "k": k, "metric": "cosine", **more}
+    return Graph.from_edges(np.repeat(np.arange(n), k), found.ravel(), distance, n, settings)
+
+
+def _require_k(k: int, n: int) -> None:
     if not 1 <= k < n:
         raise InputError(
             "k must be at least 1 and below the number of spots",
             expected=f"1 to {n - 1}",
             got=str(k),
         )
-    found, similarity = np.empty((n, k), np.int64), np.empty((n, k), np.float32)
-    size = max(_ELEMENTS // n, 1)
-    for start in range(0, n, size):
-        block = unit[start : start + size] @ unit.T
-        block = block.toarray() if sparse.issparse(block) else block
-        own = np.arange(len(block))
-        block[own, start + own] = -np.inf
-        top = np.argpartition(-block, k - 1, axis=1)[:, :k]
-        found[start : start + size] = top
-        similarity[start : start + size] = np.take_along_axis(block, top, axis=1)
-    first = np.repeat(np.arange(n), k)
-    distance = np.maximum(1 - similarity.ravel().astype(np.float64), 0)
-    settings = {"kind": "feature_knn", "k": k, "metric": "cosine"}
-    return Graph.from_edges(first, found.ravel(), distance, n, settings)

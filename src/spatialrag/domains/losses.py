@@ -31,23 +31,37 @@ def zinb_loss(
     """
     total = dispersion + mean
     log_theta = dispersion * (torch.log(dispersion) - torch.log(total))
-    positive = (
-        torch.lgamma(counts + dispersion)
-        - torch.lgamma(dispersion)
-        - torch.lgamma(counts + 1)
-        + log_theta
-        + counts * (torch.log(mean) - torch.log(total))
-    )
     log_kept = torch.log1p(-dropout)
-    zero = torch.logaddexp(torch.log(dropout), log_kept + log_theta)
-    return -torch.where(counts == 0, zero, log_kept + positive)
+    found = torch.logaddexp(torch.log(dropout), log_kept + log_theta)
+    # Most counts are 0: the gamma functions are needed for the others alone.
+    at = counts.nonzero(as_tuple=True)
+    count, theta = counts[at], dispersion[at]
+    positive = (
+        torch.lgamma(count + theta)
+        - torch.lgamma(theta)
+        - torch.lgamma(count + 1)
+        + log_theta[at]
+        + count * (torch.log(mean[at]) - torch.log(total[at]))
+    )
+    return -found.index_put(at, log_kept[at] + positive)
 
 
-def correlation_reduction(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """Return mean (C − I)², C the cosines between columns of two views (n, p) (Eqs. 11-12)."""
+def correlation_reduction(
+    first: torch.Tensor, second: torch.Tensor, *, diagonal_apart: bool = False
+) -> torch.Tensor:
+    """Return mean (C − I)², C the cosines between columns of two views (n, p) (Eqs. 11-12).
+
+    With ``diagonal_apart``, the mean over the diagonal plus the mean over the rest, as in the
+    published code: the diagonal then weighs p − 1 times more.
+    """
     cosine = functional.normalize(first, dim=0).T @ functional.normalize(second, dim=0)
-    return (
-        (cosine - torch.eye(len(cosine), dtype=cosine.dtype, device=cosine.device)).square().mean()
+    own = torch.eye(len(cosine), dtype=cosine.dtype, device=cosine.device)
+    squares = (cosine - own).square()
+    if not diagonal_apart:
+        return squares.mean()
+    diagonal = squares.diagonal()
+    return diagonal.mean() + (squares.sum() - diagonal.sum()) / max(
+        squares.numel() - len(diagonal), 1
     )
 
 

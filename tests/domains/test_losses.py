@@ -4,7 +4,7 @@ from scipy import stats
 
 torch = pytest.importorskip("torch")
 
-from spatialrag.domains.semst.losses import (  # noqa: E402
+from spatialrag.domains.losses import (  # noqa: E402
     correlation_reduction,
     spatial_regularization,
     zinb_loss,

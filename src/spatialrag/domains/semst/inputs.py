@@ -1,0 +1,138 @@
+"""What the network reads: values, graphs, counts and semantics, made from a tissue."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import sparse
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
+
+from spatialrag.domains.semst.settings import Architecture, Graphs, Objective
+from spatialrag.domains.tensors import edge_index, sparse_tensor
+from spatialrag.domains.tissue import Tissue
+from spatialrag.graphs.feature import feature_graph
+from spatialrag.graphs.graph import Graph
+from spatialrag.graphs.ops import neighbor_mean, normalized
+from spatialrag.graphs.spatial import degree_graph, spatial_graph
+
+_HIGHEST = 10.0  # of scaled expression
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """All that training reads.
+
+    Parameters
+    ----------
+    values : (n, p)
+        Input of both branches.
+    target : CSR (n, n_genes)
+        What is reconstructed.
+    totals : (n, 1)
+        Sum of each spot's target.
+    space, features
+        Normalized adjacencies, sparse.
+    edges : (2, n_edges)
+        Spatial neighbors.
+    semantic : (n, d'), optional
+    graphs
+        As they were made, for the result.
+    """
+
+    values: torch.Tensor
+    target: sparse.csr_matrix
+    totals: torch.Tensor
+    space: torch.Tensor
+    features: torch.Tensor
+    edges: torch.Tensor
+    semantic: torch.Tensor | None
+    graphs: dict[str, Graph]
+
+
+def make_inputs(
+    tissue: Tissue,
+    semantic: np.ndarray | None,
+    graphs: Graphs,
+    architecture: Architecture,
+    objective: Objective,
+    *,
+    device: str,
+) -> Inputs:
+    """Return what training reads.
+
+    Raises
+    ------
+    InputError
+        Expression on a scale the objective cannot use, or what the graphs refuse.
+    """
+    target = _target(tissue, objective)
+    space = _space(tissue, graphs)
+    n = min(architecture.n_components, *(size - 1 for size in tissue.expression.shape))
+    parts = components(tissue.logs, max(n, 1))
+    values = (
+        parts / parts.std()
+        if architecture.inputs == "components"
+        else _genes(tissue, architecture.inputs)
+    )
+    if objective.target == "input":
+        target = sparse.csr_matrix(values)
+    compared = values
+    if graphs.features == "neighborhood":
+        compared = neighbor_mean(space.connectivities, parts)
+        compared = neighbor_mean(space.connectivities, compared)
+    features = feature_graph(
+        compared,
+        k=graphs.k_features,
+        sections=tissue.sections,
+        approximate=graphs.approximate,
+    )
+    adjacencies = (
+        sparse_tensor(normalized(graph.connectivities, by=graphs.normalization), device)
+        for graph in (space, features)
+    )
+
+    def tensor(array: np.ndarray) -> torch.Tensor:
+        return torch.as_tensor(np.asarray(array), dtype=torch.float32, device=device)
+
+    return Inputs(
+        tensor(values),
+        target,
+        tensor(target.sum(axis=1)),
+        *adjacencies,
+        edge_index(space.connectivities, device),
+        None if semantic is None else tensor(semantic),
+        {"spatial": space, "features": features},
+    )
+
+
+def components(logs: sparse.csr_matrix, n: int) -> np.ndarray:
+    """Return the first n principal components, (n_spots, n), from a sparse matrix."""
+    return PCA(n, svd_solver="arpack", random_state=0).fit_transform(logs.astype(np.float64))
+
+
+def _target(tissue: Tissue, objective: Objective) -> sparse.csr_matrix:
+    if objective.likelihood == "gaussian":
+        return tissue.logs
+    return tissue.require_counts()
+
+
+def _genes(tissue: Tissue, inputs: str) -> np.ndarray:
+    shares = tissue.shares.toarray()
+    if inputs == "shares":
+        return shares
+    spread = StandardScaler(with_mean=False).fit(shares).scale_
+    return np.minimum(shares / spread, _HIGHEST)
+
+
+def _space(tissue: Tissue, graphs: Graphs) -> Graph:
+    if graphs.space == "degree":
+        return degree_graph(tissue.xy, degree=graphs.k_space, sections=tissue.sections)
+    return spatial_graph(
+        tissue.xy,
+        kind=graphs.space,
+        radius=graphs.radius,
+        k=graphs.k_space,
+        rings=graphs.rings,
+        sections=tissue.sections,
+    )

@@ -1,0 +1,158 @@
+"""The settings of SemST, by part."""
+
+from dataclasses import dataclass
+
+from spatialrag.errors import InputError
+
+INPUTS = ("components", "shares", "scaled")
+SPACES = ("auto", "radius", "knn", "delaunay", "grid", "degree")
+FEATURES = ("neighborhood", "input")
+PROJECTIONS = ("linear", "mlp")
+DECODERS = ("shares", "exponential")
+LIKELIHOODS = ("zinb", "gaussian")
+TARGETS = ("counts", "input")
+PAIRS = ("balanced", "all")
+CORRELATIONS = ("all", "diagonal_apart")
+FORMS = ("exact", "moments", "sampled")
+
+
+@dataclass(frozen=True)
+class Graphs:
+    """Which spots are neighbors.
+
+    Parameters
+    ----------
+    space
+        ``auto``: one ring of the grid where spots lie on one, else the ``k_space`` nearest. Or a
+        kind of `spatial_graph`, or ``degree`` of `degree_graph`.
+    k_space, radius, rings
+        As in `spatial_graph`; ``k_space`` is the degree of ``degree``.
+    features
+        What the feature graph compares: ``neighborhood``, components averaged twice over spatial
+        neighbors; or the network's ``input`` (SemST, Eq. 2).
+    k_features
+        Neighbors in expression.
+    approximate
+        Whether expression neighbors are searched approximately (their recall is measured).
+    normalization
+        ``symmetric`` (Eq. 3) or ``row``.
+    """
+
+    space: str = "auto"
+    k_space: int = 15
+    radius: float | None = None
+    rings: int = 1
+    features: str = "neighborhood"
+    k_features: int = 15
+    approximate: bool = False
+    normalization: str = "symmetric"
+
+    def __post_init__(self) -> None:
+        _require("space", self.space, SPACES)
+        _require("features", self.features, FEATURES)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What the network is made of.
+
+    Parameters
+    ----------
+    inputs
+        ``components``: principal components of log expression. ``shares``: counts per 10,000
+        (Eq. 15). ``scaled``: those over each gene's standard deviation, cut at 10.
+    n_components
+        Of expression; for the feature graph in any case.
+    hidden, width
+        Of a branch; the latent has 2 ``width`` dimensions.
+    linear_path
+        Whether each branch adds A A X W to its convolutions, W starting as the identity and the
+        convolutions at 0: the latent starts as neighborhood means.
+    fusion
+        How semantics come in; a name of `spatialrag.domains.fusion.FUSIONS`, or ``released``.
+    identity
+        Whether fusion starts as the identity, and a linear projection too.
+    projection
+        W of Eq. 9: ``linear``, or an ``mlp`` to ``width`` dimensions.
+    decoder
+        ``shares``: means are a spot's total times shares of genes. ``exponential``: exp of a
+        linear layer behind batch normalization, without the total.
+    """
+
+    inputs: str = "components"
+    n_components: int = 50
+    hidden: int = 128
+    width: int = 50
+    linear_path: bool = True
+    fusion: str = "fsm"
+    identity: bool = True
+    projection: str = "linear"
+    decoder: str = "shares"
+
+    def __post_init__(self) -> None:
+        _require("inputs", self.inputs, INPUTS)
+        _require("projection", self.projection, PROJECTIONS)
+        _require("decoder", self.decoder, DECODERS)
+        if min(self.n_components, self.hidden, self.width) < 1:
+            raise InputError("n_components, hidden and width must be at least 1")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is minimized: L_recon + gamma L_cr + lambda L_s (Eq. 14).
+
+    Parameters
+    ----------
+    likelihood
+        ``zinb`` of counts (Eq. 10), or ``gaussian`` of log expression, for expression that is not
+        counts.
+    target
+        What the zinb is of: ``counts``, or the network's ``input`` (what the published code does).
+    summed
+        Whether L_recon and L_s are sums as printed; otherwise the mean over entries and pairs.
+    dropout_ridge
+        Weight of the mean squared dropout probability.
+    gamma, lambda_
+        Weights.
+    correlation
+        L_cr as the mean over ``all`` of (C − I)² (Eq. 12), or ``diagonal_apart``: mean over the
+        diagonal plus mean over the rest.
+    pairs
+        L_s ``balanced``: mean over neighbors plus mean over other pairs; ``all``: over all pairs,
+        where neighbors weigh their share (Eq. 13).
+    form, n_sampled
+        As in `spatial_regularization`.
+    rows
+        Spots drawn each epoch for L_recon; all when absent or when there are not more.
+    chunk
+        Spots decoded at a time: bounds memory, changes nothing else.
+    """
+
+    likelihood: str = "zinb"
+    target: str = "counts"
+    summed: bool = False
+    dropout_ridge: float = 0.0
+    gamma: float = 0.1
+    lambda_: float = 0.1
+    correlation: str = "all"
+    pairs: str = "balanced"
+    form: str = "moments"
+    n_sampled: int = 10
+    rows: int | None = 2048
+    chunk: int = 2048
+
+    def __post_init__(self) -> None:
+        _require("likelihood", self.likelihood, LIKELIHOODS)
+        _require("target", self.target, TARGETS)
+        _require("correlation", self.correlation, CORRELATIONS)
+        _require("pairs", self.pairs, PAIRS)
+        _require("form", self.form, FORMS)
+        if min(self.gamma, self.lambda_, self.dropout_ridge) < 0:
+            raise InputError("weights of the objective cannot be negative")
+        if self.chunk < 1 or (self.rows is not None and self.rows < 1):
+            raise InputError("rows and chunk must be at least 1")
+
+
+def _require(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise InputError(f"unknown {name}", expected=", ".join(allowed), got=repr(value))

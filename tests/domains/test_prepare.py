@@ -1,0 +1,58 @@
+import anndata as ad
+import numpy as np
+import pytest
+from scipy import sparse
+
+from spatialrag.domains.prepare import prepare
+from spatialrag.errors import InputError
+
+
+def adata(n=60, genes=50):
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(3, (n, genes))
+    counts[:, 0] = 0
+    counts[5:, 1] = 0
+    counts[:, 10] = rng.poisson(np.where(np.arange(n) < 30, 0, 6))
+    counts[7] = 0
+    made = ad.AnnData(sparse.csr_matrix(counts.astype(np.uint8)))
+    made.obs["in_tissue"] = (np.arange(n) > 2).astype(int)
+    made.obs["layer"] = ["x"] * 30 + [None] * 30
+    made.obsm["spatial"] = rng.normal(size=(n, 2))
+    return made
+
+
+def test_spots_and_genes_are_dropped_and_said():
+    given = adata()
+    found = prepare(given)
+    assert found.shape == (56, 48)
+    record = found.uns["spatialrag"]
+    assert (record["spots_outside_tissue"], record["spots_without_counts"]) == (3, 1)
+    assert record["genes_dropped"] == 2
+    np.testing.assert_allclose(found.X.sum(axis=1), 1e4, rtol=1e-5)
+    np.testing.assert_array_equal(
+        found.layers["counts"].toarray(),
+        given[found.obs_names, found.var_names].X.toarray(),
+    )
+    assert found.obs["layer"].isna().sum() == 30
+    assert given.shape == (60, 50)
+
+
+def test_variable_genes_are_kept():
+    pytest.importorskip("skmisc")
+    found = prepare(adata(), n_genes=5)
+    assert found.n_vars == 5
+    assert "10" in found.var_names
+    np.testing.assert_allclose(found.X.sum(axis=1), 1e4, rtol=1e-5)
+
+
+def test_layer_and_bad_counts():
+    given = adata()
+    given.layers["raw"] = given.X.copy()
+    given.X = given.X.astype(np.float32).log1p()
+    assert prepare(given, layer="raw").n_obs == 56
+    with pytest.raises(InputError, match=r"X does not hold counts(.|\n)*raw"):
+        prepare(given)
+    with pytest.raises(InputError, match="no layer 'other'"):
+        prepare(given, layer="other")
+    with pytest.raises(InputError, match="nothing is left"):
+        prepare(adata(), min_spots=1000)

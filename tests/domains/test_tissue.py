@@ -1,0 +1,72 @@
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from spatialrag.domains.tissue import Tissue, as_tissue
+from spatialrag.errors import InputError
+
+COUNTS = np.array([[3, 0, 1], [0, 2, 2], [5, 5, 0]])
+
+
+def adata(**more):
+    made = ad.AnnData(sparse.csr_matrix(COUNTS.astype(np.float32)))
+    made.obsm["spatial"] = np.array([[0, 0], [1, 0], [2, 0]], float)
+    made.obs["batch"] = pd.Categorical(["a", "a", "b"])
+    for name, value in more.items():
+        made.layers[name] = value
+    return made
+
+
+def test_shares_and_logs_are_eq_15():
+    tissue = as_tissue(adata())
+    shares = COUNTS / COUNTS.sum(1, keepdims=True) * 1e4
+    np.testing.assert_allclose(tissue.shares.toarray(), shares, rtol=1e-6)
+    np.testing.assert_allclose(tissue.logs.toarray(), np.log1p(shares), rtol=1e-6)
+    np.testing.assert_array_equal(tissue.totals, COUNTS.sum(1))
+    assert as_tissue(tissue) is tissue
+
+
+def test_counts_layer_is_preferred_and_others_are_named():
+    given = adata(counts=COUNTS, other=COUNTS * 2)
+    given.X = np.log1p(COUNTS).astype(np.float32)
+    assert Tissue.from_anndata(given).totals[0] == 4
+    assert Tissue.from_anndata(given, layer="other").totals[0] == 8
+    logs = Tissue.from_anndata(given, scale="log1p_cp10k")
+    np.testing.assert_allclose(logs.logs.toarray(), np.log1p(COUNTS), rtol=1e-6)
+    with pytest.raises(InputError, match="counts are needed"):
+        logs.require_counts()
+
+
+def test_scale_stated_by_a_prediction_is_read():
+    given = adata()
+    given.X = np.log1p(COUNTS).astype(np.float32)
+    given.uns["spatialrag"] = {"scale": "log1p_cp10k"}
+    assert Tissue.from_anndata(given).scale == "log1p_cp10k"
+
+
+def test_sections_by_column():
+    assert Tissue.from_anndata(adata(), section_key="batch").sections.tolist() == ["a", "a", "b"]
+    with pytest.raises(InputError, match="no 'donor'"):
+        Tissue.from_anndata(adata(), section_key="donor")
+
+
+def test_what_is_refused():
+    given = adata()
+    given.X = np.log1p(COUNTS).astype(np.float32)
+    with pytest.raises(InputError, match="name the layer"):
+        Tissue.from_anndata(given)
+    del given.obsm["spatial"]
+    with pytest.raises(InputError, match="no places"):
+        Tissue.from_anndata(given)
+    with pytest.raises(InputError, match="no 'raw'"):
+        Tissue.from_anndata(adata(), layer="raw")
+    empty = adata()
+    empty.X = sparse.csr_matrix(COUNTS * np.array([[1], [0], [1]]), dtype=np.float32)
+    with pytest.raises(InputError, match="without any expression(.|\n)*1"):
+        Tissue.from_anndata(empty)
+    with pytest.raises(InputError, match=r"3 faults(.|\n)*unknown scale"):
+        Tissue(COUNTS, ["a"], ["x", "y", "z"], np.zeros((2, 2)), scale="log2")
+    with pytest.raises(InputError, match="negative"):
+        Tissue(-COUNTS, list("abc"), list("xyz"), np.zeros((3, 2)))
