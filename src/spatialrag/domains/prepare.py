@@ -17,6 +17,7 @@ def prepare(
     *,
     layer: str | None = None,
     section_key: str | None = None,
+    scale: str | None = None,
     n_genes: int | None = 3000,
     min_spots: int = 10,
 ) -> ad.AnnData:
@@ -29,50 +30,61 @@ def prepare(
     Parameters
     ----------
     adata
-        Counts in ``layer``, or ``X`` when absent.
+        Expression in ``layer``, or ``X`` when absent.
     layer
         See ``adata``.
     section_key
         Column of ``obs`` that names sections; gene variability is then ranked within each.
+    scale
+        Of the expression: what this package wrote into ``uns``, else ``counts``. Predictions are
+        ``log1p_cp10k``.
     n_genes
-        Variable genes kept, g: ranked by variance of counts over what their mean predicts (scanpy's
-        ``seurat_v3``). All when absent or when there are not more.
+        Variable genes kept, g: of counts ranked by variance over what their mean predicts (scanpy's
+        ``seurat_v3``), of logarithms by variance. All when absent or when there are not more.
     min_spots
         Fewest spots a gene is found in.
 
     Returns
     -------
     AnnData
-        Counts in ``layers['counts']``; in ``X`` counts per 10,000 of the genes kept (SemST, Eq.
-        15); what was dropped in ``uns['spatialrag']``.
+        Counts in ``layers['counts']`` and in ``X`` counts per 10,000 of the genes kept (SemST, Eq.
+        15); logarithms in ``X`` as they are. What was dropped in ``uns['spatialrag']``.
 
     Raises
     ------
     InputError
         Values that are not counts, a layer or column that is not there, or nothing left.
     """
-    matrix = _counts(adata, layer)
+    scale = scale or (adata.uns.get(keys.RECORD, {}).get("scale") if layer is None else None)
+    counted = scale in (None, "counts")
+    matrix = _matrix(adata, layer, counted)
     spots = np.ones(adata.n_obs, bool)
     if _IN_TISSUE in adata.obs:
         spots = adata.obs[_IN_TISSUE].to_numpy().astype(float) > 0
     genes = np.asarray((matrix[spots] > 0).sum(axis=0)).ravel() >= min_spots
     kept = adata[spots, genes].copy()
-    kept.layers[COUNTS] = matrix[spots][:, genes].astype(np.float32)
+    kept.layers[COUNTS] = matrix[spots][:, genes]
     if n_genes is not None and kept.n_vars > n_genes:
-        kept = kept[:, _variable(kept, n_genes, section_key)].copy()
+        rank = _variable if counted else _by_variance
+        kept = kept[:, rank(kept, n_genes, section_key)].copy()
     totals = np.asarray(kept.layers[COUNTS].sum(axis=1)).ravel()
     if not (totals > 0).any():
         raise InputError(
-            "nothing is left of these counts",
-            got=f"{kept.n_vars} genes found in {min_spots} spots or more, none with counts",
+            "nothing is left of this expression",
+            got=f"{kept.n_vars} genes found in {min_spots} spots or more",
             fix="lower min_spots",
         )
     empty = int((totals == 0).sum())
     kept, totals = kept[totals > 0].copy(), totals[totals > 0]
-    kept.X = (sparse.diags(SIZE_FACTOR / totals) @ kept.layers[COUNTS]).tocsr().astype(np.float32)
+    if counted:
+        per_spot = sparse.diags(SIZE_FACTOR / totals)
+        kept.X = (per_spot @ kept.layers[COUNTS]).tocsr().astype(np.float32)
+    else:
+        kept.X = kept.layers.pop(COUNTS)
     kept.uns[keys.RECORD] = {
+        "scale": "counts" if counted else scale,
         "spots_outside_tissue": int((~spots).sum()),
-        "spots_without_counts": empty,
+        "spots_without_expression": empty,
         "genes_dropped": int(adata.n_vars - kept.n_vars),
         "min_spots": min_spots,
         "n_genes": kept.n_vars,
@@ -80,20 +92,36 @@ def prepare(
     return kept
 
 
-def _counts(adata: ad.AnnData, layer: str | None) -> sparse.csr_matrix:
+def _matrix(adata: ad.AnnData, layer: str | None, counted: bool) -> sparse.csr_matrix:
     if layer is not None and layer not in adata.layers:
         raise InputError(
             f"there is no layer {layer!r}", expected=", ".join(adata.layers) or "a layer"
         )
     # Stored as small integers, sums of counts overflow.
     matrix = sparse.csr_matrix(adata.X if layer is None else adata.layers[layer], dtype=np.float32)
-    if not np.isfinite(matrix.data).all() or (matrix.data < 0).any() or (matrix.data % 1).any():
+    usable = np.isfinite(matrix.data).all() and not (matrix.data < 0).any()
+    if not usable or (counted and (matrix.data % 1).any()):
         raise InputError(
-            f"{'X' if layer is None else f'layer {layer!r}'} does not hold counts",
-            expected="whole numbers, not negative",
-            fix=f"name the layer that does; there is {', '.join(adata.layers) or 'none'}",
+            f"{'X' if layer is None else f'layer {layer!r}'} does not hold "
+            f"{'counts' if counted else 'expression'}",
+            expected=f"{'whole' if counted else 'finite'} numbers, not negative",
+            fix=f"name the layer that does; there is {', '.join(adata.layers) or 'none'}"
+            + "; or state the scale, say log1p_cp10k" * counted,
         )
     return matrix
+
+
+def _by_variance(adata: ad.AnnData, n_genes: int, section_key: str | None) -> np.ndarray:
+    """Return the most variable genes, by the mean of variances within sections."""
+    values = adata.layers[COUNTS]
+    names = [""] * adata.n_obs if section_key is None else adata.obs[section_key].astype(str)
+    variances = []
+    for name in set(names):
+        part = values[np.asarray(names) == name].toarray()
+        variances.append(part.var(axis=0))
+    chosen = np.zeros(adata.n_vars, bool)
+    chosen[np.argsort(-np.mean(variances, axis=0), kind="stable")[:n_genes]] = True
+    return chosen
 
 
 def _variable(adata: ad.AnnData, n_genes: int, section_key: str | None) -> np.ndarray:

@@ -58,6 +58,7 @@ class Recipe:
                 radius=self.r,
                 k_features=k_features,
                 features="input",
+                semantics="spot",
                 normalization=normalization,
             )
         return printed_graphs(

@@ -29,6 +29,9 @@ class Training:
         thousandth; never when absent.
     save_every
         Epochs between checkpoints, where one is asked for.
+    trace_every
+        Epochs between embeddings kept for looking back at a training; none when absent. Never used
+        to choose an epoch.
     """
 
     epochs: int = 200
@@ -37,6 +40,7 @@ class Training:
     clip: float | None = None
     patience: int | None = None
     save_every: int = 25
+    trace_every: int | None = None
 
     def __post_init__(self) -> None:
         if min(self.epochs, self.save_every) < 1 or not self.learning_rate > 0:
@@ -44,8 +48,10 @@ class Training:
                 "a training needs at least one epoch and a positive learning rate",
                 got=f"epochs {self.epochs}, learning_rate {self.learning_rate}",
             )
-        if self.patience is not None and self.patience < 1:
-            raise InputError("patience must be at least 1", got=str(self.patience))
+        for name in ("patience", "trace_every"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"{name} must be at least 1", got=str(value))
 
 
 def train(
@@ -57,6 +63,7 @@ def train(
     generator: torch.Generator,
     checkpoint: str | Path | None = None,
     key: str = "",
+    look: Callable[[int], None] | None = None,
 ) -> np.ndarray:
     """Train a network in place and return the loss of each epoch.
 
@@ -77,6 +84,8 @@ def train(
         uninterrupted one does. Removed at the end.
     key
         Fingerprint of data and settings: a checkpoint of another one is refused.
+    look
+        Called with the number of epochs done, every ``trace_every``.
 
     Raises
     ------
@@ -103,6 +112,8 @@ def train(
         if settings.clip is not None:
             nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
         optimizer.step()
+        if look is not None and settings.trace_every and (epoch + 1) % settings.trace_every == 0:
+            look(epoch + 1)
         if path is not None and (epoch + 1) % settings.save_every == 0:
             _save(path, key, network, optimizer, generator, losses)
     if path is not None:

@@ -37,7 +37,7 @@ def plot_map(
     if limits is None:
         limits = tuple(np.percentile(finite, [1, 99])) if len(finite) else (0.0, 1.0)
     missing = ~np.isfinite(values)
-    size = _marker_size(xy, ax)
+    size = marker_size(xy, ax)
     ax.scatter(*xy[missing].T, s=size, c="0.85", linewidths=0)
     drawn = ax.scatter(
         *xy[~missing].T,
@@ -73,7 +73,7 @@ def plot_pair(
     return axes
 
 
-def _marker_size(xy: np.ndarray, ax: Axes) -> float:
+def marker_size(xy: np.ndarray, ax: Axes) -> float:
     """Return a marker area (points²) that nearly fills the spot grid."""
     span = np.ptp(xy, axis=0).max()
     pitch = spot_pitch(xy) if len(xy) > 1 else 1.0

@@ -1,15 +1,18 @@
-"""Preparation on AnnData: patch embeddings into ``obsm``."""
+"""Preparation on AnnData: patch embeddings into ``obsm``, spots and genes for domains."""
 
 from pathlib import Path
 
 import anndata as ad
 
 from spatialrag import keys
+from spatialrag.domains.prepare import prepare as prepare_domains
 from spatialrag.encoders.embed import CONTEXT, PATCH_UM
 from spatialrag.encoders.embed import embed as embed_spots
 from spatialrag.encoders.encoder import Encoder
 from spatialrag.errors import InputError
 from spatialrag.slides.spots import Spots
+
+__all__ = ["embed", "prepare_domains", "spots_of"]
 
 
 def embed(

@@ -1,12 +1,16 @@
-"""Tools on AnnData: predicted expression."""
+"""Tools on AnnData: predicted expression, spatial domains."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anndata as ad
 import numpy as np
 
 from spatialrag import keys
 from spatialrag.bank.bank import Bank
+from spatialrag.domains.domains import Domains
+from spatialrag.domains.store import to_anndata
+from spatialrag.domains.tissue import Tissue
 from spatialrag.encoders.embed import check_encoder
 from spatialrag.encoders.embed import embed as embed_spots
 from spatialrag.encoders.encoder import Encoder
@@ -14,6 +18,11 @@ from spatialrag.plots.pp import spots_of
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.prediction.prediction import Prediction
 from spatialrag.prediction.predictor import Predictor
+from spatialrag.semantics.specification import semantics_of
+from spatialrag.semantics.spots import Semantics
+
+if TYPE_CHECKING:
+    from spatialrag.domains.semst.semst import SemST
 
 
 def predict(
@@ -56,3 +65,46 @@ def predict(
     adata.layers[key_added] = prediction.of_genes(adata.var_names.to_numpy(str)).astype(np.float32)
     adata.uns[keys.RECORD] = {"layer": key_added, "scale": prediction.scale, "slide": slide}
     return prediction
+
+
+def semst(
+    adata: ad.AnnData,
+    *,
+    n_domains: int | None,
+    semantics: Semantics | str | None = None,
+    method: "SemST | None" = None,
+    layer: str | None = None,
+    section_key: str | None = None,
+    key_added: str = "semst",
+) -> Domains:
+    """Find spatial domains of an AnnData's spots.
+
+    Written: ``obs['domain_<key_added>']`` with colors, ``obsm['X_<key_added>']``, graphs in
+    ``obsp``, settings and origin in ``uns``.
+
+    Parameters
+    ----------
+    adata
+        Counts (or a prediction of this package) and places in ``obsm['spatial']``;
+        `spatialrag.pp.prepare_domains` makes it from a raw file.
+    n_domains
+        K; chosen by stability when None.
+    semantics
+        As `SemST.fit_predict` takes them, or a specification of
+        `spatialrag.semantics.specification.semantics_of`.
+    method
+        Settings; the defaults when absent.
+    layer, section_key
+        As in `Tissue.from_anndata`.
+    key_added
+        Name of what is written.
+    """
+    from spatialrag.domains.semst.semst import SemST
+
+    tissue = Tissue.from_anndata(adata, layer=layer, section_key=section_key)
+    if isinstance(semantics, str):
+        semantics = semantics_of(semantics, tissue.genes)
+    settings = SemST() if method is None else method
+    found = settings.fit_predict(tissue, n_domains=n_domains, semantics=semantics)
+    to_anndata(found, adata, key=key_added)
+    return found

@@ -33,7 +33,7 @@ def test_defaults(stripes):
     tissue, _ = stripes
     found = inputs(tissue)
     assert found.graphs["spatial"].settings["kind"] == "grid"
-    assert found.values.shape == (400, 29)
+    assert found.values.shape == (400, 20)
     assert found.values.std() == pytest.approx(1, abs=0.01)
     np.testing.assert_array_equal(found.target.toarray(), tissue.expression.toarray())
     assert found.semantic is None
@@ -47,6 +47,31 @@ def test_neighborhood_features_join_the_stripes_better(stripes):
         graph = inputs(tissue, Graphs(features=features)).graphs["features"].connectivities.tocoo()
         shares[features] = (truth[graph.row] == truth[graph.col]).mean()
     assert shares["neighborhood"] > shares["input"] + 0.1
+
+
+def test_meaning_of_the_neighborhood(stripes):
+    tissue, _ = stripes
+    semantic = np.random.default_rng(0).normal(size=(400, 3)).astype(np.float32)
+    whole = Architecture(n_semantic=None)
+    own = inputs(tissue, Graphs(semantics="spot"), whole, semantic=semantic).semantic
+    np.testing.assert_array_equal(own, semantic)
+    around = inputs(tissue, architecture=whole, semantic=semantic).semantic
+    around = around.numpy().reshape(20, 20, 3)
+    np.testing.assert_allclose(around.std(axis=(0, 1)), 1, rtol=1e-4)
+    assert (
+        np.abs(np.diff(around, axis=0)).mean() < 0.8 * np.abs(np.diff(around[::5], axis=0)).mean()
+    )
+
+
+def test_semantic_components_keep_their_variances(stripes):
+    tissue, _ = stripes
+    semantic = np.random.default_rng(0).normal(size=(400, 6)) * [5, 3, 1, 0.1, 0.1, 0.1]
+    found = inputs(
+        tissue, Graphs(semantics="spot"), Architecture(n_semantic=3), semantic=semantic
+    ).semantic.numpy()
+    assert found.shape == (400, 3)
+    assert found.std() == pytest.approx(1, rel=1e-3)
+    np.testing.assert_allclose(found.std(0) / found.std(0)[0], [1, 0.6, 0.2], atol=0.05)
 
 
 def test_published_inputs(stripes):

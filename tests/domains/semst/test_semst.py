@@ -84,6 +84,13 @@ def test_anndata_goes_in_and_labels_are_never_read(stripes):
     np.testing.assert_array_equal(found.labels, again.labels)
 
 
+def test_trace_ends_with_the_result(stripes):
+    tissue, _ = stripes
+    found = SemST(training=Training(epochs=10, trace_every=5)).fit_predict(tissue, n_domains=4)
+    assert found.arrays["trace"].shape == (2, *found.embedding.shape)
+    np.testing.assert_array_equal(found.arrays["trace"][-1], found.embedding)
+
+
 def test_number_of_domains_can_be_left_open(stripes):
     tissue, _ = stripes
     assert 2 <= len(SHORT.fit_predict(tissue, n_domains=None).sizes) <= 12

@@ -15,6 +15,7 @@ from spatialrag.graphs.feature import feature_graph
 from spatialrag.graphs.graph import Graph
 from spatialrag.graphs.ops import neighbor_mean, normalized
 from spatialrag.graphs.spatial import degree_graph, spatial_graph
+from spatialrag.semantics.spots import standardize
 
 _HIGHEST = 10.0  # of scaled expression
 
@@ -79,14 +80,15 @@ def make_inputs(
         target = sparse.csr_matrix(values)
     compared = values
     if graphs.features == "neighborhood":
-        compared = neighbor_mean(space.connectivities, parts)
-        compared = neighbor_mean(space.connectivities, compared)
+        compared = _around(space, parts)
     features = feature_graph(
         compared,
         k=graphs.k_features,
         sections=tissue.sections,
         approximate=graphs.approximate,
     )
+    if semantic is not None:
+        semantic = _semantic(semantic, space, graphs, architecture)
     adjacencies = (
         sparse_tensor(normalized(graph.connectivities, by=graphs.normalization), device)
         for graph in (space, features)
@@ -109,6 +111,25 @@ def make_inputs(
 def components(logs: sparse.csr_matrix, n: int) -> np.ndarray:
     """Return the first n principal components, (n_spots, n), from a sparse matrix."""
     return PCA(n, svd_solver="arpack", random_state=0).fit_transform(logs.astype(np.float64))
+
+
+def _semantic(
+    vectors: np.ndarray, space: Graph, graphs: Graphs, architecture: Architecture
+) -> np.ndarray:
+    """Return what modulates: averaged over neighborhoods and reduced, where settings say so."""
+    if graphs.semantics == "neighborhood":
+        vectors = standardize(_around(space, vectors))
+    if architecture.n_semantic is None:
+        return vectors
+    # Components keep their variances: dimensions that vary little stay small.
+    n = min(architecture.n_semantic, *vectors.shape)
+    parts = PCA(n, random_state=0).fit_transform(vectors.astype(np.float64))
+    return parts / max(parts.std(), 1e-12)
+
+
+def _around(space: Graph, values: np.ndarray) -> np.ndarray:
+    """Return means over neighbors, twice: as far as two convolutions reach."""
+    return neighbor_mean(space.connectivities, neighbor_mean(space.connectivities, values))
 
 
 def _target(tissue: Tissue, objective: Objective) -> sparse.csr_matrix:

@@ -36,7 +36,12 @@ def paper(
     return SemST(
         graphs=graphs or printed_graphs(k_features=14),
         architecture=Architecture(
-            inputs="shares", hidden=hidden, width=width, linear_path=False, identity=False
+            inputs="shares",
+            hidden=hidden,
+            width=width,
+            linear_path=False,
+            n_semantic=None,
+            identity=False,
         ),
         objective=Objective(
             summed=True, pairs="all", gamma=gamma, lambda_=lambda_, form=form, rows=None
@@ -80,6 +85,7 @@ def released(
             width=width,
             linear_path=False,
             identity=False,
+            n_semantic=None,
             fusion="released",
             projection="mlp",
             decoder="exponential",
@@ -110,6 +116,7 @@ def printed_graphs(
         k_space=k_space,
         k_features=k_features,
         features="input",
+        semantics="spot",
         normalization=normalization,
     )
 

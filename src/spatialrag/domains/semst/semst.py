@@ -78,8 +78,9 @@ class SemST:
         Returns
         -------
         Domains
-            With both graphs and, in ``arrays``, ``losses`` per epoch and, with semantics, the
-            latent ``before`` fusion and FSM's ``alpha`` and ``beta``.
+            With both graphs. In ``arrays``: ``losses`` per epoch; ``trace``, (epochs, n, d), where
+            `Training` asks for it; with semantics, the latent ``before`` fusion and FSM's ``alpha``
+            and ``beta``.
 
         Raises
         ------
@@ -91,8 +92,8 @@ class SemST:
         vectors = None if meaning is None else meaning.vectors
         settings = (self.graphs, self.architecture, self.objective)
         inputs = make_inputs(tissue, vectors, *settings, device=self.device)
-        network, losses = self._train(tissue, inputs, vectors, checkpoint)
-        arrays = {"losses": losses, **self._latents(network, inputs)}
+        network, arrays = self._train(tissue, inputs, vectors, checkpoint)
+        arrays |= _latents(network, inputs)
         embedding = arrays.pop("embedding")
         labels = self.clustering.labels(
             embedding,
@@ -102,7 +103,7 @@ class SemST:
         )
         record = origin(self) | {"device": self.device, "torch": torch.__version__}
         record["semantics"] = None if meaning is None else meaning.record
-        record["epochs_run"] = len(losses)
+        record["epochs_run"] = len(arrays["losses"])
         return Domains(labels, embedding, record, inputs.graphs, arrays)
 
     def _train(
@@ -111,8 +112,8 @@ class SemST:
         inputs: Inputs,
         vectors: np.ndarray | None,
         checkpoint: str | Path | None,
-    ) -> tuple[Network, np.ndarray]:
-        dim = 0 if vectors is None else vectors.shape[1]
+    ) -> tuple[Network, dict[str, np.ndarray]]:
+        dim = 0 if inputs.semantic is None else inputs.semantic.shape[1]
         shape = (inputs.values.shape[1], inputs.target.shape[1], dim)
         # Weights are drawn on the CPU and from a state of their own: the same on every device.
         with torch.random.fork_rng(devices=[]):
@@ -120,6 +121,7 @@ class SemST:
             network = Network(*shape, self.architecture, _HEADS[self.objective.likelihood])
         network = network.to(self.device)
         generator = torch.Generator(self.device).manual_seed(self.seed)
+        trace: list[np.ndarray] = []
         losses = train(
             network,
             lambda: backward(network, inputs, self.objective, generator),
@@ -128,8 +130,10 @@ class SemST:
             generator=generator,
             checkpoint=checkpoint,
             key="" if checkpoint is None else self._key(tissue, vectors),
+            look=lambda _: trace.append(_latents(network, inputs)["embedding"]),
         )
-        return network.eval(), losses
+        arrays = {"losses": losses} | ({"trace": np.stack(trace)} if trace else {})
+        return network.eval(), arrays
 
     def _key(self, tissue: Tissue, vectors: np.ndarray | None) -> str:
         settings = json.dumps(plain(self), sort_keys=True)
@@ -137,15 +141,16 @@ class SemST:
         semantic = "none" if vectors is None else vectors
         return fingerprint(settings, tissue.expression, tissue.xy, sections, semantic)
 
-    def _latents(self, network: Network, inputs: Inputs) -> dict[str, np.ndarray]:
-        with torch.no_grad():
-            first, second = network.branches(inputs.values, inputs.space, inputs.features)
-            found = {"embedding": network.final(first, second, inputs.semantic)}
-            if network.fusion is not None:
-                found["before"] = torch.cat([first, second], dim=1)
-            if hasattr(network.fusion, "coefficients"):
-                found["alpha"], found["beta"] = network.fusion.coefficients(inputs.semantic)
-        return {name: value.cpu().numpy() for name, value in found.items()}
+
+def _latents(network: Network, inputs: Inputs) -> dict[str, np.ndarray]:
+    with torch.no_grad():
+        first, second = network.branches(inputs.values, inputs.space, inputs.features)
+        found = {"embedding": network.final(first, second, inputs.semantic)}
+        if network.fusion is not None:
+            found["before"] = torch.cat([first, second], dim=1)
+        if hasattr(network.fusion, "coefficients"):
+            found["alpha"], found["beta"] = network.fusion.coefficients(inputs.semantic)
+    return {name: value.cpu().numpy() for name, value in found.items()}
 
 
 def _meaning(semantics: Semantics, tissue: Tissue) -> SpotVectors:

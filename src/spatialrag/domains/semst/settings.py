@@ -7,6 +7,7 @@ from spatialrag.errors import InputError
 INPUTS = ("components", "shares", "scaled")
 SPACES = ("auto", "radius", "knn", "delaunay", "grid", "degree")
 FEATURES = ("neighborhood", "input")
+SEMANTICS = ("neighborhood", "spot")
 PROJECTIONS = ("linear", "mlp")
 DECODERS = ("shares", "exponential")
 LIKELIHOODS = ("zinb", "gaussian")
@@ -34,6 +35,9 @@ class Graphs:
         Neighbors in expression.
     approximate
         Whether expression neighbors are searched approximately (their recall is measured).
+    semantics
+        Whose meaning a spot is modulated by: its ``neighborhood``'s, averaged twice over spatial
+        neighbors, or the ``spot``'s own (SemST).
     normalization
         ``symmetric`` (Eq. 3) or ``row``.
     """
@@ -45,10 +49,12 @@ class Graphs:
     features: str = "neighborhood"
     k_features: int = 15
     approximate: bool = False
+    semantics: str = "neighborhood"
     normalization: str = "symmetric"
 
     def __post_init__(self) -> None:
         _require("space", self.space, SPACES)
+        _require("semantics", self.semantics, SEMANTICS)
         _require("features", self.features, FEATURES)
 
 
@@ -68,6 +74,8 @@ class Architecture:
     linear_path
         Whether each branch adds A A X W to its convolutions, W starting as the identity and the
         convolutions at 0: the latent starts as neighborhood means.
+    n_semantic
+        Principal components of semantic vectors that come in; the vectors themselves when absent.
     fusion
         How semantics come in; a name of `spatialrag.domains.fusion.FUSIONS`, or ``released``.
     identity
@@ -80,10 +88,11 @@ class Architecture:
     """
 
     inputs: str = "components"
-    n_components: int = 50
+    n_components: int = 20
     hidden: int = 128
-    width: int = 50
+    width: int = 20
     linear_path: bool = True
+    n_semantic: int | None = 20
     fusion: str = "fsm"
     identity: bool = True
     projection: str = "linear"
@@ -93,8 +102,9 @@ class Architecture:
         _require("inputs", self.inputs, INPUTS)
         _require("projection", self.projection, PROJECTIONS)
         _require("decoder", self.decoder, DECODERS)
-        if min(self.n_components, self.hidden, self.width) < 1:
-            raise InputError("n_components, hidden and width must be at least 1")
+        counts = (self.n_components, self.n_semantic or 1, self.hidden, self.width)
+        if min(counts) < 1:
+            raise InputError("n_components, n_semantic, hidden and width must be at least 1")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,168 @@
+"""Domain methods beside each other: several seeds, every score, never a chosen epoch."""
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from spatialrag.domains.clustering import Clustering
+from spatialrag.domains.domains import DomainMethod, Domains
+from spatialrag.domains.tissue import Tissue
+from spatialrag.errors import InputError
+from spatialrag.evaluation.report import replace_text
+from spatialrag.metrics.domains import domain_scores
+from spatialrag.progress import track
+from spatialrag.semantics.spots import Semantics
+
+SCORES = ("ari", "nmi", "accuracy", "f1_macro", "f1_weighted")
+# The highest ARI over epochs that were kept: what choosing the epoch by labels reports.
+ORACLE = "oracle"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One row of a comparison: a method, with the semantics it is given."""
+
+    method: DomainMethod
+    semantics: Semantics | None = None
+
+    def run(self, tissue: Tissue, n_domains: int | None, seed: int) -> Domains:
+        """Return domains under that seed."""
+        method = replace(self.method, seed=seed)
+        if self.semantics is None:
+            return method.fit_predict(tissue, n_domains=n_domains)
+        return method.fit_predict(tissue, n_domains=n_domains, semantics=self.semantics)
+
+
+@dataclass(frozen=True, eq=False)
+class DomainReport:
+    """Scores of arms, one row per arm and seed.
+
+    Parameters
+    ----------
+    runs
+        Columns ``arm``, ``seed``, `SCORES`, ``n_scored``, ``n_domains``, ``seconds``, and
+        ``oracle`` where latents of several epochs were kept.
+    record
+        What was compared on.
+    """
+
+    runs: pd.DataFrame
+    record: dict[str, object] = field(default_factory=dict)
+
+    def table(self, scores: Iterable[str] = ("ari", "nmi", "accuracy", "f1_macro")) -> pd.DataFrame:
+        """Return mean and standard deviation over seeds as text, arms in order, and seconds."""
+        grouped = self.runs.groupby("arm", sort=False)
+        columns = {
+            name: [_spread(part[name]) for _, part in grouped]
+            for name in (*scores, *([ORACLE] if ORACLE in self.runs else []))
+        }
+        columns |= {"seeds": grouped.size().tolist(), "seconds": grouped["seconds"].mean().tolist()}
+        frame = pd.DataFrame(columns, index=list(grouped.groups))
+        frame["seconds"] = frame["seconds"].round(1)
+        return frame
+
+    def mean(self, score: str = "ari") -> pd.Series:
+        """Return the mean of a score over seeds, by arm."""
+        return self.runs.groupby("arm", sort=False)[score].mean()
+
+    def write(self, path: str | Path) -> None:
+        """Write JSON, and beside it the table as Markdown (same name, ``.md``)."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rows = self.runs.astype(object).where(self.runs.notna(), None).to_dict("records")
+        content = {"record": self.record, "runs": rows}
+        replace_text(path, json.dumps(content, indent=1) + "\n")
+        replace_text(path.with_suffix(".md"), markdown(self.table()))
+
+
+def read_domain_report(path: str | Path) -> DomainReport:
+    """Return a report that `DomainReport.write` wrote."""
+    content = json.loads(Path(path).read_text())
+    return DomainReport(pd.DataFrame(content["runs"]), content["record"])
+
+
+def compare_domains(
+    tissue: Tissue,
+    truth: np.ndarray,
+    arms: dict[str, Arm],
+    *,
+    n_domains: int | None,
+    seeds: Iterable[int] = range(5),
+    unlabelled: tuple[str, ...] = ("unlabelled", "nan", ""),
+) -> DomainReport:
+    """Return scores of every arm under every seed.
+
+    Parameters
+    ----------
+    tissue
+        Spots. Methods see nothing else.
+    truth : (n_spots,)
+        Annotated domains, for scoring alone.
+    arms
+        By name; their order is the table's.
+    n_domains
+        K; none lets each method choose.
+    seeds
+        Of methods.
+    unlabelled
+        Annotations that mean none.
+
+    Raises
+    ------
+    InputError
+        No seeds, or annotations that do not match spots.
+    """
+    seeds = list(seeds)
+    if not seeds or len(truth) != tissue.n_spots:
+        raise InputError(
+            "nothing can be compared",
+            expected=f"seeds, and {tissue.n_spots} annotations",
+            got=f"{len(seeds)} seeds, {len(truth)} annotations",
+        )
+    pairs = [(name, seed) for name in arms for seed in seeds]
+    rows = []
+    for name, seed in track(pairs, label="domain methods", total=len(pairs)):
+        start = time.perf_counter()
+        found = arms[name].run(tissue, n_domains, seed)
+        seconds = time.perf_counter() - start
+        row = {
+            "arm": name,
+            "seed": seed,
+            **domain_scores(truth, found.labels, unlabelled=unlabelled),
+        }
+        row |= {"n_domains": len(found.sizes), "seconds": round(seconds, 2)}
+        if "trace" in found.arrays:
+            row[ORACLE] = _oracle(found.arrays["trace"], truth, n_domains, seed, unlabelled)
+        rows.append(row)
+    return DomainReport(pd.DataFrame(rows), {"n_spots": tissue.n_spots, "n_domains": n_domains})
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Return a table as Markdown."""
+    lines = [f"| | {' | '.join(table.columns)} |", "|---" * (len(table.columns) + 1) + "|"]
+    for name, row in table.iterrows():
+        lines.append(f"| {name} | {' | '.join(str(value) for value in row)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _oracle(
+    trace: np.ndarray,
+    truth: np.ndarray,
+    n_domains: int | None,
+    seed: int,
+    unlabelled: tuple[str, ...],
+) -> float:
+    found = (Clustering().labels(latent, n_domains, rng=seed) for latent in trace)
+    return max(domain_scores(truth, labels, unlabelled=unlabelled)["ari"] for labels in found)
+
+
+def _spread(values: pd.Series) -> str:
+    kept = values.dropna()
+    if kept.empty:
+        return "–"
+    return f"{kept.mean():.3f} ± {kept.std(ddof=0):.3f}"
