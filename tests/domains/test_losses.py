@@ -4,6 +4,7 @@ from scipy import stats
 
 torch = pytest.importorskip("torch")
 
+from spatialrag.domains import losses  # noqa: E402
 from spatialrag.domains.losses import (  # noqa: E402
     correlation_reduction,
     spatial_regularization,
@@ -97,3 +98,24 @@ def test_a_zero_vector_does_not_spoil_gradients():
     assert torch.isfinite(latent.grad).all()
     with pytest.raises(InputError, match="unknown form"):
         spatial_regularization(latent, ring(6), form="dense")
+
+
+def test_edge_products_and_their_gradient(monkeypatch):
+    monkeypatch.setattr(losses, "_EDGES", 5)
+    torch.manual_seed(0)
+    unit = torch.randn(8, 3, dtype=torch.float64, requires_grad=True)
+    edges = ring(8)
+    found = losses._EdgeProducts.apply(unit, edges)
+    torch.testing.assert_close(found, (unit[edges[0]] * unit[edges[1]]).sum(1))
+    assert torch.autograd.gradcheck(lambda x: losses._EdgeProducts.apply(x, edges), unit)
+
+
+def test_diagonal_apart_weighs_the_diagonal_more():
+    torch.manual_seed(0)
+    first, second = torch.randn(9, 4), torch.randn(9, 4)
+    unit = [x / x.norm(dim=0) for x in (first, second)]
+    squares = (unit[0].T @ unit[1] - torch.eye(4)).square()
+    diagonal = squares.diagonal().mean()
+    rest = (squares.sum() - squares.diagonal().sum()) / 12
+    found = correlation_reduction(first, second, diagonal_apart=True)
+    torch.testing.assert_close(found, diagonal + rest)

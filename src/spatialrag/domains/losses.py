@@ -5,6 +5,7 @@ from torch.nn import functional
 
 from spatialrag.errors import InputError
 
+_EDGES = 1 << 18  # whose products are computed at a time
 FORMS = ("exact", "moments", "sampled")
 # ln(2 cosh(x / 2)) on [-1, 1] is _FIT[0] + _FIT[1] x² to 6e-4.
 _FIT = (0.6937386, 0.1201145)
@@ -98,7 +99,7 @@ def spatial_regularization(
         raise InputError("unknown form of the loss", expected=", ".join(FORMS), got=repr(form))
     unit = functional.normalize(latent, dim=1)
     n, n_edges = len(unit), edges.shape[1]
-    near = (unit[edges[0]] * unit[edges[1]]).sum(dim=1)
+    near = _EdgeProducts.apply(unit, edges)
     attraction = functional.softplus(-near).sum()
     n_others = n * (n - 1) - n_edges
     if form == "sampled":
@@ -109,6 +110,31 @@ def spatial_regularization(
     if balanced:
         return attraction / max(n_edges, 1) + repulsion / max(n_others, 1)
     return (attraction + repulsion) / n**2
+
+
+class _EdgeProducts(torch.autograd.Function):
+    """Products of the vectors at both ends of each edge, in memory for edges, not edges times d."""
+
+    @staticmethod
+    def forward(
+        context: torch.autograd.function.FunctionCtx, unit: torch.Tensor, edges: torch.Tensor
+    ) -> torch.Tensor:
+        context.save_for_backward(unit, edges)
+        parts = [(unit[e[0]] * unit[e[1]]).sum(dim=1) for e in edges.split(_EDGES, dim=1)]
+        return torch.cat(parts) if parts else unit.new_zeros(0)
+
+    @staticmethod
+    def backward(
+        context: torch.autograd.function.FunctionCtx, gradient: torch.Tensor
+    ) -> tuple[torch.Tensor, None]:
+        unit, edges = context.saved_tensors
+        weights = torch.sparse_coo_tensor(
+            torch.cat([edges, edges.flip(0)], dim=1),
+            torch.cat([gradient, gradient]),
+            (len(unit), len(unit)),
+            check_invariants=False,
+        )
+        return torch.sparse.mm(weights, unit), None
 
 
 def _exact(unit: torch.Tensor) -> torch.Tensor:

@@ -34,8 +34,8 @@ class Training:
         to choose an epoch.
     """
 
-    epochs: int = 200
-    learning_rate: float = 1e-3
+    epochs: int = 100
+    learning_rate: float = 3e-3
     weight_decay: float = 5e-4
     clip: float | None = None
     patience: int | None = None

@@ -46,7 +46,7 @@ def paper(
         objective=Objective(
             summed=True, pairs="all", gamma=gamma, lambda_=lambda_, form=form, rows=None
         ),
-        training=Training(epochs=epochs),
+        training=Training(epochs=epochs, learning_rate=1e-3),
         seed=_SEED,
     )
 

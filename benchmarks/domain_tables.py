@@ -1,0 +1,65 @@
+"""Turn the JSON files of `domains.py` into one page of Markdown tables.
+
+python benchmarks/domain_tables.py OUT > docs/results/domains.md
+"""
+
+import argparse
+from pathlib import Path
+
+from spatialrag.evaluation.domains import markdown, read_domain_report
+
+SETS = {
+    "starmap": "STARmap mouse visual cortex, 7 layers (confirmation: nothing was chosen on it)",
+    "bz5": "STARmap mouse prefrontal cortex BZ5, 4 layers",
+    "bz9": "STARmap mouse prefrontal cortex BZ9, 4 layers",
+    "bz5_bz9": "BZ5 and BZ9 jointly, 4 layers",
+    "rep12": "Mouse olfactory bulb Rep12, 5 layers",
+    **{name: f"HER2ST {name}, pathologist's regions" for name in ("A1", "B1", "C1", "D1")},
+}
+GROUPS = {
+    "main": "SemST beside its controls",
+    "semantics": "Semantics",
+    "fusion": "Ways of fusion, descriptions as semantics",
+    "k_genes": "Top genes per spot, descriptions as semantics",
+    "presets": "As printed, as the published code runs (500 epochs at most), and the default",
+    "baselines": "Other networks, with and without semantics",
+}
+# Models that need weights from a hub; the recipe fills their rows where those can be had.
+ABSENT = {
+    "Qwen3-4B, the paper's prompt": "--semantics language_model:Qwen/Qwen3-4B --mode per_spot",
+    "Qwen3-Embedding-4B, summaries": (
+        "--semantics embedding_model:Qwen/Qwen3-Embedding-4B --summaries FILE"
+    ),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    print("# Spatial domains, measured\n")
+    print(
+        "Mean ± standard deviation over seeds, last epoch of fixed ones, labels for scores alone; "
+        "written by `benchmarks/domains.py` and `benchmarks/domain_tables.py`. `oracle` is the "
+        "highest ARI over kept epochs, chosen by labels: what some publications report.\n"
+    )
+    for name, title in SETS.items():
+        found = [group for group in GROUPS if (folder / f"{name}_{group}.json").exists()]
+        if found:
+            print(f"## {title}\n")
+        for group in found:
+            report = read_domain_report(folder / f"{name}_{group}.json")
+            record = report.record
+            print(
+                f"### {GROUPS[group]}\n\n{record['n_spots']} spots, {record['n_genes']} genes, "
+                f"K = {record['n_domains']}, {int(report.runs['n_scored'].iloc[0])} spots scored, "
+                f"{record['threads']} thread.\n"
+            )
+            print(markdown(report.table()))
+            if group == "semantics":
+                print("Not run, for want of weights; `spatialrag domains` fills them:\n")
+                print("\n".join(f"- {row}: – (`{how}`)" for row, how in ABSENT.items()) + "\n")
+
+
+if __name__ == "__main__":
+    main()

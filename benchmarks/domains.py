@@ -1,0 +1,200 @@
+"""SemST beside controls, its presets, semantics, fusions and other networks, on annotated tissues.
+
+One JSON file and one Markdown table per tissue and group of arms; files that are there are kept, so
+that an interrupted run goes on. Labels are for scores alone; epochs and seeds are fixed.
+
+    python benchmarks/domains.py --data ../shared/data --sets starmap bz5 --out OUT
+    python benchmarks/domains.py --data ../shared/data --sets bz9 A1 --groups main --out OUT
+"""
+
+import argparse
+import os
+import platform
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from domain_sets import NO_LABEL, load
+
+from spatialrag.domains.baselines.graphst import GraphST
+from spatialrag.domains.baselines.spatial_mgcn import SpatialMGCN
+from spatialrag.domains.baselines.stagate import STAGATE
+from spatialrag.domains.clustering import Clustering
+from spatialrag.domains.controls import SmoothedPCA
+from spatialrag.domains.recipes import recipe
+from spatialrag.domains.semst.presets import paper, released
+from spatialrag.domains.semst.semst import SemST
+from spatialrag.domains.semst.settings import Architecture, Graphs
+from spatialrag.evaluation.domains import Arm, compare_domains
+from spatialrag.semantics.controls import random_vectors, shuffled
+from spatialrag.semantics.descriptions import describe, read_summaries
+from spatialrag.semantics.gene_texts import embed_genes
+from spatialrag.semantics.sentence import minilm
+from spatialrag.semantics.spots import PerGene, PerSpot, RandomSpots
+
+GROUPS = ("main", "semantics", "fusion", "k_genes", "presets", "baselines")
+
+
+class Semantic:
+    """Semantics of one tissue, made when they are asked for."""
+
+    def __init__(self, found, cache):
+        self.genes, self.cache = found.tissue.genes, cache
+        self.summaries = read_summaries(found.summaries)
+        self.described = describe(self.summaries, self.genes)
+
+    def descriptions(self, k=30, ranking="scaled"):
+        return PerGene(self.described, k=k, ranking=ranking)
+
+    def shuffled(self, seed=0):
+        return PerGene(shuffled(self.described, rng=seed))
+
+    def random_genes(self):
+        return PerGene(random_vectors(self.genes, 128))
+
+    def minilm(self, kind):
+        options = {"summaries": self.summaries, "kind": kind, "cache": self.cache}
+        return embed_genes(minilm(), self.genes, **options)
+
+    def prompts(self, prompt):
+        return PerSpot(minilm(), prompt=prompt, cache=self.cache)
+
+
+def main_arms(semantic, _):
+    """None, the best real semantics, shuffled, and the controls: for every tissue."""
+    return {
+        "k-means on PCA": Arm(SmoothedPCA(k=0)),
+        "PCA over 15 neighbors": Arm(SmoothedPCA()),
+        "PCA over 15 neighbors, 50 components": Arm(SmoothedPCA(n_components=50)),
+        "SemST, no semantics": Arm(SemST()),
+        "SemST, descriptions": Arm(SemST(), semantic.descriptions()),
+        "SemST, descriptions shuffled": Arm(SemST(), semantic.shuffled()),
+        "SemST, random": Arm(SemST(), RandomSpots()),
+        "SemST, no semantics, mixture": Arm(SemST(clustering=Clustering("gaussian_mixture"))),
+    }
+
+
+def semantics_arms(semantic, _):
+    summaries, symbols = (semantic.minilm(kind) for kind in ("summary", "symbol"))
+    given = {
+        "none": None,
+        "random per spot": RandomSpots(),
+        "random per gene": semantic.random_genes(),
+        "descriptions (TF-IDF)": semantic.descriptions(),
+        "descriptions, by expression": semantic.descriptions(ranking="expression"),
+        "descriptions shuffled": semantic.shuffled(0),
+        "descriptions shuffled again": semantic.shuffled(1),
+        "MiniLM summaries": PerGene(summaries),
+        "MiniLM summaries shuffled": PerGene(shuffled(summaries)),
+        "MiniLM symbols": PerGene(symbols),
+        "MiniLM prompt per spot": semantic.prompts("genes"),
+        "MiniLM unrelated text": semantic.prompts("unrelated"),
+    }
+    return {name: Arm(SemST(), each) for name, each in given.items()}
+
+
+def fusion_arms(semantic, _):
+    arms = {
+        name: Arm(SemST(architecture=Architecture(fusion=name)), semantic.descriptions())
+        for name in ("fsm", "separate", "add", "concat", "cross_attention")
+    }
+    own = SemST(graphs=Graphs(semantics="spot"))
+    arms["fsm, the spot's own meaning"] = Arm(own, semantic.descriptions())
+    whole = SemST(architecture=Architecture(n_semantic=None))
+    arms["fsm, all dimensions"] = Arm(whole, semantic.descriptions())
+    return arms
+
+
+def k_genes_arms(semantic, _):
+    return {f"k_g {k}": Arm(SemST(), semantic.descriptions(k)) for k in (5, 10, 20, 30, 50)}
+
+
+def presets_arms(semantic, name):
+    """As printed and as the code runs, every 50th epoch kept for the oracle column."""
+    known = recipe("mouse_visual_cortex") if name == "starmap" else None
+    forms = {
+        "paper": known.paper() if known else paper(gamma=1, lambda_=1, epochs=500),
+        "released": known.released() if known else released(gamma=1, epochs=500),
+        "default": SemST(),
+    }
+    arms = {}
+    for label, method in forms.items():
+        short = min(method.training.epochs, 500)
+        training = replace(method.training, epochs=short, trace_every=max(short // 10, 1))
+        traced = replace(method, training=training)
+        arms[f"{label}, no semantics"] = Arm(traced)
+        arms[f"{label}, descriptions"] = Arm(traced, semantic.descriptions())
+    return arms
+
+
+def baselines_arms(semantic, _):
+    arms = {}
+    kinds = {
+        "Spatial-MGCN": SpatialMGCN(),
+        "GraphST": GraphST(),
+        "STAGATE, 500 epochs": replace(STAGATE(), training=replace(STAGATE().training, epochs=500)),
+    }
+    for name, method in kinds.items():
+        arms[name] = Arm(method)
+        for fusion in ("fsm", "concat", "add"):
+            arms[f"{name} + {fusion}"] = Arm(
+                replace(method, fusion=fusion), semantic.descriptions()
+            )
+        arms[f"{name} + fsm, shuffled"] = Arm(method, semantic.shuffled())
+    return arms
+
+
+ARMS = {
+    "main": main_arms,
+    "semantics": semantics_arms,
+    "fusion": fusion_arms,
+    "k_genes": k_genes_arms,
+    "presets": presets_arms,
+    "baselines": baselines_arms,
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of real measurements")
+    parser.add_argument("--sets", nargs="+", required=True)
+    parser.add_argument("--groups", nargs="+", default=["main"], choices=GROUPS)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, default=None, help="folder for vectors of texts")
+    options = parser.parse_args()
+    warnings.filterwarnings("ignore", category=UserWarning)
+    for name in options.sets:
+        found = load(name, options.data)
+        semantic = Semantic(found, options.cache)
+        for group in options.groups:
+            path = options.out / f"{name.replace('+', '_')}_{group}.json"
+            if path.exists():
+                continue
+            report = compare_domains(
+                found.tissue,
+                found.truth,
+                ARMS[group](semantic, name),
+                n_domains=found.n_domains,
+                seeds=range(options.seeds),
+                unlabelled=NO_LABEL,
+            )
+            report.record.update(environment(name, found))
+            report.write(path)
+            print(f"{name}, {group}\n{report.table().to_string()}\n", flush=True)
+
+
+def environment(name, found):
+    return {
+        "set": name,
+        "n_genes": len(found.tissue.genes),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
+    }
+
+
+if __name__ == "__main__":
+    main()
