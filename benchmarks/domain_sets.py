@@ -33,20 +33,20 @@ class AnnotatedTissue:
         return len(set(self.truth.astype(str)) - set(NO_LABEL))
 
 
-def load(name, data):
+def load(name, data, n_genes=3000):
     """Return the set of that name: starmap, bz5, bz9, bz5+bz9, rep12, or a HER2ST section."""
     if name in LABELLED:
         return _her2st(name, data)
     if "+" in name:
         names = name.split("+")
         return _joined([_one(part, data) for part in names], names, data)
-    adata = _one(name, data)
+    adata = _one(name, data, n_genes)
     truth = adata.obs["layer"].to_numpy(object)
     return AnnotatedTissue(Tissue.from_anndata(adata), truth, data / MOUSE)
 
 
-def _one(name, data):
-    return prepare(ad.read_h5ad(data / "domains" / f"{FILES[name]}.h5ad"))
+def _one(name, data, n_genes=3000):
+    return prepare(ad.read_h5ad(data / "domains" / f"{FILES[name]}.h5ad"), n_genes=n_genes)
 
 
 def _joined(parts, names, data):

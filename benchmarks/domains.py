@@ -33,7 +33,8 @@ from spatialrag.semantics.gene_texts import embed_genes
 from spatialrag.semantics.sentence import minilm
 from spatialrag.semantics.spots import PerGene, PerSpot, RandomSpots
 
-GROUPS = ("main", "semantics", "fusion", "k_genes", "presets", "baselines")
+STARMAP = "mouse_visual_cortex"
+GROUPS = ("main", "semantics", "fusion", "k_genes", "baselines", "presets")
 
 
 class Semantic:
@@ -112,7 +113,7 @@ def k_genes_arms(semantic, _):
 
 def presets_arms(semantic, name):
     """As printed and as the code runs, every 50th epoch kept for the oracle column."""
-    known = recipe("mouse_visual_cortex") if name == "starmap" else None
+    known = recipe(STARMAP) if name == "starmap" else None
     forms = {
         "paper": known.paper() if known else paper(gamma=1, lambda_=1, epochs=500),
         "released": known.released() if known else released(gamma=1, epochs=500),
@@ -172,6 +173,10 @@ def main():
             path = options.out / f"{name.replace('+', '_')}_{group}.json"
             if path.exists():
                 continue
+            if group == "presets" and name == "starmap":
+                # The paper's g.
+                found = load(name, options.data, recipe(STARMAP).n_genes)
+                semantic = Semantic(found, options.cache)
             report = compare_domains(
                 found.tissue,
                 found.truth,

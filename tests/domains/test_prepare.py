@@ -56,6 +56,11 @@ def test_logarithms_stay_as_they_are():
     np.testing.assert_array_equal(found.X.toarray(), expected.toarray())
     assert "counts" not in found.layers
     assert found.uns["spatialrag"]["scale"] == "log1p_cp10k"
+    dense = given.copy()
+    dense.X = given.X.toarray()
+    dense.X[5, 20] = np.nan
+    assert "20" not in prepare(dense).var_names
+    assert prepare(dense).uns["spatialrag"]["genes_dropped"] == 3
     given.X = given.X * -1
     with pytest.raises(InputError, match="does not hold expression"):
         prepare(given)

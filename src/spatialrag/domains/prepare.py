@@ -24,7 +24,8 @@ def prepare(
     """Return a copy with the spots and genes that domains are found from.
 
     Dropped: spots outside the tissue (``obs['in_tissue']`` 0), genes in fewer than ``min_spots``
-    spots, genes that vary little, spots without counts in what remains. Annotations are neither
+    spots, genes that vary little, genes that a prediction left missing anywhere, spots without
+    counts in what remains. Annotations are neither
     needed nor looked at: spots without one stay.
 
     Parameters
@@ -56,7 +57,9 @@ def prepare(
         Values that are not counts, a layer or column that is not there, or nothing left.
     """
     scale = scale or (adata.uns.get(keys.RECORD, {}).get("scale") if layer is None else None)
-    counted = scale in (None, "counts")
+    counted, n_before = scale in (None, "counts"), adata.n_vars
+    if not counted:
+        adata = _without_missing(adata, layer)
     matrix = _matrix(adata, layer, counted)
     spots = np.ones(adata.n_obs, bool)
     if _IN_TISSUE in adata.obs:
@@ -85,11 +88,19 @@ def prepare(
         "scale": "counts" if counted else scale,
         "spots_outside_tissue": int((~spots).sum()),
         "spots_without_expression": empty,
-        "genes_dropped": int(adata.n_vars - kept.n_vars),
+        "genes_dropped": n_before - kept.n_vars,
         "min_spots": min_spots,
         "n_genes": kept.n_vars,
     }
     return kept
+
+
+def _without_missing(adata: ad.AnnData, layer: str | None) -> ad.AnnData:
+    """Return predictions without genes that panels which differ left missing in some spot."""
+    values = adata.X if layer is None else adata.layers.get(layer)
+    if values is None or sparse.issparse(values):
+        return adata
+    return adata[:, ~np.isnan(np.asarray(values)).any(axis=0)]
 
 
 def _matrix(adata: ad.AnnData, layer: str | None, counted: bool) -> sparse.csr_matrix:
