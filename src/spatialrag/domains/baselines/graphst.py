@@ -11,6 +11,7 @@ from torch import nn
 from spatialrag.domains.baselines.baseline import Fused, run
 from spatialrag.domains.clustering import Clustering
 from spatialrag.domains.domains import Domains
+from spatialrag.domains.scaling import scale_genes
 from spatialrag.domains.tensors import sparse_tensor
 from spatialrag.domains.tissue import Tissue
 from spatialrag.domains.training import Training
@@ -19,7 +20,6 @@ from spatialrag.graphs.ops import normalized
 from spatialrag.graphs.spatial import spatial_graph
 from spatialrag.semantics.spots import Semantics
 
-_HIGHEST = 10.0
 _COMPONENTS = 20
 
 
@@ -75,13 +75,10 @@ class GraphST:
 
     def _build(self, tissue: Tissue, semantic: torch.Tensor | None) -> tuple["_Contrast", Graph]:
         graph = spatial_graph(tissue.xy, kind="knn", k=self.k, sections=tissue.sections)
-        logs = tissue.logs.toarray()
-        spread = logs.std(axis=0)
-        values = np.minimum(logs / np.where(spread > 0, spread, 1), _HIGHEST)
         mask = normalized(graph.connectivities, by="row")
         fused = Fused(self.width, self.fusion, semantic)
         network = _Contrast(
-            torch.from_numpy(values.astype(np.float32)),
+            torch.from_numpy(scale_genes(tissue.logs)),
             sparse_tensor(normalized(graph.connectivities)),
             sparse_tensor(mask),
             fused,

@@ -3,14 +3,15 @@
 from dataclasses import dataclass, field
 
 import anndata as ad
-import numpy as np
 import torch
 from torch import nn
 
 from spatialrag.domains.baselines.baseline import Fused, run
 from spatialrag.domains.clustering import Clustering
+from spatialrag.domains.convolutions import Convolutions
 from spatialrag.domains.domains import Domains
 from spatialrag.domains.losses import spatial_regularization, zinb_loss
+from spatialrag.domains.scaling import scale_genes
 from spatialrag.domains.tensors import edge_index, sparse_tensor
 from spatialrag.domains.tissue import Tissue
 from spatialrag.domains.training import Training
@@ -19,8 +20,6 @@ from spatialrag.graphs.graph import Graph
 from spatialrag.graphs.ops import normalized
 from spatialrag.graphs.spatial import spatial_graph
 from spatialrag.semantics.spots import Semantics
-
-_HIGHEST = 10.0
 
 
 @dataclass(frozen=True)
@@ -69,9 +68,7 @@ class SpatialMGCN:
         return run(self, data, self._build, n_domains=n_domains, semantics=semantics)
 
     def _build(self, tissue: Tissue, semantic: torch.Tensor | None) -> tuple["_Views", Graph]:
-        shares = tissue.shares.toarray()
-        spread = shares.std(axis=0)
-        values = np.minimum(shares / np.where(spread > 0, spread, 1), _HIGHEST).astype(np.float32)
+        values = scale_genes(tissue.shares)
         space = spatial_graph(tissue.xy, kind="knn", k=self.k_space, sections=tissue.sections)
         alike = feature_graph(values, k=self.k_features, sections=tissue.sections)
         adjacencies = [
@@ -81,16 +78,6 @@ class SpatialMGCN:
         network = _Views(torch.from_numpy(values), adjacencies, fused, self)
         network.register_buffer("edges", edge_index(space.connectivities))
         return network, space
-
-
-class _Convolutions(nn.Module):
-    def __init__(self, n_inputs: int, hidden: int, width: int) -> None:
-        super().__init__()
-        self.first, self.second = nn.Linear(n_inputs, hidden), nn.Linear(hidden, width)
-
-    def forward(self, values: torch.Tensor, adjacency: torch.Tensor) -> torch.Tensor:
-        hidden = torch.relu(torch.sparse.mm(adjacency, self.first(values)))
-        return torch.sparse.mm(adjacency, self.second(hidden))
 
 
 class _Views(nn.Module):
@@ -107,7 +94,7 @@ class _Views(nn.Module):
         for name, adjacency in zip(("space", "alike"), adjacencies, strict=True):
             self.register_buffer(name, adjacency)
         self.own_space, self.own_alike, self.shared = (
-            _Convolutions(n_genes, hidden, width) for _ in range(3)
+            Convolutions(n_genes, hidden, width) for _ in range(3)
         )
         self.attention = nn.Sequential(
             nn.Linear(width, 16), nn.Tanh(), nn.Linear(16, 1, bias=False)

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from scipy import sparse
 from sklearn.decomposition import PCA
-from sklearn.preprocessing import StandardScaler
 
+from spatialrag.domains.scaling import scale_genes
 from spatialrag.domains.semst.settings import Architecture, Graphs, Objective
 from spatialrag.domains.tensors import edge_index, sparse_tensor
 from spatialrag.domains.tissue import Tissue
@@ -16,8 +16,6 @@ from spatialrag.graphs.graph import Graph
 from spatialrag.graphs.ops import neighbor_mean, normalized
 from spatialrag.graphs.spatial import degree_graph, spatial_graph
 from spatialrag.semantics.spots import standardize
-
-_HIGHEST = 10.0  # of scaled expression
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +69,11 @@ def make_inputs(
     space = _space(tissue, graphs)
     n = min(architecture.n_components, *(size - 1 for size in tissue.expression.shape))
     parts = components(tissue.logs, max(n, 1))
-    values = (
-        parts / parts.std()
-        if architecture.inputs == "components"
-        else _genes(tissue, architecture.inputs)
-    )
+    if architecture.inputs == "components":
+        values = parts / parts.std()
+    else:
+        shares = architecture.inputs == "shares"
+        values = tissue.shares.toarray() if shares else scale_genes(tissue.shares)
     if objective.target == "input":
         target = sparse.csr_matrix(values)
     compared = values
@@ -136,14 +134,6 @@ def _target(tissue: Tissue, objective: Objective) -> sparse.csr_matrix:
     if objective.likelihood == "gaussian":
         return tissue.logs
     return tissue.require_counts()
-
-
-def _genes(tissue: Tissue, inputs: str) -> np.ndarray:
-    shares = tissue.shares.toarray()
-    if inputs == "shares":
-        return shares
-    spread = StandardScaler(with_mean=False).fit(shares).scale_
-    return np.minimum(shares / spread, _HIGHEST)
 
 
 def _space(tissue: Tissue, graphs: Graphs) -> Graph:

@@ -3,33 +3,12 @@
 import torch
 from torch import nn
 
+from spatialrag.domains.convolutions import Convolutions
 from spatialrag.domains.fusion import make_fusion
 from spatialrag.domains.semst.released import ReleasedFSM
 from spatialrag.domains.semst.settings import Architecture
 
 Parameters = dict[str, torch.Tensor]
-
-
-class Branch(nn.Module):
-    """Two graph convolutions: A relu(A X W0) W1 (Eq. 3), plus A A X W with a linear path."""
-
-    def __init__(self, n_inputs: int, hidden: int, width: int, *, linear_path: bool) -> None:
-        """Make the weights."""
-        super().__init__()
-        self.first, self.second = nn.Linear(n_inputs, hidden), nn.Linear(hidden, width)
-        self.linear = nn.Linear(n_inputs, width, bias=False) if linear_path else None
-        if self.linear is not None:
-            nn.init.eye_(self.linear.weight)
-            nn.init.zeros_(self.second.weight)
-            nn.init.zeros_(self.second.bias)
-
-    def forward(self, values: torch.Tensor, adjacency: torch.Tensor) -> torch.Tensor:
-        """Return (n, width); ``adjacency`` is sparse and normalized."""
-        hidden = torch.relu(torch.sparse.mm(adjacency, self.first(values)))
-        inner = self.second(hidden)
-        if self.linear is not None:
-            inner = inner + torch.sparse.mm(adjacency, self.linear(values))
-        return torch.sparse.mm(adjacency, inner)
 
 
 class Network(nn.Module):
@@ -60,8 +39,8 @@ class Network(nn.Module):
         hidden, width = architecture.hidden, architecture.width
         self.exponential = architecture.decoder == "exponential"
         linear_path = architecture.linear_path
-        self.spatial = Branch(n_inputs, hidden, width, linear_path=linear_path)
-        self.feature = Branch(n_inputs, hidden, width, linear_path=linear_path)
+        self.spatial = Convolutions(n_inputs, hidden, width, linear_path=linear_path)
+        self.feature = Convolutions(n_inputs, hidden, width, linear_path=linear_path)
         self.fusion = _fusion(architecture, semantic_dim) if semantic_dim else None
         self.projection = _projection(architecture)
         final = width if architecture.projection == "mlp" else 2 * width
