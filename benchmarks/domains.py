@@ -33,6 +33,7 @@ from spatialrag.semantics.gene_texts import embed_genes
 from spatialrag.semantics.sentence import minilm
 from spatialrag.semantics.spots import PerGene, PerSpot, RandomSpots
 
+MIXTURE = Clustering("gaussian_mixture")
 STARMAP = "mouse_visual_cortex"
 GROUPS = ("main", "semantics", "fusion", "k_genes", "baselines", "presets")
 
@@ -68,11 +69,12 @@ def main_arms(semantic, _):
         "k-means on PCA": Arm(SmoothedPCA(k=0)),
         "PCA over 15 neighbors": Arm(SmoothedPCA()),
         "PCA over 15 neighbors, 50 components": Arm(SmoothedPCA(n_components=50)),
+        "PCA over 15 neighbors, mixture": Arm(SmoothedPCA(clustering=MIXTURE)),
         "SemST, no semantics": Arm(SemST()),
         "SemST, descriptions": Arm(SemST(), semantic.descriptions()),
         "SemST, descriptions shuffled": Arm(SemST(), semantic.shuffled()),
         "SemST, random": Arm(SemST(), RandomSpots()),
-        "SemST, no semantics, mixture": Arm(SemST(clustering=Clustering("gaussian_mixture"))),
+        "SemST, no semantics, k-means": Arm(SemST(clustering=Clustering("kmeans"))),
     }
 
 

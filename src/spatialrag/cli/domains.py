@@ -58,8 +58,11 @@ def domains(
         str, typer.Option("--preset", help="default, paper (as printed) or released (its code).")
     ] = "default",
     clustering: Annotated[
-        str, typer.Option("--clustering", help="kmeans, gaussian_mixture or leiden.")
-    ] = "kmeans",
+        str | None,
+        typer.Option(
+            "--clustering", help="kmeans, gaussian_mixture or leiden; the preset's when absent."
+        ),
+    ] = None,
     refine: Annotated[
         bool, typer.Option("--refine", help="Give each spot its neighbors' majority.")
     ] = False,
@@ -103,7 +106,7 @@ def domains(
     json: Json = None,
 ) -> None:
     """Find spatial domains of spots (SemST); annotations are for scoring alone."""
-    method = _method(preset, Clustering(clustering, refine=refine), epochs, seed, device)
+    method = _method(preset, clustering, refine, epochs, seed, device)
     if gene_sets is not None and markers is None:
         raise InputError("--gene-sets needs --markers", fix="say where markers go")
     if not data.is_file():
@@ -146,13 +149,15 @@ def domains(
 
 
 def _method(
-    preset: str, clustering: Clustering, epochs: int | None, seed: int, device: str
+    preset: str, clustering: str | None, refine: bool, epochs: int | None, seed: int, device: str
 ) -> "SemST":
     from spatialrag.domains.semst.presets import preset as settings_of
     from spatialrag.solvers.kernels import kernels_for
 
     kernels_for(device)  # an absent device is an error before any work
-    method = replace(settings_of(preset), clustering=clustering, seed=seed, device=device)
+    method = settings_of(preset)
+    chosen = Clustering(clustering or method.clustering.by, refine=refine)
+    method = replace(method, clustering=chosen, seed=seed, device=device)
     if epochs is not None:
         method = replace(method, training=replace(method.training, epochs=epochs))
     return method

@@ -114,13 +114,14 @@ def _mixture(values: np.ndarray, n_domains: int, rng: int) -> np.ndarray:
     start = _kmeans(values, n_domains, rng)
     within = values - start.cluster_centers_[start.labels_]
     covariance = within.T @ within / len(values)
-    ridge = 1e-6 * max(np.trace(covariance) / len(covariance), 1e-12)
+    ridge = 1e-4 * max(np.trace(covariance) / len(covariance), 1e-12)
+    precision = np.linalg.inv(covariance + ridge * np.eye(len(covariance)))
     return GaussianMixture(
         n_domains,
         covariance_type="tied",
         weights_init=np.bincount(start.labels_, minlength=n_domains) / len(values),
         means_init=start.cluster_centers_,
-        precisions_init=np.linalg.inv(covariance + ridge * np.eye(len(covariance))),
+        precisions_init=(precision + precision.T) / 2,
         reg_covar=ridge,
         random_state=rng,
     ).fit_predict(values)

@@ -35,7 +35,7 @@ class Training:
     """
 
     epochs: int = 100
-    learning_rate: float = 3e-3
+    learning_rate: float = 1e-3
     weight_decay: float = 5e-4
     clip: float | None = None
     patience: int | None = None

@@ -31,7 +31,7 @@ def test_loss_by_hand():
 
 def test_finds_stripes_with_and_without_semantics(stripes):
     tissue, truth = stripes
-    settings = GraphST(k=8, training=Training(epochs=100, learning_rate=1e-3, weight_decay=0.0))
+    settings = GraphST(k=8, training=Training(epochs=100, weight_decay=0.0))
     found = settings.fit_predict(tissue, n_domains=4)
     assert domain_scores(truth, found.labels)["ari"] > 0.6
     assert found.embedding.shape == (400, 20)

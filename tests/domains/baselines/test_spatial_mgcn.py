@@ -22,7 +22,7 @@ def test_consistency_is_the_mean_over_all_pairs():
 
 def test_finds_stripes_with_and_without_semantics(stripes):
     tissue, truth = stripes
-    settings = SpatialMGCN(training=Training(epochs=60, learning_rate=1e-3))
+    settings = SpatialMGCN(training=Training(epochs=60))
     found = settings.fit_predict(tissue, n_domains=4)
     assert domain_scores(truth, found.labels)["ari"] > 0.6
     assert found.arrays["losses"][-1] < found.arrays["losses"][0]

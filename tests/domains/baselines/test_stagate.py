@@ -28,9 +28,7 @@ def test_attention_and_reconstruction_by_hand():
 
 def test_finds_stripes_with_and_without_semantics(stripes):
     tissue, truth = stripes
-    settings = STAGATE(
-        hidden=64, training=Training(epochs=150, learning_rate=1e-3, weight_decay=1e-4, clip=5.0)
-    )
+    settings = STAGATE(hidden=64, training=Training(epochs=150, weight_decay=1e-4, clip=5.0))
     found = settings.fit_predict(tissue, n_domains=4)
     assert domain_scores(truth, found.labels)["ari"] > 0.7
     assert found.embedding.shape == (400, 30)

@@ -18,11 +18,16 @@ def test_final_latent_is_eq_9():
     torch.testing.assert_close(network.final(first, second, semantic), expected)
 
 
-def test_without_semantics_there_is_no_fusion_and_default_starts_as_the_branches():
+def test_without_semantics_there_is_no_fusion_and_default_starts_as_the_spatial_branch():
     network = Network(4, 9, 0, Architecture(hidden=5, width=4))
     assert network.fusion is None
     first, second = torch.randn(6, 4), torch.randn(6, 4)
-    torch.testing.assert_close(network.final(first, second, None), torch.cat([first, second], 1))
+    found = network.final(first, second, None)
+    torch.testing.assert_close(found, torch.cat([first, 0 * second], 1))
+    both = Network(4, 9, 0, Architecture(hidden=5, width=4, feature_start=0.5))
+    torch.testing.assert_close(both.final(first, second, None), torch.cat([first, 0.5 * second], 1))
+    found.square().sum().backward()
+    assert network.projection.weight.grad[:, 4:].abs().sum() > 0
 
 
 def test_decoded_means_add_up_to_the_total():

@@ -25,6 +25,6 @@ def test_names():
     assert preset("default") == SemST()
     assert preset("paper").objective.summed
     assert preset("paper").seed == 100
-    assert preset("released").training == Training(epochs=200, learning_rate=1e-3)
+    assert preset("released").training == Training(epochs=200)
     with pytest.raises(InputError, match="default, paper, released"):
         preset("best")

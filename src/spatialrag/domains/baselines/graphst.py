@@ -49,9 +49,7 @@ class GraphST:
     width: int = 64
     reconstruction: float = 10.0
     fusion: str = "fsm"
-    training: Training = field(
-        default_factory=lambda: Training(epochs=600, learning_rate=1e-3, weight_decay=0.0)
-    )
+    training: Training = field(default_factory=lambda: Training(epochs=600, weight_decay=0.0))
     clustering: Clustering = field(default_factory=lambda: Clustering("gaussian_mixture"))
     seed: int = 0
     device: str = "cpu"

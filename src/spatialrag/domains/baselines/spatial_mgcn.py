@@ -52,7 +52,7 @@ class SpatialMGCN:
     beta: float = 10.0
     gamma: float = 0.1
     fusion: str = "fsm"
-    training: Training = field(default_factory=lambda: Training(epochs=200, learning_rate=1e-3))
+    training: Training = field(default_factory=lambda: Training(epochs=200))
     clustering: Clustering = field(default_factory=Clustering)
     seed: int = 0
     device: str = "cpu"

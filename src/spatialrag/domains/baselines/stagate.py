@@ -43,9 +43,7 @@ class STAGATE:
     width: int = 30
     fusion: str = "fsm"
     training: Training = field(
-        default_factory=lambda: Training(
-            epochs=1000, learning_rate=1e-3, weight_decay=1e-4, clip=5.0
-        )
+        default_factory=lambda: Training(epochs=1000, weight_decay=1e-4, clip=5.0)
     )
     clustering: Clustering = field(default_factory=lambda: Clustering("gaussian_mixture"))
     seed: int = 0

@@ -30,6 +30,8 @@ class Inputs:
         What is reconstructed.
     totals : (n, 1)
         Sum of each spot's target.
+    center, spread : (1, n_genes)
+        Mean and standard deviation of the target, for the gaussian likelihood.
     space, features
         Normalized adjacencies, sparse.
     edges : (2, n_edges)
@@ -42,6 +44,8 @@ class Inputs:
     values: torch.Tensor
     target: sparse.csr_matrix
     totals: torch.Tensor
+    center: torch.Tensor
+    spread: torch.Tensor
     space: torch.Tensor
     features: torch.Tensor
     edges: torch.Tensor
@@ -99,6 +103,7 @@ def make_inputs(
         tensor(values),
         target,
         tensor(target.sum(axis=1)),
+        *(tensor(each) for each in _moments(target)),
         *adjacencies,
         edge_index(space.connectivities, device),
         None if semantic is None else tensor(semantic),
@@ -128,6 +133,14 @@ def _semantic(
 def _around(space: Graph, values: np.ndarray) -> np.ndarray:
     """Return means over neighbors, twice: as far as two convolutions reach."""
     return neighbor_mean(space.connectivities, neighbor_mean(space.connectivities, values))
+
+
+def _moments(target: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard deviation of genes, (1, n_genes); 1 where a gene does not vary."""
+    mean = np.asarray(target.mean(axis=0, dtype=np.float64))
+    square = np.asarray(target.multiply(target).mean(axis=0, dtype=np.float64))
+    spread = np.sqrt(np.maximum(square - mean**2, 0))
+    return mean, np.where(spread > 1e-6, spread, 1)
 
 
 def _target(tissue: Tissue, objective: Objective) -> sparse.csr_matrix:

@@ -93,5 +93,8 @@ def _projection(architecture: Architecture) -> nn.Module:
         return nn.Sequential(nn.Linear(2 * width, hidden), nn.ReLU(), nn.Linear(hidden, width))
     linear = nn.Linear(2 * width, 2 * width, bias=False)
     if architecture.identity:
-        nn.init.eye_(linear.weight)
+        start = torch.ones(2 * width)
+        start[width:] = architecture.feature_start
+        with torch.no_grad():
+            linear.weight.copy_(torch.diag(start))
     return linear

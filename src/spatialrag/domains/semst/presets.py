@@ -46,7 +46,8 @@ def paper(
         objective=Objective(
             summed=True, pairs="all", gamma=gamma, lambda_=lambda_, form=form, rows=None
         ),
-        training=Training(epochs=epochs, learning_rate=1e-3),
+        training=Training(epochs=epochs),
+        clustering=Clustering("kmeans"),
         seed=_SEED,
     )
 
@@ -102,7 +103,7 @@ def released(
             rows=None,
         ),
         training=Training(epochs=epochs, learning_rate=learning_rate),
-        clustering=Clustering(),
+        clustering=Clustering("kmeans"),
         seed=_SEED,
     )
 

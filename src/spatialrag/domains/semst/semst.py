@@ -50,7 +50,7 @@ class SemST:
     architecture: Architecture = field(default_factory=Architecture)
     objective: Objective = field(default_factory=Objective)
     training: Training = field(default_factory=Training)
-    clustering: Clustering = field(default_factory=Clustering)
+    clustering: Clustering = field(default_factory=lambda: Clustering("gaussian_mixture"))
     seed: int = 0
     device: str = "cpu"
 

@@ -79,7 +79,10 @@ class Architecture:
     fusion
         How semantics come in; a name of `spatialrag.domains.fusion.FUSIONS`, or ``released``.
     identity
-        Whether fusion starts as the identity, and a linear projection too.
+        Whether fusion starts as the identity, and a linear projection as a diagonal: 1 for the
+        spatial branch, ``feature_start`` for the other.
+    feature_start
+        See ``identity``.
     projection
         W of Eq. 9: ``linear``, or an ``mlp`` to ``width`` dimensions.
     decoder
@@ -95,6 +98,7 @@ class Architecture:
     n_semantic: int | None = 20
     fusion: str = "fsm"
     identity: bool = True
+    feature_start: float = 0.0
     projection: str = "linear"
     decoder: str = "shares"
 
@@ -114,8 +118,8 @@ class Objective:
     Parameters
     ----------
     likelihood
-        ``zinb`` of counts (Eq. 10), or ``gaussian`` of log expression, for expression that is not
-        counts.
+        ``zinb`` of counts (Eq. 10), or ``gaussian`` of standardized log expression, for expression
+        that is not counts.
     target
         What the zinb is of: ``counts``, or the network's ``input`` (what the published code does).
     summed

@@ -71,6 +71,8 @@ def _reconstruct(
     for part in rows.split(chunk):
         target = dense_rows(inputs.target, part.numpy(), str(latent.device))
         at = part.to(latent.device)
+        if objective.likelihood == "gaussian":
+            target = (target - inputs.center) / inputs.spread
         loss = weight * _loss(network.decode(latent[at], inputs.totals[at]), target, objective)
         loss.backward()
         total += float(loss.detach())
