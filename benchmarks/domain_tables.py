@@ -22,6 +22,7 @@ GROUPS = {
     "fusion": "Ways of fusion, descriptions as semantics",
     "k_genes": "Top genes per spot, descriptions as semantics",
     "presets": "As printed, as the published code runs (500 epochs at most), and the default",
+    "choice": "What the default was chosen among (one setting changed at a time)",
     "baselines": "Other networks, with and without semantics",
 }
 # Models that need weights from a hub; the recipe fills their rows where those can be had.

@@ -25,7 +25,8 @@ from spatialrag.domains.controls import SmoothedPCA
 from spatialrag.domains.recipes import recipe
 from spatialrag.domains.semst.presets import paper, released
 from spatialrag.domains.semst.semst import SemST
-from spatialrag.domains.semst.settings import Architecture, Graphs
+from spatialrag.domains.semst.settings import Architecture, Graphs, Objective
+from spatialrag.domains.training import Training
 from spatialrag.evaluation.domains import Arm, compare_domains
 from spatialrag.semantics.controls import random_vectors, shuffled
 from spatialrag.semantics.descriptions import describe, read_summaries
@@ -35,7 +36,7 @@ from spatialrag.semantics.spots import PerGene, PerSpot, RandomSpots
 
 MIXTURE = Clustering("gaussian_mixture")
 STARMAP = "mouse_visual_cortex"
-GROUPS = ("main", "semantics", "fusion", "k_genes", "baselines", "presets")
+GROUPS = ("main", "semantics", "fusion", "k_genes", "baselines", "presets", "choice")
 
 
 class Semantic:
@@ -113,6 +114,27 @@ def k_genes_arms(semantic, _):
     return {f"k_g {k}": Arm(SemST(), semantic.descriptions(k)) for k in (5, 10, 20, 30, 50)}
 
 
+def choice_arms(*_):
+    """What the default was chosen among, on BZ5, BZ9 and Rep12; one setting changed at a time."""
+    changes = {
+        "default": SemST(),
+        "k-means": SemST(clustering=Clustering("kmeans")),
+        "both branches from the start": SemST(architecture=Architecture(feature_start=1.0)),
+        "50 components": SemST(architecture=Architecture(n_components=50, width=50)),
+        "no linear path": SemST(architecture=Architecture(linear_path=False, identity=False)),
+        "scaled genes, no linear path": SemST(
+            architecture=Architecture(inputs="scaled", linear_path=False, identity=False)
+        ),
+        "feature graph of the input": SemST(graphs=Graphs(features="input")),
+        "lambda .03": SemST(objective=Objective(lambda_=0.03)),
+        "lambda .3": SemST(objective=Objective(lambda_=0.3)),
+        "gamma 0": SemST(objective=Objective(gamma=0.0)),
+        "all pairs as printed": SemST(objective=Objective(pairs="all")),
+        "300 epochs": SemST(training=Training(epochs=300)),
+    }
+    return {name: Arm(method) for name, method in changes.items()}
+
+
 def presets_arms(semantic, name):
     """As printed and as the code runs, every 50th epoch kept for the oracle column."""
     known = recipe(STARMAP) if name == "starmap" else None
@@ -154,6 +176,7 @@ ARMS = {
     "fusion": fusion_arms,
     "k_genes": k_genes_arms,
     "presets": presets_arms,
+    "choice": choice_arms,
     "baselines": baselines_arms,
 }
 
