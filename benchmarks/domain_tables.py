@@ -19,6 +19,7 @@ SETS = {
 GROUPS = {
     "main": "SemST beside its controls",
     "semantics": "Semantics",
+    "alone": "Semantics by themselves, averaged over neighborhoods: no network, no expression",
     "fusion": "Ways of fusion, descriptions as semantics",
     "k_genes": "Top genes per spot, descriptions as semantics",
     "presets": "As printed, as the published code runs (500 epochs at most), and the default",

@@ -11,23 +11,27 @@ import argparse
 import os
 import platform
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from domain_sets import NO_LABEL, load
+from sklearn.decomposition import PCA
 
 from spatialrag.domains.baselines.graphst import GraphST
 from spatialrag.domains.baselines.spatial_mgcn import SpatialMGCN
 from spatialrag.domains.baselines.stagate import STAGATE
 from spatialrag.domains.clustering import Clustering
 from spatialrag.domains.controls import SmoothedPCA
+from spatialrag.domains.domains import Domains
 from spatialrag.domains.recipes import recipe
 from spatialrag.domains.semst.presets import paper, released
 from spatialrag.domains.semst.semst import SemST
 from spatialrag.domains.semst.settings import Architecture, Graphs, Objective
 from spatialrag.domains.training import Training
 from spatialrag.evaluation.domains import Arm, compare_domains
+from spatialrag.graphs.ops import neighbor_mean
+from spatialrag.graphs.spatial import spatial_graph
 from spatialrag.semantics.controls import random_vectors, shuffled
 from spatialrag.semantics.descriptions import describe, read_summaries
 from spatialrag.semantics.gene_texts import embed_genes
@@ -36,7 +40,7 @@ from spatialrag.semantics.spots import PerGene, PerSpot, RandomSpots
 
 MIXTURE = Clustering("gaussian_mixture")
 STARMAP = "mouse_visual_cortex"
-GROUPS = ("main", "semantics", "fusion", "k_genes", "baselines", "presets", "choice")
+GROUPS = ("main", "semantics", "alone", "fusion", "k_genes", "baselines", "presets", "choice")
 
 
 class Semantic:
@@ -96,6 +100,36 @@ def semantics_arms(semantic, _):
         "MiniLM unrelated text": semantic.prompts("unrelated"),
     }
     return {name: Arm(SemST(), each) for name, each in given.items()}
+
+
+@dataclass(frozen=True)
+class Alone:
+    """Semantic vectors by themselves: components averaged over neighborhoods, and a mixture."""
+
+    seed: int = 0
+
+    def fit_predict(self, data, *, n_domains, semantics):
+        space = spatial_graph(data.xy, kind="auto", k=15, sections=data.sections)
+        values = semantics.of(data.logs, data.genes).vectors
+        for _ in range(2):
+            values = neighbor_mean(space.connectivities, values)
+        latent = PCA(20, random_state=0).fit_transform(values)
+        return Domains(MIXTURE.labels(latent, n_domains, rng=self.seed), latent)
+
+
+def alone_arms(semantic, _):
+    """What semantics know of domains without any network, real beside permuted ones."""
+    summaries, symbols = (semantic.minilm(kind) for kind in ("summary", "symbol"))
+    given = {
+        "descriptions (TF-IDF)": semantic.descriptions(),
+        **{f"descriptions shuffled, {seed}": semantic.shuffled(seed) for seed in range(5)},
+        "MiniLM summaries": PerGene(summaries),
+        "MiniLM summaries shuffled": PerGene(shuffled(summaries)),
+        "MiniLM symbols": PerGene(symbols),
+        "random per gene": semantic.random_genes(),
+        "random per spot": RandomSpots(),
+    }
+    return {name: Arm(Alone(), each) for name, each in given.items()}
 
 
 def fusion_arms(semantic, _):
@@ -173,6 +207,7 @@ def baselines_arms(semantic, _):
 ARMS = {
     "main": main_arms,
     "semantics": semantics_arms,
+    "alone": alone_arms,
     "fusion": fusion_arms,
     "k_genes": k_genes_arms,
     "presets": presets_arms,
