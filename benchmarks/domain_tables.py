@@ -25,6 +25,7 @@ GROUPS = {
     "presets": "As printed, as the published code runs (500 epochs at most), and the default",
     "choice": "What the default was chosen among (one setting changed at a time)",
     "baselines": "Other networks, with and without semantics",
+    "baselines_fusion": "Other networks, other ways of fusion",
 }
 # Models that need weights from a hub; the recipe fills their rows where those can be had.
 ABSENT = {

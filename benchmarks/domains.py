@@ -40,7 +40,6 @@ from spatialrag.semantics.spots import PerGene, PerSpot, RandomSpots
 
 MIXTURE = Clustering("gaussian_mixture")
 STARMAP = "mouse_visual_cortex"
-GROUPS = ("main", "semantics", "alone", "fusion", "k_genes", "baselines", "presets", "choice")
 
 
 class Semantic:
@@ -187,21 +186,29 @@ def presets_arms(semantic, name):
     return arms
 
 
+BASELINES = {
+    "Spatial-MGCN": SpatialMGCN(),
+    "GraphST": GraphST(),
+    "STAGATE, 500 epochs": replace(STAGATE(), training=replace(STAGATE().training, epochs=500)),
+}
+
+
 def baselines_arms(semantic, _):
+    """With and without FSM, and what permuted genes do through it."""
     arms = {}
-    kinds = {
-        "Spatial-MGCN": SpatialMGCN(),
-        "GraphST": GraphST(),
-        "STAGATE, 500 epochs": replace(STAGATE(), training=replace(STAGATE().training, epochs=500)),
-    }
-    for name, method in kinds.items():
+    for name, method in BASELINES.items():
         arms[name] = Arm(method)
-        for fusion in ("fsm", "concat", "add"):
-            arms[f"{name} + {fusion}"] = Arm(
-                replace(method, fusion=fusion), semantic.descriptions()
-            )
+        arms[f"{name} + fsm"] = Arm(method, semantic.descriptions())
         arms[f"{name} + fsm, shuffled"] = Arm(method, semantic.shuffled())
     return arms
+
+
+def baselines_fusion_arms(semantic, _):
+    return {
+        f"{name} + {fusion}": Arm(replace(method, fusion=fusion), semantic.descriptions())
+        for name, method in BASELINES.items()
+        for fusion in ("concat", "add")
+    }
 
 
 ARMS = {
@@ -213,6 +220,7 @@ ARMS = {
     "presets": presets_arms,
     "choice": choice_arms,
     "baselines": baselines_arms,
+    "baselines_fusion": baselines_fusion_arms,
 }
 
 
@@ -220,7 +228,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of real measurements")
     parser.add_argument("--sets", nargs="+", required=True)
-    parser.add_argument("--groups", nargs="+", default=["main"], choices=GROUPS)
+    parser.add_argument("--groups", nargs="+", default=["main"], choices=tuple(ARMS))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--cache", type=Path, default=None, help="folder for vectors of texts")
