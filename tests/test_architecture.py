@@ -74,6 +74,17 @@ def test_method_rooms_never_import_each_other():
             assert not imports_of(modules()[name]) & others, name
 
 
+def test_domain_methods_never_import_each_other():
+    seam = "domains.baselines.baseline"
+    semst = [name for name in modules() if name.startswith("domains.semst.")]
+    baselines = [n for n in modules() if n.startswith("domains.baselines.") and n != seam]
+    assert len(baselines) == 3
+    for room in [semst, *([name] for name in baselines)]:
+        others = {*semst, *baselines} - set(room)
+        for name in room:
+            assert not imports_of(modules()[name]) & others, name
+
+
 def test_every_test_file_mirrors_a_module():
     known = set(modules())
     for path in TESTS.rglob("test_*.py"):
