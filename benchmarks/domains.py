@@ -159,8 +159,8 @@ def choice_arms(*_):
             architecture=Architecture(inputs="scaled", linear_path=False, identity=False)
         ),
         "feature graph of the input": SemST(graphs=Graphs(features="input")),
-        "lambda .03": SemST(objective=Objective(lambda_=0.03)),
-        "lambda .3": SemST(objective=Objective(lambda_=0.3)),
+        "lambda 0": SemST(objective=Objective(lambda_=0.0)),
+        "lambda .2": SemST(objective=Objective(lambda_=0.2)),
         "gamma 0": SemST(objective=Objective(gamma=0.0)),
         "all pairs as printed": SemST(objective=Objective(pairs="all")),
         "300 epochs": SemST(training=Training(epochs=300)),

@@ -42,7 +42,7 @@ def test_chunks_change_nothing(made):
 
 
 def test_loss_and_gradient_are_those_of_eq_14(made):
-    objective = Objective(rows=None, gamma=0.3, lambda_=0.7)
+    objective = Objective(rows=None, relative=False, gamma=0.3, lambda_=0.7)
     loss, found = gradients(made, objective)
     net = network()
     first, second = net.branches(made.values, made.space, made.features)
@@ -61,27 +61,29 @@ def test_loss_and_gradient_are_those_of_eq_14(made):
 
 
 def test_sums_as_printed(made):
-    mean = gradients(made, Objective(rows=None, gamma=0, lambda_=0))[0]
-    summed = gradients(made, Objective(rows=None, gamma=0, lambda_=0, summed=True))[0]
+    mean = gradients(made, Objective(rows=None, relative=False, gamma=0, lambda_=0))[0]
+    summed = gradients(made, Objective(rows=None, relative=False, gamma=0, lambda_=0, summed=True))[
+        0
+    ]
     assert summed == pytest.approx(mean * 400 * 30, rel=1e-5)
-    options = {"rows": None, "gamma": 0, "pairs": "all", "form": "exact"}
+    options = {"rows": None, "relative": False, "gamma": 0, "pairs": "all", "form": "exact"}
     mean = gradients(made, Objective(lambda_=1, **options))[0] - mean
     summed = gradients(made, Objective(lambda_=1, summed=True, **options))[0] - summed
     assert summed == pytest.approx(mean * 400**2, rel=1e-3)
 
 
 def test_drawn_rows_are_right_on_average(made):
-    objective = Objective(rows=50, gamma=0, lambda_=0)
+    objective = Objective(rows=50, relative=False, gamma=0, lambda_=0)
     generator = torch.Generator().manual_seed(0)
     drawn = [backward(network(), made, objective, generator) for _ in range(60)]
-    whole = gradients(made, Objective(rows=None, gamma=0, lambda_=0))[0]
+    whole = gradients(made, Objective(rows=None, relative=False, gamma=0, lambda_=0))[0]
     assert np.std(drawn) > 0
     assert np.mean(drawn) == pytest.approx(whole, rel=0.01)
     assert gradients(made, objective)[0] == gradients(made, objective)[0]
 
 
 def test_gaussian_and_ridge(made):
-    objective = Objective(likelihood="gaussian", rows=None, gamma=0, lambda_=0)
+    objective = Objective(likelihood="gaussian", relative=False, rows=None, gamma=0, lambda_=0)
     net = network(heads=("mean",))
     loss, _ = gradients(made, objective, net)
     first, second = net.branches(made.values, made.space, made.features)
@@ -91,7 +93,24 @@ def test_gaussian_and_ridge(made):
     expected = (decoded - target).square().mean()
     assert loss == pytest.approx(expected.item(), rel=1e-5)
     plain, ridged = (
-        gradients(made, Objective(rows=None, gamma=0, lambda_=0, dropout_ridge=r))[0]
+        gradients(made, Objective(rows=None, relative=False, gamma=0, lambda_=0, dropout_ridge=r))[
+            0
+        ]
         for r in (0, 1)
     )
     assert ridged > plain
+
+
+def test_reconstruction_is_relative_to_where_it_starts(made):
+    alone = {"rows": None, "gamma": 0, "lambda_": 0}
+    loss, found = gradients(made, Objective(**alone))
+    absolute, by_hand = gradients(made, Objective(relative=False, **alone))
+    assert loss == pytest.approx(1)
+    torch.testing.assert_close(found * absolute, by_hand, rtol=1e-4, atol=1e-6)
+    net = network()
+    first = backward(net, made, Objective(**alone), torch.Generator())
+    with torch.no_grad():
+        net.decoder[0].weight.mul_(2)
+    assert net.start == pytest.approx(absolute)
+    assert backward(net, made, Objective(**alone), torch.Generator()) != pytest.approx(first)
+    assert net.start == pytest.approx(absolute)

@@ -48,6 +48,8 @@ class Network(nn.Module):
         norm = nn.BatchNorm1d(hidden) if self.exponential else nn.LayerNorm(hidden)
         self.decoder = nn.Sequential(nn.Linear(final, hidden), norm, nn.ReLU())
         self.heads = nn.ModuleDict({name: nn.Linear(hidden, n_genes) for name in heads})
+        # Reconstruction at the start of training, 0 until it is known; kept in checkpoints.
+        self.register_buffer("start", torch.zeros(()))
 
     def branches(
         self, values: torch.Tensor, space: torch.Tensor, features: torch.Tensor

@@ -44,7 +44,13 @@ def paper(
             identity=False,
         ),
         objective=Objective(
-            summed=True, pairs="all", gamma=gamma, lambda_=lambda_, form=form, rows=None
+            summed=True,
+            relative=False,
+            pairs="all",
+            gamma=gamma,
+            lambda_=lambda_,
+            form=form,
+            rows=None,
         ),
         training=Training(epochs=epochs),
         clustering=Clustering("kmeans"),
@@ -93,6 +99,7 @@ def released(
         ),
         objective=Objective(
             target="input",
+            relative=False,
             dropout_ridge=0.05,
             gamma=gamma,
             # The code halves the sum of both means.

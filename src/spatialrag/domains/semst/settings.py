@@ -124,6 +124,9 @@ class Objective:
         What the zinb is of: ``counts``, or the network's ``input`` (what the published code does).
     summed
         Whether L_recon and L_s are sums as printed; otherwise the mean over entries and pairs.
+    relative
+        Whether L_recon is divided by its value at the start of training, so that gamma and lambda
+        mean the same for sparse and for dense counts.
     dropout_ridge
         Weight of the mean squared dropout probability.
     gamma, lambda_
@@ -145,14 +148,15 @@ class Objective:
     likelihood: str = "zinb"
     target: str = "counts"
     summed: bool = False
+    relative: bool = True
     dropout_ridge: float = 0.0
     gamma: float = 0.1
-    lambda_: float = 0.1
+    lambda_: float = 0.06
     correlation: str = "all"
     pairs: str = "balanced"
     form: str = "moments"
     n_sampled: int = 10
-    rows: int | None = 2048
+    rows: int | None = 1024
     chunk: int = 2048
 
     def __post_init__(self) -> None:

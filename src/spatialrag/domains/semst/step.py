@@ -67,16 +67,32 @@ def _reconstruct(
     # Batch normalization needs all spots at once.
     chunk = n if network.exponential else objective.chunk
     weight = n / len(rows) if objective.summed else 1 / (len(rows) * n_genes)
+    if objective.relative and not network.start:
+        with torch.no_grad():
+            parts = (_of_rows(network, latent, inputs, objective, p) for p in rows.split(chunk))
+            network.start.fill_(weight * sum(parts))
+    weight /= float(network.start) if objective.relative else 1
     total = 0.0
     for part in rows.split(chunk):
-        target = dense_rows(inputs.target, part.numpy(), str(latent.device))
-        at = part.to(latent.device)
-        if objective.likelihood == "gaussian":
-            target = (target - inputs.center) / inputs.spread
-        loss = weight * _loss(network.decode(latent[at], inputs.totals[at]), target, objective)
+        loss = weight * _of_rows(network, latent, inputs, objective, part)
         loss.backward()
         total += float(loss.detach())
     return total
+
+
+def _of_rows(
+    network: Network,
+    latent: torch.Tensor,
+    inputs: Inputs,
+    objective: Objective,
+    rows: torch.Tensor,
+) -> torch.Tensor:
+    """Return the summed loss of some spots."""
+    target = dense_rows(inputs.target, rows.numpy(), str(latent.device))
+    if objective.likelihood == "gaussian":
+        target = (target - inputs.center) / inputs.spread
+    at = rows.to(latent.device)
+    return _loss(network.decode(latent[at], inputs.totals[at]), target, objective)
 
 
 def _loss(
