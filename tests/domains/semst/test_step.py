@@ -92,6 +92,7 @@ def test_gaussian_and_ridge(made):
     target = torch.from_numpy((target - target.mean(0)) / target.std(0))
     expected = (decoded - target).square().mean()
     assert loss == pytest.approx(expected.item(), rel=1e-5)
+    options = {"rows": None, "relative": False, "gamma": 0, "lambda_": 0}
     plain, ridged = (
         gradients(made, Objective(rows=None, relative=False, gamma=0, lambda_=0, dropout_ridge=r))[
             0
