@@ -66,7 +66,7 @@ def _her2st(name, data):
     spots = [f"{round(x)}x{round(y)}" for x, y in zip(labels["x"], labels["y"], strict=True)]
     by_spot = pd.Series(labels["label"].to_numpy(object), index=spots)
     by_spot = by_spot[~by_spot.index.duplicated()]
-    adata = prepare(adata)
+    adata = prepare(adata, n_genes=1000)
     truth = by_spot.reindex(adata.obs_names).to_numpy(object)
     truth = np.where(pd.isna(truth), "", truth)
     return AnnotatedTissue(Tissue.from_anndata(adata), truth, data / HUMAN)
