@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from dataclasses import replace
 
 import anndata as ad
@@ -120,3 +122,10 @@ def test_bad_input(stripes):
         SHORT.fit_predict(tissue, n_domains=2, semantics=Short())
     with pytest.raises(TypeError):
         SHORT.fit_predict(tissue, n_domains=2, labels=np.zeros(400))
+
+
+@pytest.mark.parametrize("room", ["semst.semst", "baselines.stagate"])
+def test_without_torch_the_extra_is_named(room):
+    code = f"import sys; sys.modules['torch'] = None; import spatialrag.domains.{room}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "pip install 'spatialrag[domains]'" in done.stderr

@@ -1,1 +1,8 @@
 """SemST: a two-graph network steered by what genes mean."""
+
+from spatialrag.errors import MissingDependencyError
+
+try:
+    import torch  # noqa: F401  (said here once, before a part of it is missed)
+except ImportError as error:
+    raise MissingDependencyError("torch", extra="domains", needed_for="SemST") from error
