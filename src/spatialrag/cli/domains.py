@@ -66,6 +66,14 @@ def domains(
     refine: Annotated[
         bool, typer.Option("--refine", help="Give each spot its neighbors' majority.")
     ] = False,
+    approximate: Annotated[
+        bool,
+        typer.Option(
+            "--approximate",
+            help="Search expression neighbors approximately (above some 50,000 spots); their "
+            "recall is in the record.",
+        ),
+    ] = False,
     layer: Annotated[
         str | None, typer.Option("--layer", help="Layer with counts; X when absent.")
     ] = None,
@@ -107,6 +115,7 @@ def domains(
 ) -> None:
     """Find spatial domains of spots (SemST); annotations are for scoring alone."""
     method = _method(preset, clustering, refine, epochs, seed, device)
+    method = replace(method, graphs=replace(method.graphs, approximate=approximate))
     if gene_sets is not None and markers is None:
         raise InputError("--gene-sets needs --markers", fix="say where markers go")
     if not data.is_file():

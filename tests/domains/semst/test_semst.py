@@ -51,6 +51,7 @@ def test_semantics_leave_their_traces(stripes):
     assert found.record["semantics"] == {"mode": "random", "seed": 0}
     assert "alpha" not in SHORT.fit_predict(tissue, n_domains=4).arrays
     assert set(found.graphs) == {"spatial", "features"}
+    assert found.record["graphs"]["spatial"] == {"kind": "grid", "rings": 1}
 
 
 def test_interrupted_run_ends_the_same(stripes, tmp_path, monkeypatch):

@@ -1,7 +1,6 @@
 """What the baselines share: the door, training, fusion of semantics, clustering."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
 import anndata as ad
@@ -71,7 +70,6 @@ def run(
     *,
     n_domains: int | None,
     semantics: Semantics | None,
-    checkpoint: str | Path | None = None,
     reduce: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Domains:
     """Return the domains of a baseline.
@@ -85,7 +83,7 @@ def run(
     build
         Makes the network, with `Built`'s methods, and its spatial graph from a tissue and semantic
         vectors.
-    n_domains, semantics, checkpoint
+    n_domains, semantics
         As in `SemST.fit_predict`.
     reduce
         Applied to the embedding before it is clustered.
@@ -110,7 +108,6 @@ def run(
         settings.training,
         label=type(settings).__name__,
         generator=generator,
-        checkpoint=checkpoint,
     )
     with torch.no_grad():
         embedding = network.eval().embedding().cpu().numpy()

@@ -103,6 +103,7 @@ class SemST:
         )
         record = origin(self) | {"device": self.device, "torch": torch.__version__}
         record["semantics"] = None if meaning is None else meaning.record
+        record["graphs"] = {name: plain(graph.settings) for name, graph in inputs.graphs.items()}
         record["epochs_run"] = len(arrays["losses"])
         return Domains(labels, embedding, record, inputs.graphs, arrays)
 
