@@ -67,15 +67,13 @@ def compare(section, bank, measured, data, seeds):
     queries = bank.embeddings_of(section)
     prediction = GeneRAG().fit(bank.without(slides=[section])).predict(queries)
     raw = prepare(to_anndata(prediction))
-    predicted = Tissue.from_anndata(raw)
-    spots = raw.obs_names.to_numpy(str)
-    order, at = (
-        pd.Index(np.asarray(names, str)).get_indexer(spots)
-        for names in (queries.spots, measured.spots)
-    )
-    counts = prepare(anndata_of(measured, at), min_spots=5)
-    if counts.n_obs != len(spots):
-        raise SystemExit(f"{section}: {len(spots) - counts.n_obs} spots without counts")
+    counts = prepare(anndata_of(measured), min_spots=5)
+    # A few spots have no counts among the genes kept: left out everywhere.
+    spots = raw.obs_names[raw.obs_names.isin(counts.obs_names)]
+    predicted = Tissue.from_anndata(raw[spots].copy())
+    counts = counts[spots].copy()
+    order = pd.Index(np.asarray(queries.spots, str)).get_indexer(spots)
+    spots = spots.to_numpy(str)
     truth = clusters(data, section, spots)
     permuted = np.random.default_rng(0).permutation(len(spots))
     wrong = replace(predicted, expression=predicted.expression[permuted])
@@ -98,9 +96,9 @@ def compare(section, bank, measured, data, seeds):
     return report
 
 
-def anndata_of(section, at):
-    made = ad.AnnData(section.expression[at], obsm={"spatial": section.xy[at]})
-    made.obs_names, made.var_names = section.spots[at], section.genes
+def anndata_of(section):
+    made = ad.AnnData(section.expression, obsm={"spatial": section.xy})
+    made.obs_names, made.var_names = section.spots, section.genes
     return made
 
 
