@@ -20,6 +20,7 @@ STAGES = [
     ["expression"],
     ["solvers", "encoders", "domains"],
     ["bank"],
+    ["cells"],
     ["retrieval"],
     ["prediction"],
     ["explanation"],

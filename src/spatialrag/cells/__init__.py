@@ -1,0 +1,1 @@
+"""Single-cell references: cells and type-mean profiles with harmonized types."""

@@ -1,0 +1,136 @@
+"""A single-cell bank on disk, with the guarantees of the spatial bank."""
+
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from spatialrag import keys
+from spatialrag.bank.zarr_store import StoreKind, damaged, read_store, write_store
+from spatialrag.cells.cell_bank import COLUMNS, CellBank, hash_dataset
+from spatialrag.errors import InputError, raise_all
+from spatialrag.provenance import origin
+
+SCHEMA = 1
+CELLS = StoreKind("single-cell bank", SCHEMA, "spatialrag cells build")
+
+
+def write_cells(bank: CellBank, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Write a single-cell bank; an existing one is replaced in one step or left untouched.
+
+    Raises
+    ------
+    InputError
+        The path exists and ``overwrite`` is not set, or it is not a single-cell bank.
+    """
+    return write_store(to_anndata(bank), path, CELLS, overwrite=overwrite)
+
+
+def open_cells(path: str | Path) -> CellBank:
+    """Open a single-cell bank after a cheap check (schema, shapes, depths, fingerprint).
+
+    Raises
+    ------
+    BankError
+        No such bank there, a newer schema, or content that does not add up.
+    """
+    path = Path(path)
+    adata = read_store(path, CELLS)
+    try:
+        bank = from_anndata(adata)
+    except InputError:
+        raise
+    except Exception as error:
+        raise damaged(path, f"{type(error).__name__}: {error}") from error
+    sums = np.asarray(bank.expression.sum(axis=1, dtype=np.float64)).ravel()
+    differs = ~np.isclose(sums, bank.cells["total_counts"], rtol=1e-5, atol=1e-6)
+    if differs.any():
+        first = bank.cells.index[differs][0]
+        raise damaged(path, f"depths of {differs.sum()} cells do not match (first {first})")
+    if bank.fingerprint != adata.uns[keys.RECORD]["fingerprint"]:
+        raise damaged(path, "the fingerprint does not match the data sets")
+    return bank
+
+
+def verify_cells(path: str | Path) -> CellBank:
+    """Open a single-cell bank and hash all of its content against what was recorded."""
+    bank = open_cells(path)
+    raise_all(
+        [
+            f"data set {name!r} is not what was written"
+            for name, recorded in bank.datasets["hash"].items()
+            if hash_dataset(bank, name) != recorded
+        ],
+        subject=str(path),
+        fix="rebuild the bank, or remove these data sets and add them again",
+    )
+    return bank
+
+
+def to_anndata(bank: CellBank) -> ad.AnnData:
+    """Return a single-cell bank as AnnData: the form it has on disk."""
+    cells = bank.cells.copy()
+    for column in ("dataset", "donor", "cell_type", "source_type"):
+        cells[column] = pd.Categorical(cells[column])
+    adata = ad.AnnData(bank.expression, obs=cells, var=pd.DataFrame(index=bank.genes))
+    adata.varm[keys.MEASURED] = bank.measured
+    adata.uns[keys.RECORD] = {
+        "schema": SCHEMA,
+        "kind": CELLS.name,
+        "fingerprint": bank.fingerprint,
+        "datasets": bank.datasets.rename_axis("dataset"),
+        "origin": origin(),
+    }
+    return adata
+
+
+def from_anndata(adata: ad.AnnData) -> CellBank:
+    """Return the single-cell bank that `to_anndata` turned into AnnData."""
+    cells = adata.obs[list(COLUMNS)].astype(dict.fromkeys(COLUMNS[:-1], str))
+    return CellBank(
+        expression=sparse.csr_matrix(adata.X),
+        genes=adata.var_names.to_numpy(str),
+        cells=cells,
+        measured=np.asarray(adata.varm[keys.MEASURED]),
+        datasets=adata.uns[keys.RECORD]["datasets"],
+    )
+
+
+def describe_cells(bank: CellBank) -> dict[str, Any]:
+    """Return what `spatialrag cells info` prints, as plain values."""
+    counts = bank.counts_by_type
+    return {
+        "fingerprint": bank.fingerprint,
+        "schema": SCHEMA,
+        "cells": int((~bank.pseudo).sum()),
+        "pseudo_cells": int(bank.pseudo.sum()),
+        "genes": len(bank.genes),
+        "genes_measured_by_every_dataset": int(bank.measured.all(axis=1).sum()),
+        "datasets": bank.datasets.drop(columns="hash")
+        .assign(genes=bank.measured.sum(axis=0))
+        .reset_index(names="dataset")
+        .to_dict("records"),
+        "types": counts.reset_index().to_dict("records"),
+        "types_of_one_dataset": counts.index[(counts > 0).sum(axis=1) == 1].tolist(),
+        "confounding": confounding(counts.to_numpy()),
+    }
+
+
+def confounding(table: np.ndarray) -> float:
+    """Return Cramér's V of types against data sets: 0 independent, 1 each type in its own.
+
+    Parameters
+    ----------
+    table : (n_types, n_datasets)
+        Cells; NaN is returned when there is only one type or data set.
+    """
+    table = np.asarray(table, float)
+    if min(table.shape) < 2:
+        return float("nan")
+    total = table.sum()
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / total
+    chi2 = (np.square(table - expected) / expected).sum()
+    return float(np.sqrt(chi2 / total / (min(table.shape) - 1)))

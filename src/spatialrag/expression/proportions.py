@@ -1,0 +1,150 @@
+"""Cell-type proportions of spots: training targets, never seen by a prediction."""
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from spatialrag.errors import InputError, listing, raise_all
+from spatialrag.expression.table import read_frame
+from spatialrag.provenance import fingerprint
+
+TIERS = ("major", "minor", "subset")
+_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Proportions:
+    """Shares of cell types in spots.
+
+    Parameters
+    ----------
+    values : (n_spots, n_types)
+        float64, each row at least 0 and summing to 1 (within a thousandth; then divided by it).
+    spots : (n_spots,)
+        Names ``slide:spot``, as a bank's references are named.
+    types : (n_types,)
+    source
+        Where they come from.
+    """
+
+    values: np.ndarray
+    spots: np.ndarray
+    types: np.ndarray
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        values = np.asarray(self.values, np.float64)
+        spots, types = (np.asarray(names, object).astype(str) for names in (self.spots, self.types))
+        faults = []
+        if values.shape != (len(spots), len(types)):
+            faults.append(
+                f"values are {values.shape} for {len(spots)} spots and {len(types)} types"
+            )
+        for kind, names in (("spots", pd.Series(spots)), ("types", pd.Series(types))):
+            if names.duplicated().any():
+                faults.append(f"repeated {kind}: {listing(names[names.duplicated()])}")
+        if len(types) < 2:
+            faults.append("fewer than two types")
+        if not faults:
+            faults = _row_faults(values, spots)
+        raise_all(
+            faults,
+            subject=f"proportions of {self.source or 'cell types'}",
+            fix="give one row per spot whose shares are at least 0 and sum to 1",
+        )
+        object.__setattr__(self, "values", values / values.sum(axis=1, keepdims=True))
+        object.__setattr__(self, "spots", spots)
+        object.__setattr__(self, "types", types)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Content hash."""
+        return fingerprint(self.spots.tolist(), self.types.tolist(), self.values)
+
+    def of(self, spots: Sequence[str]) -> np.ndarray:
+        """Return the proportions of named spots, (n, n_types); NaN for spots without."""
+        position = pd.Index(self.spots).get_indexer(np.asarray(spots, str))
+        values = self.values[np.maximum(position, 0)].copy()
+        values[position < 0] = np.nan
+        return values
+
+
+def _row_faults(values: np.ndarray, spots: np.ndarray) -> list[str]:
+    faults = []
+    for what, bad in (
+        ("with missing values", ~np.isfinite(values).all(axis=1)),
+        ("with negative shares", (values < 0).any(axis=1)),
+        (
+            "whose shares do not sum to 1",
+            np.isfinite(values).all(axis=1) & (np.abs(values.sum(axis=1) - 1) > _TOLERANCE),
+        ),
+    ):
+        if bad.any():
+            first = np.flatnonzero(bad)[0]
+            faults.append(
+                f"{bad.sum()} spots {what}, e.g. {spots[first]} (sum {values[first].sum():.4g})"
+            )
+    return faults
+
+
+def read_her2st_proportions(
+    root: str | Path, sections: Sequence[str], *, tier: str = "major"
+) -> Proportions:
+    """Read the proportions that the HER2ST repository publishes (stereoscope).
+
+    Parameters
+    ----------
+    root
+        The repository's folder; the archive is ``res/ST-deconv/props/<tier>.zip``.
+    sections
+        E.g. ``["B4", "C2"]``.
+    tier
+        ``major`` (8 types), ``minor`` (22) or ``subset`` (41).
+
+    Raises
+    ------
+    InputError
+        An unknown tier, or an archive or section that is not there.
+    """
+    if tier not in TIERS:
+        raise InputError("unknown tier", expected=f"one of {', '.join(TIERS)}", got=repr(tier))
+    path = Path(root) / "res" / "ST-deconv" / "props" / f"{tier}.zip"
+    if not path.is_file():
+        raise InputError(
+            f"{path} does not exist",
+            expected="a HER2ST clone with its res folder",
+        )
+    tables = []
+    with zipfile.ZipFile(path) as archive:
+        for section in sections:
+            name = f"{tier}/{section}-proportion.tsv"
+            if name not in archive.namelist():
+                raise InputError(f"{path.name} has no section {section!r}", got=listing(sections))
+            with archive.open(name) as stream:
+                table = pd.read_csv(stream, sep="\t", index_col=0)
+            tables.append(
+                table.set_index(f"{section}:" + table.index.astype(str)).rename_axis(None)
+            )
+    joined = pd.concat(tables)
+    types = [str(name).strip() for name in joined.columns]
+    return Proportions(joined.to_numpy(), joined.index.to_numpy(str), types, f"HER2ST {tier}")
+
+
+def read_proportions(path: str | Path) -> Proportions:
+    """Read a table of proportions: spots (named ``slide:spot``) in rows, types in columns.
+
+    Parameters
+    ----------
+    path
+        CSV, TSV or Parquet, such as `spatialrag cells deconvolve` writes.
+    """
+    table = read_frame(path)
+    values = table.apply(pd.to_numeric, errors="coerce").to_numpy(float)
+    return Proportions(
+        values, table.index.to_numpy(str), table.columns.to_numpy(str), Path(path).name
+    )

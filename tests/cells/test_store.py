@@ -1,0 +1,71 @@
+import anndata as ad
+import numpy as np
+import pytest
+import zarr
+
+from spatialrag.bank.store import open_bank
+from spatialrag.cells.build import cells_from_anndata, join_cells
+from spatialrag.cells.store import (
+    confounding,
+    describe_cells,
+    open_cells,
+    verify_cells,
+    write_cells,
+)
+from spatialrag.errors import BankError, InputError
+
+
+@pytest.fixture
+def bank(adata):
+    first = cells_from_anndata(adata, dataset="one", donor_column="donor", citation="A 2020")
+    return join_cells([first, cells_from_anndata(adata[:20, :60].copy(), dataset="two")])
+
+
+@pytest.fixture
+def path(bank, tmp_path):
+    return write_cells(bank, tmp_path / "cells.zarr")
+
+
+def test_round_trip(path, bank):
+    found = verify_cells(path)
+    assert found.fingerprint == bank.fingerprint
+    assert found.cells.equals(bank.cells)
+    assert found.datasets.equals(bank.datasets)
+    np.testing.assert_array_equal(found.measured, bank.measured)
+    assert (found.expression != bank.expression).nnz == 0
+    assert ad.read_zarr(path).n_obs == 80
+
+
+def test_is_not_a_spatial_bank(path):
+    with pytest.raises(BankError, match=r"(?s)not a bank.*single-cell bank"):
+        open_bank(path)
+
+
+def test_edits_are_seen(path):
+    array = zarr.open_group(path, mode="r+")["X/data"]
+    array[0] = array[0] + 1
+    with pytest.raises(BankError, match="depths of 1 cells"):
+        open_cells(path)
+
+
+def test_edited_types_are_seen_by_verify(path):
+    codes = zarr.open_group(path, mode="r+")["obs/cell_type/codes"]
+    codes[0] = 1 - codes[0]
+    open_cells(path)
+    with pytest.raises(InputError, match="data set 'one' is not what was written"):
+        verify_cells(path)
+
+
+def test_describe(bank):
+    facts = describe_cells(bank)
+    assert facts["cells"] == 80
+    assert facts["pseudo_cells"] == 0
+    assert [row["genes"] for row in facts["datasets"]] == [90, 60]
+    assert facts["types_of_one_dataset"] == ["CAFs", "T-cells"]
+    assert {"cell_type": "Epithelial", "one": 20, "two": 20} in facts["types"]
+
+
+def test_confounding_limits():
+    assert confounding(np.array([[5, 5], [20, 20]])) == 0
+    assert confounding(np.array([[5, 0], [0, 9]])) == pytest.approx(1)
+    assert np.isnan(confounding(np.array([[5], [9]])))
