@@ -28,7 +28,6 @@ from spatialrag.domains.recipes import recipe
 from spatialrag.domains.semst.presets import paper, released
 from spatialrag.domains.semst.semst import SemST
 from spatialrag.domains.semst.settings import Architecture, Graphs, Objective
-from spatialrag.domains.training import Training
 from spatialrag.evaluation.domains import Arm, compare_domains
 from spatialrag.graphs.ops import neighbor_mean
 from spatialrag.graphs.spatial import spatial_graph
@@ -37,6 +36,7 @@ from spatialrag.semantics.descriptions import describe, read_summaries
 from spatialrag.semantics.gene_texts import embed_genes
 from spatialrag.semantics.sentence import minilm
 from spatialrag.semantics.spots import PerGene, PerSpot, RandomSpots
+from spatialrag.training import Training
 
 MIXTURE = Clustering("gaussian_mixture")
 STARMAP = "mouse_visual_cortex"

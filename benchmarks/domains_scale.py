@@ -56,8 +56,8 @@ def measure(n, epochs, *, approximate, dense):
     from spatialrag.domains.semst.presets import released
     from spatialrag.domains.semst.semst import SemST
     from spatialrag.domains.semst.settings import Graphs
-    from spatialrag.domains.training import Training
     from spatialrag.metrics.domains import domain_scores
+    from spatialrag.training import Training
 
     made, truth = tissue(n)
     before = peak()

@@ -16,6 +16,7 @@ TESTS = Path(__file__).parent
 STAGES = [
     ["errors"],
     ["registry", "keys", "provenance", "progress", "toy"],
+    ["training"],
     ["metrics", "slides", "graphs", "semantics"],
     ["expression"],
     ["solvers", "encoders", "domains"],

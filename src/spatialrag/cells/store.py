@@ -102,6 +102,7 @@ def from_anndata(adata: ad.AnnData) -> CellBank:
 def describe_cells(bank: CellBank) -> dict[str, Any]:
     """Return what `spatialrag cells info` prints, as plain values."""
     counts = bank.counts_by_type
+    donors = bank.cells["dataset"] + ":" + bank.cells["donor"]
     return {
         "fingerprint": bank.fingerprint,
         "schema": SCHEMA,
@@ -115,17 +116,18 @@ def describe_cells(bank: CellBank) -> dict[str, Any]:
         .to_dict("records"),
         "types": counts.reset_index().to_dict("records"),
         "types_of_one_dataset": counts.index[(counts > 0).sum(axis=1) == 1].tolist(),
-        "confounding": confounding(counts.to_numpy()),
+        "confounding_datasets": confounding(counts.to_numpy()),
+        "confounding_donors": confounding(pd.crosstab(bank.cells["cell_type"], donors).to_numpy()),
     }
 
 
 def confounding(table: np.ndarray) -> float:
-    """Return Cramér's V of types against data sets: 0 independent, 1 each type in its own.
+    """Return Cramér's V of types against batches: 0 independent, 1 each type in its own.
 
     Parameters
     ----------
-    table : (n_types, n_datasets)
-        Cells; NaN is returned when there is only one type or data set.
+    table : (n_types, n_batches)
+        Cells; NaN is returned when there is only one type or batch.
     """
     table = np.asarray(table, float)
     if min(table.shape) < 2:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from spatialrag.cli.bank import app as bank_app
+from spatialrag.cli.cells import app as cells_app
 from spatialrag.cli.demo import demo
 from spatialrag.cli.doctor import doctor
 from spatialrag.cli.domains import domains
@@ -24,6 +25,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(bank_app, name="bank")
+app.add_typer(cells_app, name="cells")
 for command in (demo, doctor, embed, predict, explain, evaluate, loso, domains):
     app.command()(command)
 

@@ -4,9 +4,9 @@ pytest.importorskip("torch")
 
 from spatialrag.domains.semst.presets import paper, preset, released
 from spatialrag.domains.semst.semst import SemST
-from spatialrag.domains.training import Training
 from spatialrag.errors import InputError
 from spatialrag.semantics.spots import RandomSpots
+from spatialrag.training import Training
 
 
 @pytest.mark.parametrize("make", [paper, released])

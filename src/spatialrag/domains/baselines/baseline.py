@@ -12,10 +12,10 @@ from spatialrag.domains.clustering import Clustering
 from spatialrag.domains.domains import Domains
 from spatialrag.domains.fusion import make_fusion
 from spatialrag.domains.tissue import Tissue, as_tissue
-from spatialrag.domains.training import Training, train
 from spatialrag.graphs.graph import Graph
 from spatialrag.provenance import origin
 from spatialrag.semantics.spots import Semantics
+from spatialrag.training import Training, train
 
 
 class Fused(nn.Module):

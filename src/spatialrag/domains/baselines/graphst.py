@@ -14,11 +14,11 @@ from spatialrag.domains.domains import Domains
 from spatialrag.domains.scaling import scale_genes
 from spatialrag.domains.tensors import sparse_tensor
 from spatialrag.domains.tissue import Tissue
-from spatialrag.domains.training import Training
 from spatialrag.graphs.graph import Graph
 from spatialrag.graphs.ops import normalized
 from spatialrag.graphs.spatial import spatial_graph
 from spatialrag.semantics.spots import Semantics
+from spatialrag.training import Training
 
 _COMPONENTS = 20
 

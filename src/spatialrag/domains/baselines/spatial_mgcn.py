@@ -14,12 +14,12 @@ from spatialrag.domains.losses import spatial_regularization, zinb_loss
 from spatialrag.domains.scaling import scale_genes
 from spatialrag.domains.tensors import edge_index, sparse_tensor
 from spatialrag.domains.tissue import Tissue
-from spatialrag.domains.training import Training
 from spatialrag.graphs.feature import feature_graph
 from spatialrag.graphs.graph import Graph
 from spatialrag.graphs.ops import normalized
 from spatialrag.graphs.spatial import spatial_graph
 from spatialrag.semantics.spots import Semantics
+from spatialrag.training import Training
 
 
 @dataclass(frozen=True)

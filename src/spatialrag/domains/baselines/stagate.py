@@ -11,10 +11,10 @@ from spatialrag.domains.clustering import Clustering
 from spatialrag.domains.domains import Domains
 from spatialrag.domains.tensors import edge_index
 from spatialrag.domains.tissue import Tissue
-from spatialrag.domains.training import Training
 from spatialrag.graphs.graph import Graph
 from spatialrag.graphs.spatial import spatial_graph
 from spatialrag.semantics.spots import Semantics
+from spatialrag.training import Training
 
 
 @dataclass(frozen=True)

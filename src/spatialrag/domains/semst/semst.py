@@ -15,10 +15,10 @@ from spatialrag.domains.semst.network import Network
 from spatialrag.domains.semst.settings import Architecture, Graphs, Objective
 from spatialrag.domains.semst.step import backward
 from spatialrag.domains.tissue import Tissue, as_tissue
-from spatialrag.domains.training import Training, train
 from spatialrag.errors import InputError
 from spatialrag.provenance import fingerprint, origin, plain
 from spatialrag.semantics.spots import Semantics, SpotVectors
+from spatialrag.training import Training, train
 
 _HEADS = {"zinb": ("mean", "dispersion", "dropout"), "gaussian": ("mean",)}
 

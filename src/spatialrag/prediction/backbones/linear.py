@@ -3,14 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg, sparse
 
 from spatialrag.bank.bank import Bank
 from spatialrag.errors import InputError
+from spatialrag.prediction.features import Features, choose_penalty, ridge
 from spatialrag.prediction.predictor import Queries, vectors_of
-
-_GRID = np.geomspace(1e-3, 10, 9)  # ridge penalty relative to the mean eigenvalue times n
-_MAX_FOLDS = 8
 
 
 @dataclass(frozen=True)
@@ -43,14 +40,14 @@ class Linear:
         rows = ~bank.empty
         columns = bank.columns_of(genes)
         targets = bank.on_scale(scale)[rows][:, columns]
-        features = _Features.fit(bank.embeddings[rows], self.components)
+        features = Features.fit(bank.embeddings[rows], self.components)
         x = features.transform(bank.embeddings[rows])
         penalty = self.penalty
         if penalty is None:
-            penalty = _choose_penalty(x, targets, bank.slide_of[rows])
+            penalty = choose_penalty(x, targets, bank.slide_of[rows])
         y_mean = np.asarray(targets.mean(axis=0), np.float64).ravel()
         x_mean = x.mean(axis=0)
-        coefficients = _ridge(x - x_mean, targets, [penalty])[0]
+        coefficients = ridge(x - x_mean, targets, [penalty])[0]
         return TrainedLinear(
             genes=np.asarray(genes),
             scale=scale,
@@ -81,7 +78,7 @@ class TrainedLinear:
     genes: np.ndarray
     scale: str
     bank: Bank
-    features: "_Features"
+    features: Features
     coefficients: np.ndarray
     intercept: np.ndarray
     penalty: float
@@ -90,64 +87,3 @@ class TrainedLinear:
         """Return expression (n_queries, n_genes) float32; never below 0, as expression is not."""
         x = self.features.transform(vectors_of(queries, self.bank))
         return np.maximum(x.astype(np.float32) @ self.coefficients + self.intercept, 0)
-
-
-@dataclass(frozen=True, eq=False)
-class _Features:
-    mean: np.ndarray
-    spread: np.ndarray
-    axes: np.ndarray | None
-
-    @classmethod
-    def fit(cls, vectors: np.ndarray, components: int | None) -> "_Features":
-        mean = vectors.mean(axis=0, dtype=np.float64)
-        spread = vectors.std(axis=0, dtype=np.float64)
-        spread = np.where(spread > 1e-6 * (1 + np.abs(mean)), spread, np.inf)
-        z = (vectors - mean) / spread
-        if components is None or components >= min(z.shape):
-            return cls(mean, spread, None)
-        # Small side's eigenvectors: exact and deterministic, unlike a randomized projection.
-        if z.shape[0] < z.shape[1]:
-            values, left = linalg.eigh(z @ z.T, subset_by_index=_last(z.shape[0], components))
-            axes = z.T @ left / np.sqrt(np.maximum(values, 1e-12))
-        else:
-            axes = linalg.eigh(z.T @ z, subset_by_index=_last(z.shape[1], components))[1]
-        return cls(mean, spread, axes)
-
-    def transform(self, vectors: np.ndarray) -> np.ndarray:
-        z = (vectors - self.mean) / self.spread
-        return z if self.axes is None else z @ self.axes
-
-
-def _last(n: int, count: int) -> tuple[int, int]:
-    return (n - count, n - 1)
-
-
-def _ridge(
-    x: np.ndarray, targets: sparse.csr_matrix, penalties: list[float] | np.ndarray
-) -> list[np.ndarray]:
-    """Return coefficients (p, genes) for centred features and each relative penalty."""
-    values, vectors = linalg.eigh(x.T @ x)
-    # x is centred, so centring the targets would change nothing in x'y.
-    projected = vectors.T @ np.asarray(targets.T @ x).T
-    mean = max(float(values.mean()), 1e-12)
-    floor = np.maximum(values, 0)[:, None]
-    return [vectors @ (projected / (floor + penalty * mean)) for penalty in penalties]
-
-
-def _choose_penalty(x: np.ndarray, targets: sparse.csr_matrix, slide_of: np.ndarray) -> float:
-    """Return the grid's penalty of least squared error over reference slides left out."""
-    slides = np.unique(slide_of)
-    if len(slides) < 2:
-        return 1.0
-    # At most a few folds of whole slides: the choice is among nine coarse values.
-    folds = np.array_split(slides, min(len(slides), _MAX_FOLDS))
-    error = np.zeros(len(_GRID))
-    for fold in folds:
-        test = np.isin(slide_of, fold)
-        mean = x[~test].mean(axis=0)
-        y_mean = np.asarray(targets[~test].mean(axis=0)).ravel()
-        truth = targets[test].toarray() - y_mean
-        for i, coefficients in enumerate(_ridge(x[~test] - mean, targets[~test], _GRID)):
-            error[i] += np.square(truth - (x[test] - mean) @ coefficients).sum()
-    return float(_GRID[error.argmin()])

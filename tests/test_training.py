@@ -2,8 +2,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from spatialrag.domains.training import Training, train  # noqa: E402
 from spatialrag.errors import InputError  # noqa: E402
+from spatialrag.training import Training, train  # noqa: E402
 
 
 class Line(torch.nn.Module):

@@ -1,4 +1,4 @@
-"""The training loop of every network for domains: fixed epochs or a plateau, never labels."""
+"""The training loop of every network: fixed epochs or a plateau, never test labels."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
