@@ -65,7 +65,9 @@ def origin(settings: object = None) -> dict[str, object]:
 
 
 def plain(value: object) -> object:
-    """Return a settings object as plain values for JSON; foreign objects by type name."""
+    """Return a settings object as plain values for JSON; data by hash, foreign objects by type."""
+    if hasattr(value, "fingerprint"):
+        return f"{type(value).__name__} {value.fingerprint}"
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, dict):

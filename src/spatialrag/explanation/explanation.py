@@ -11,6 +11,7 @@ from spatialrag.prediction.prediction import Prediction
 
 TOP_GENES = 5
 _SEEN = 0.25
+_TOLD = ("slide", "donor", "x", "y", "kind", "cell_type")
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,10 +27,11 @@ class Explanation:
     scale
         Expression scale.
     citations : pandas.DataFrame
-        One row per cited reference, strongest first: reference, slide, donor, x, y (pixels),
-        weight, share (of absolute weight), measured (its expression of the gene; NaN where its
-        slide did not measure it), contribution = weight x measured, change (of the value when the
-        reference is left out and the weights are solved again; NaN where not computed), top_genes.
+        One row per cited reference, strongest first: reference, slide, donor, x, y (pixels), for
+        RAG-ST kind (cell, type mean, spot) and cell_type, weight, share (of absolute weight),
+        measured (its expression of the gene; NaN where its slide did not measure it),
+        contribution = weight x measured, change (of the value when the reference is left out and
+        the weights are solved again; NaN where not computed), top_genes.
     coverage
         Share of the weight on references that measured the gene.
     from_morphology, from_anchors
@@ -84,7 +86,8 @@ def explain(prediction: Prediction, *, spot: str, gene: str) -> Explanation:
     values = citations.expression[cited][:, column].toarray().ravel().astype(np.float64)
     position = pd.Index(citations.slides).get_indexer(citations.references["slide"].iloc[cited])
     measured = citations.measured[column][position]
-    table = citations.references.iloc[cited][["slide", "donor", "x", "y"]].copy()
+    told = [name for name in _TOLD if name in citations.references]
+    table = citations.references.iloc[cited][told].copy()
     table.insert(0, "reference", table.index)
     table["weight"] = strength
     table["share"] = np.abs(strength) / np.abs(strength).sum()
@@ -101,12 +104,17 @@ def explain(prediction: Prediction, *, spot: str, gene: str) -> Explanation:
         scale=prediction.scale,
         citations=table.reset_index(drop=True),
         coverage=float(table["share"].to_numpy()[measured].sum()),
-        from_morphology=np.nan if certificate is None else certificate["from_morphology"].iloc[row],
-        from_anchors=np.nan if certificate is None else certificate["from_anchors"].iloc[row],
+        from_morphology=_certified(certificate, "from_morphology", row),
+        from_anchors=_certified(certificate, "from_anchors", row),
         uncited_share=prediction.uncited_share,
         query_thumbnail=None if prediction.thumbnails is None else prediction.thumbnails[row],
         thumbnails=None if citations.thumbnails is None else citations.thumbnails[cited],
     )
+
+
+def _certified(certificate: pd.DataFrame | None, column: str, row: int) -> float:
+    known = certificate is not None and column in certificate
+    return float(certificate[column].iloc[row]) if known else np.nan
 
 
 def _changes(

@@ -63,10 +63,11 @@ class Prediction:
     citations
         None for methods that cite nothing.
     certificate : pandas.DataFrame, optional
-        Per spot: gap, relative_gap, objective, rounds, status of the solve, and the share of the
-        fit due to morphology and to anchors.
+        Per spot. GeneRAG: gap, relative_gap, objective, rounds, status of the solve, and the share
+        of the fit due to morphology and to anchors. RAG-ST: the predicted distribution over types.
     uncited_share
-        Largest share of any value that does not come from cited references: 0 for GeneRAG.
+        Share of the prediction that does not come from cited references: 0 for GeneRAG, the
+        residual's share of the variance over spots for RAG-ST.
     thumbnails : (n_spots, px, px, 3) uint8, optional
     tissue
         The slide, for maps on tissue.

@@ -17,6 +17,7 @@ from spatialrag.prediction.prediction import Prediction, TissuePicture
 
 SCHEMA = 1
 _CITED = "cited"
+_OWN_COLUMNS = ("slide", "n_active", "effective_number")
 
 
 def to_anndata(prediction: Prediction) -> ad.AnnData:
@@ -100,8 +101,9 @@ def from_anndata(adata: ad.AnnData) -> Prediction:
     if _CITED in record:
         citations = _unpack(record[_CITED], sparse.csr_matrix(adata.obsm[keys.WEIGHTS]))
     certificate = None
-    if "gap" in adata.obs:
-        certificate = adata.obs.drop(columns=["slide", "n_active", "effective_number"])
+    columns = [name for name in adata.obs if name not in _OWN_COLUMNS]
+    if columns:
+        certificate = adata.obs[columns]
     located = keys.SPATIAL in adata.obsm
     return Prediction(
         slide=str(record["slide"]),

@@ -1,0 +1,1 @@
+"""RAG-ST: cell types as the bridge to single-cell references."""

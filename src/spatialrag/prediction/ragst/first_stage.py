@@ -1,0 +1,166 @@
+"""What both stages rest on: compositions of training spots, the head, and the platform factor."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from spatialrag.bank.bank import Bank
+from spatialrag.cells.cell_bank import CellBank
+from spatialrag.cells.deconvolve import deconvolve
+from spatialrag.errors import InputError, listing
+from spatialrag.expression.proportions import Proportions
+from spatialrag.prediction.ragst.composition import Composition, FittedComposition
+from spatialrag.prediction.ragst.platform import Platform, learn_platform
+
+SCALE = "log1p_cp10k"
+_LEAST_SHARED = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class FirstStage:
+    """Training spots and what was learned of their composition.
+
+    Parameters
+    ----------
+    rows : (n,)
+        Positions in the bank of spots with counts.
+    compositions : (n, n_types)
+        Their proportions; the head's own prediction where none were given.
+    head
+        Patch to distribution over types.
+    platform
+        Over ``genes``.
+    genes : (n_genes,)
+        Genes of the single-cell bank.
+    proportions_from
+        Where the training proportions come from.
+    n_without
+        Training spots without proportions.
+    """
+
+    rows: np.ndarray
+    compositions: np.ndarray
+    head: FittedComposition
+    platform: Platform
+    genes: np.ndarray
+    proportions_from: str
+    n_without: int
+
+    def platform_over(self, genes: np.ndarray) -> Platform:
+        """Return the platform over more genes; those the cells lack take the prior."""
+        position = pd.Index(self.genes).get_indexer(genes)
+        known = position >= 0
+        return Platform(
+            np.where(known, self.platform.factors[position], self.platform.prior),
+            self.platform.prior,
+            known & self.platform.learned[position],
+        )
+
+    def means(self, cells: CellBank) -> np.ndarray:
+        """Return the mean profile of each type as spots would show it, (n_types, n_genes)."""
+        profiles = type_profiles(cells, self.genes, self.head.types)
+        return profiles * self.platform.factors
+
+
+def fit_first_stage(
+    bank: Bank, cells: CellBank, proportions: Proportions | None, composition: Composition
+) -> FirstStage:
+    """Return the first stage, from references alone.
+
+    Parameters
+    ----------
+    bank
+        Training spots with embeddings.
+    cells
+        Single-cell bank: every type of the proportions has cells.
+    proportions
+        Of the bank's spots; deconvolved from their counts and ``cells`` when absent.
+    composition
+        Settings of the head.
+
+    Raises
+    ------
+    InputError
+        Types without cells, most spots without proportions, or hardly a gene in common.
+    """
+    bank.require_embeddings()
+    _check_genes(bank, cells)
+    rows = np.flatnonzero(~bank.empty)
+    names = bank.references.index.to_numpy(str)[rows]
+    if proportions is None:
+        proportions = _deconvolved(bank, rows, cells)
+    cells.require_types(proportions.types, needed_by="the proportions")
+    targets = proportions.of(names)
+    known = np.isfinite(targets).all(axis=1)
+    if known.mean() < 0.5:
+        raise InputError(
+            f"{(~known).sum()} of {len(known)} training spots have no proportions",
+            expected="proportions named slide:spot, for at least half of the spots",
+            got=f"{listing(proportions.spots, 2)}; the bank has {listing(names, 2)}",
+            fix="give proportions of these slides, or none to have them deconvolved",
+        )
+    vectors = bank.embeddings[rows]
+    head = composition.fit(
+        vectors[known], targets[known], types=proportions.types, groups=groups_of(bank, rows)[known]
+    )
+    filled = np.where(known[:, None], targets, head.predict(vectors))
+    genes = cells.genes
+    profiles = type_profiles(cells, genes, proportions.types)
+    column, measured = known_columns(bank, genes)
+    spots = np.zeros(len(genes))
+    linear = bank.on_scale(SCALE)[rows]
+    linear.data = np.expm1(linear.data)
+    spots[measured] = np.asarray(linear[:, column[measured]].mean(axis=0)).ravel()
+    platform = learn_platform(spots, filled.mean(axis=0) @ profiles, measured)
+    return FirstStage(rows, filled, head, platform, genes, proportions.source, int((~known).sum()))
+
+
+def known_columns(bank: Bank, genes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return each gene's column in the bank (-1: none), and whether every slide measured it."""
+    column = pd.Index(bank.genes).get_indexer(genes)
+    return column, (column >= 0) & bank.measured_everywhere[column]
+
+
+def groups_of(bank: Bank, rows: np.ndarray) -> np.ndarray:
+    """Return what is left out together in choosing settings: donors, or slides of one donor."""
+    donors = bank.references["donor"].to_numpy(str)[rows]
+    if len(np.unique(donors)) > 1:
+        return donors
+    return bank.references["slide"].to_numpy(str)[rows]
+
+
+def type_profiles(cells: CellBank, genes: np.ndarray, types: np.ndarray) -> np.ndarray:
+    """Return the mean linear profile of each type, (n_types, n_genes).
+
+    Where no cell of a type measured a gene, the mean over all cells that did.
+    """
+    values, measured = cells.profiles(genes)
+    member = cells.one_hot(types)
+    seen = member.T @ measured
+    overall = values.sum(axis=0, where=measured) / np.maximum(measured.sum(axis=0), 1)
+    return np.where(seen > 0, (member.T @ values) / np.maximum(seen, 1), overall)
+
+
+def _check_genes(bank: Bank, cells: CellBank) -> None:
+    shared = np.isin(bank.genes, cells.genes).mean()
+    if shared < _LEAST_SHARED:
+        raise InputError(
+            f"{shared:.0%} of the spots' genes are in the single-cell bank",
+            expected=f"at least {_LEAST_SHARED:.0%}",
+            got=f"spots name {listing(bank.genes, 3)}; cells {listing(cells.genes, 3)}",
+            fix="use one species, and one kind of names (symbols, or Ensembl ids) on both sides",
+        )
+
+
+def _deconvolved(bank: Bank, rows: np.ndarray, cells: CellBank) -> Proportions:
+    if bank.scale != "counts":
+        raise InputError(
+            "no proportions were given, and none can be deconvolved",
+            expected="a bank of counts",
+            got=f"a bank on {bank.scale}",
+            fix="pass proportions",
+        )
+    names = bank.references.index.to_numpy(str)[rows]
+    everywhere = bank.measured_everywhere
+    return deconvolve(bank.expression[rows][:, everywhere], bank.genes[everywhere], names, cells)

@@ -1,0 +1,196 @@
+"""A fitted RAG-ST on disk: one safetensors file, never a pickle.
+
+The file holds what was learned; references stay in their banks, which are checked by fingerprint.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from spatialrag.bank.bank import Bank
+from spatialrag.cells.cell_bank import CellBank
+from spatialrag.errors import InputError, MissingDependencyError
+from spatialrag.prediction.features import Features
+from spatialrag.prediction.ragst.attention import Attention
+from spatialrag.prediction.ragst.composition import Composition, FittedComposition
+from spatialrag.prediction.ragst.first_stage import FirstStage
+from spatialrag.prediction.ragst.generator import KEY_COMPONENTS, FittedGenerator, Generator
+from spatialrag.prediction.ragst.platform import Platform
+from spatialrag.prediction.ragst.ragst import RAGST, FittedRAGST, build_pool
+from spatialrag.prediction.ragst.residual import Residual
+from spatialrag.provenance import plain
+from spatialrag.training import Training
+
+SCHEMA = 1
+
+
+def write_ragst(fitted: FittedRAGST, path: str | Path) -> Path:
+    """Write what was learned: aside first, then put in place."""
+    path = Path(path)
+    stage, head, residual = fitted.stage, fitted.stage.head, fitted.residual
+    arrays: dict[str, np.ndarray] = {
+        "head.mean": head.features.mean,
+        "head.deviation": head.features.spread,
+        "head.weights": head.weights,
+        "head.bias": head.bias,
+        "rows": stage.rows,
+        "compositions": stage.compositions,
+        "platform.factors": stage.platform.factors,
+        "platform.learned": stage.platform.learned,
+    }
+    if head.features.axes is not None:
+        arrays["head.axes"] = head.features.axes
+    if residual is not None:
+        arrays["residual.coefficients"] = residual.coefficients
+        arrays["residual.intercept"] = residual.intercept
+        arrays["residual.bound"] = residual.bound
+    for name, tensor in fitted.generator.network.state_dict().items():
+        arrays[f"network.{name}"] = tensor.cpu().numpy()
+    settings = fitted.settings
+    record = {
+        "schema": SCHEMA,
+        "bank": fitted.bank.fingerprint,
+        "cells": settings.cells.fingerprint,
+        "encoder": str(fitted.bank.encoder),
+        "types": head.types.tolist(),
+        "genes": len(fitted.generator.pool.genes),
+        "head": {k: getattr(head, k) for k in ("spread", "penalty", "temperature")},
+        "prior": stage.platform.prior,
+        "proportions": stage.proportions_from,
+        "n_without": stage.n_without,
+        "references": settings.references,
+        "residual_share": settings.residual_share,
+        "composition": plain(settings.composition),
+        "generator": plain(settings.generator),
+    }
+    tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.partial")
+    try:
+        _safetensors().save_file(tensors, aside, metadata={"spatialrag": json.dumps(record)})
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+    return path
+
+
+def read_ragst(
+    path: str | Path, *, bank: Bank, cells: CellBank, device: str = "cpu"
+) -> FittedRAGST:
+    """Read a fitted RAG-ST.
+
+    Parameters
+    ----------
+    path
+        As `write_ragst` wrote it.
+    bank, cells
+        The banks it was fitted on; their content must be the same.
+    device
+        Where attention runs.
+
+    Raises
+    ------
+    InputError
+        Not such a file, a newer one, or banks of other spots, cells, genes, types or encoder.
+    """
+    path = Path(path)
+    arrays, record = _read(path)
+    _check(path, record, bank, cells)
+    settings = RAGST(
+        cells,
+        None,
+        references=record["references"],
+        residual_share=record["residual_share"],
+        composition=Composition(**record["composition"]),
+        generator=_generator(record["generator"], device),
+    )
+    features = Features(arrays["head.mean"], arrays["head.deviation"], arrays.get("head.axes"))
+    head = FittedComposition(
+        types=np.asarray(record["types"], str),
+        features=features,
+        weights=arrays["head.weights"],
+        bias=arrays["head.bias"],
+        **record["head"],
+    )
+    learned = arrays["platform.learned"].astype(bool)
+    stage = FirstStage(
+        rows=arrays["rows"],
+        compositions=arrays["compositions"],
+        head=head,
+        platform=Platform(arrays["platform.factors"], record["prior"], learned),
+        genes=cells.genes,
+        proportions_from=record["proportions"],
+        n_without=record["n_without"],
+    )
+    pool = build_pool(settings, bank, stage)
+    keys = pool.keys(KEY_COMPONENTS)
+    generator = settings.generator
+    n_query = len(head.weights) + len(head.types)
+    network = Attention(
+        n_query, keys.shape[1], heads=generator.heads, width=generator.width, dropout=0.0
+    )
+    prefix = "network."
+    state = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
+    fitted = FittedGenerator(generator, pool, keys, network.to(device).eval())
+    residual = None
+    if "residual.bound" in arrays:
+        residual = Residual(
+            **{n: arrays[f"residual.{n}"] for n in ("coefficients", "intercept", "bound")}
+        )
+    return FittedRAGST(settings, bank, stage, fitted, residual)
+
+
+def _safetensors() -> Any:  # noqa: ANN401  (a module)
+    try:
+        import safetensors.numpy
+    except ImportError as error:
+        raise MissingDependencyError(
+            "safetensors", extra="ragst", needed_for="RAG-ST checkpoints"
+        ) from error
+    return safetensors.numpy
+
+
+def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    if not path.is_file():
+        raise InputError(f"{path} does not exist", fix="run spatialrag ragst fit first")
+    arrays_of = _safetensors()
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            record = json.loads((file.metadata() or {})["spatialrag"])
+        arrays = arrays_of.load_file(path)
+    except Exception as error:
+        raise InputError(
+            f"{path} is not a fitted RAG-ST",
+            expected="a file that `spatialrag ragst fit` wrote",
+            got=f"{type(error).__name__}: {error}",
+        ) from error
+    if record["schema"] > SCHEMA:
+        raise InputError(f"{path} was written by a newer spatialrag", fix="upgrade spatialrag")
+    return arrays, record
+
+
+def _check(path: Path, record: dict[str, Any], bank: Bank, cells: CellBank) -> None:
+    for what, expected, got in (
+        ("encoder", record["encoder"], str(bank.encoder)),
+        ("spatial bank", record["bank"][:16], bank.fingerprint[:16]),
+        ("single-cell bank", record["cells"][:16], cells.fingerprint[:16]),
+    ):
+        if expected != got:
+            raise InputError(
+                f"{path} was fitted on another {what}",
+                expected=expected,
+                got=got,
+                fix="give the banks it was fitted on, or fit again",
+            )
+
+
+def _generator(record: dict[str, Any], device: str) -> Generator:
+    training = Training(**record["training"])
+    return replace(Generator(**{**record, "training": training}), device=device)

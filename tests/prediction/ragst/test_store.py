@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from spatialrag.errors import InputError
+from spatialrag.prediction.ragst.store import read_ragst, write_ragst
+
+
+@pytest.fixture(scope="module")
+def path(fitted, tmp_path_factory):
+    return write_ragst(fitted, tmp_path_factory.mktemp("ragst") / "model.safetensors")
+
+
+def test_round_trip_predicts_the_same(path, fitted, train_bank, atlas, queries):
+    again = read_ragst(path, bank=train_bank, cells=atlas)
+    first, second = fitted.predict(queries), again.predict(queries)
+    np.testing.assert_array_equal(first.expression, second.expression)
+    assert (first.citations.weights != second.citations.weights).nnz == 0
+    assert again.settings.generator == fitted.settings.generator
+    assert [file.name for file in path.parent.iterdir()] == ["model.safetensors"]
+
+
+def test_other_banks_are_refused(path, train_bank, toy_bank, atlas):
+    with pytest.raises(InputError, match="another spatial bank"):
+        read_ragst(path, bank=toy_bank, cells=atlas)
+    other = atlas.without([])
+    fewer = other.__class__(
+        other.expression[1:],
+        other.genes,
+        other.cells[1:],
+        other.measured,
+        other.datasets.assign(hash="another"),
+    )
+    with pytest.raises(InputError, match="another single-cell bank"):
+        read_ragst(path, bank=train_bank, cells=fewer)
+
+
+def test_not_such_a_file(tmp_path, train_bank, atlas):
+    with pytest.raises(InputError, match="does not exist"):
+        read_ragst(tmp_path / "none", bank=train_bank, cells=atlas)
+    (tmp_path / "text").write_text("hello, I am no tensor")
+    with pytest.raises(InputError, match="not a fitted RAG-ST"):
+        read_ragst(tmp_path / "text", bank=train_bank, cells=atlas)
+
+
+def test_failure_while_writing_leaves_nothing(fitted, tmp_path, monkeypatch):
+    import safetensors.numpy
+
+    def broken(*_, **__):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(safetensors.numpy, "save_file", broken)
+    with pytest.raises(OSError, match="disk full"):
+        write_ragst(fitted, tmp_path / "model.safetensors")
+    assert list(tmp_path.iterdir()) == []
