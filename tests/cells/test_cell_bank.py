@@ -61,12 +61,6 @@ def test_removing_a_data_set_leaves_the_other_as_it_was(bank, adata):
         joined.without(["one", "two"])
 
 
-def test_absent_types_are_named(bank):
-    bank.require_types(["CAFs"], needed_by="the proportions")
-    with pytest.raises(InputError, match=r"(?s)1 types of the proportions.*none of Plasma"):
-        bank.require_types(["CAFs", "Plasma"], needed_by="the proportions")
-
-
 def test_one_hot(bank):
     member = bank.one_hot(["T-cells", "CAFs"])
     assert member.sum(axis=0).tolist() == [20, 20]

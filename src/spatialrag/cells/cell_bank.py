@@ -92,18 +92,6 @@ class CellBank:
         types = np.asarray(list(types), str)
         return (self.cells["cell_type"].to_numpy(str)[:, None] == types).astype(float)
 
-    def require_types(self, types: Iterable[str], *, needed_by: str) -> None:
-        """Raise `InputError` when a type has no cells at all."""
-        absent = [name for name in types if name not in set(self.types)]
-        if absent:
-            raise InputError(
-                f"{len(absent)} types of {needed_by} have no cells in the single-cell bank",
-                expected=f"cells of every type; the bank has {listing(self.types, 30)}",
-                got=f"none of {listing(absent, 30)}",
-                fix="add a data set or type means that have them (spatialrag cells build "
-                "--profiles), or map labels to these names (--type-map)",
-            )
-
     def without(self, datasets: Iterable[str]) -> "CellBank":
         """Return the bank less some data sets; everything else stays bit-identical.
 

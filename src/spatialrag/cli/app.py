@@ -16,6 +16,7 @@ from spatialrag.cli.evaluate import evaluate
 from spatialrag.cli.explain import explain
 from spatialrag.cli.loso import loso
 from spatialrag.cli.predict import predict
+from spatialrag.cli.ragst import app as ragst_app
 from spatialrag.errors import SpatialragError
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.add_typer(bank_app, name="bank")
 app.add_typer(cells_app, name="cells")
+app.add_typer(ragst_app, name="ragst")
 for command in (demo, doctor, embed, predict, explain, evaluate, loso, domains):
     app.command()(command)
 

@@ -19,6 +19,7 @@ from spatialrag.cells.deconvolve import Deconvolution, deconvolve
 from spatialrag.cells.store import describe_cells, open_cells, verify_cells, write_cells
 from spatialrag.cells.types import TypeMap, read_type_map
 from spatialrag.cli.arguments import Her2st, Json, Sections, Table, read_sections, write_json
+from spatialrag.cli.cell_arguments import TypeColumn, TypeMapFile
 from spatialrag.cli.printing import console, print_frame
 from spatialrag.errors import InputError
 from spatialrag.evaluation.report import replace_text
@@ -42,18 +43,10 @@ ProfileTypes = Annotated[
     str | None,
     typer.Option("--profile-types", help="Types to take from --profiles, separated by commas."),
 ]
-TypeColumn = Annotated[str, typer.Option("--type-column", help="obs column with cell types.")]
 DonorColumn = Annotated[
     str | None, typer.Option("--donor-column", help="obs column with donors; the data set if none.")
 ]
 Layer = Annotated[str | None, typer.Option("--layer", help="Layer that holds counts; X if none.")]
-TypeMapFile = Annotated[
-    str | None,
-    typer.Option(
-        "--type-map",
-        help="Table from labels to types (.tsv with label and type), or breast_major.",
-    ),
-]
 PerType = Annotated[
     int | None, typer.Option("--per-type", help="At most so many cells of a type and data set.")
 ]

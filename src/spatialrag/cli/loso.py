@@ -7,6 +7,8 @@ import typer
 
 from spatialrag.bank.build import build_bank
 from spatialrag.bank.store import open_bank
+from spatialrag.cells.build import TYPE_COLUMN
+from spatialrag.cells.cell_bank import CellBank
 from spatialrag.cli.arguments import (
     Cache,
     Context,
@@ -17,15 +19,27 @@ from spatialrag.cli.arguments import (
     Table,
     read_sections,
 )
+from spatialrag.cli.cell_arguments import (
+    CellsFile,
+    ProportionsFile,
+    TypeColumn,
+    TypeMapFile,
+    read_cells,
+    read_given_proportions,
+)
 from spatialrag.cli.printing import print_report
 from spatialrag.encoders.embed import CONTEXT, PATCH_UM
 from spatialrag.encoders.encoder import make_encoder
 from spatialrag.errors import InputError
 from spatialrag.evaluation.loso import check_leave
 from spatialrag.evaluation.loso import loso as leave_one_out
-from spatialrag.evaluation.methods import image_weight_rows, standard_rows
+from spatialrag.evaluation.methods import image_weight_rows, ragst_rows, standard_rows
+from spatialrag.expression.proportions import Proportions
 from spatialrag.metrics.biology import read_gmt
 from spatialrag.prediction.generag.generag import GeneRAG
+from spatialrag.prediction.predictor import Predictor
+
+_METHODS = ("generag", "ragst")
 
 
 def loso(
@@ -51,6 +65,14 @@ def loso(
         str | None,
         typer.Option("--image-weights", help="Add a row per image weight, e.g. 0,0.25,0.5,0.75,1."),
     ] = None,
+    method: Annotated[
+        str,
+        typer.Option("--method", help="generag; or ragst, which adds its rows (needs --cells)."),
+    ] = "generag",
+    cells: CellsFile = None,
+    type_column: TypeColumn = TYPE_COLUMN,
+    type_map: TypeMapFile = None,
+    proportions: ProportionsFile = None,
     n_core: Annotated[int, typer.Option("--core", help="Core genes.")] = 300,
     n_global: Annotated[int, typer.Option("--global", help="Global genes at most.")] = 5000,
     gmt: Annotated[Path | None, typer.Option("--gmt", help="Gene sets to score per spot.")] = None,
@@ -61,6 +83,11 @@ def loso(
 ) -> None:
     """Leave one slide (or donor) out: predict it from the others, beside every control."""
     check_leave(leave)
+    if method not in _METHODS:
+        raise InputError(f"unknown method {method!r}", expected=f"one of {', '.join(_METHODS)}")
+    single_cell = None
+    if method == "ragst":
+        single_cell = read_cells(cells, type_column, type_map, her2st)
     settings = GeneRAG()
     sets = read_gmt(gmt) if gmt else None
     extra = image_weight_rows(settings, _numbers(image_weights)) if image_weights else []
@@ -77,6 +104,9 @@ def loso(
             cache=cache,
         )
     rows = standard_rows(settings, cohort, n_core=n_core, tuned=tuned) + extra
+    if single_cell is not None:
+        given = read_given_proportions(proportions, her2st, list(cohort.slides.index))
+        rows = ragst_rows(_ragst(single_cell, given)) + rows
     report = leave_one_out(
         cohort,
         settings=settings,
@@ -89,6 +119,12 @@ def loso(
     print_report(report)
     if json is not None:
         report.write(json)
+
+
+def _ragst(cells: CellBank, proportions: Proportions | None) -> Predictor:
+    from spatialrag.prediction.ragst.ragst import RAGST
+
+    return RAGST(cells, proportions)
 
 
 def _numbers(text: str) -> tuple[float, ...]:

@@ -125,7 +125,7 @@ def predict(
         settings = replace(settings, backbone=backbone, image_weight=image_weight or 0.0)
     queries, thumbnails = located, None
     if initial is None or settings.image_weight > 0:
-        queries, thumbnails = _embed(located, references, encoder, cache)
+        queries, thumbnails = embed_queries(located, references, encoder, cache)
     if tuned:
         settings = tune(references, settings).best
     prediction = settings.fit(references).predict(queries, removed=removed)
@@ -151,9 +151,10 @@ def _given(options: dict[str, object]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _embed(
+def embed_queries(
     located: Spots, bank: Bank, encoder: str | None, cache: Path | None
 ) -> tuple[Queries, object]:
+    """Return query embeddings as the bank was embedded, and pictures of the patches or None."""
     bank.require_embeddings()
     check_encoder(encoder, bank.encoder)
     vectors = embed(

@@ -116,7 +116,7 @@ def _score_fold(
             notes = {"image_weight": method.image_weight, "strength": method.strength}
         prediction = method.fit(fold.references).predict(queries)
         entry = _entry(prediction, section, panel, row.groups, gene_sets)
-        if prediction.citations is not None:
+        if _cites_spots(prediction, fold.references):
             truth = fold.truth.on_scale(prediction.scale)
             core = panel.genes[: panel.n_core]
             truth = truth[:, fold.truth.columns_of(core)].toarray()
@@ -126,6 +126,13 @@ def _score_fold(
     results["depth_oracle"] = _oracle(fold, section, panel, prediction)
     results["null"] = null_levels(int((~fold.truth.empty).sum()), panel)
     return results
+
+
+def _cites_spots(prediction: Prediction, bank: Bank) -> bool:
+    """Return whether all that is cited are spots of the bank, which look and express like spots."""
+    if prediction.citations is None:
+        return False
+    return bool(prediction.citations.references.index.isin(bank.references.index).all())
 
 
 def _entry(

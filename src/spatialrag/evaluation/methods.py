@@ -1,6 +1,7 @@
 """The rows of an evaluation table: the method, its variants and the controls."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from spatialrag.prediction.generag.blend import GeneRAGBlend
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.prediction.prediction import Prediction
 from spatialrag.prediction.predictor import FittedPredictor, Predictor, Queries
+
+if TYPE_CHECKING:
+    from spatialrag.prediction.ragst.ragst import RAGST
 
 BOTH = ("core", "global")
 _SPARSE = {"strength": 0.2, "ridge_share": 0.05}  # near 50 references per spot on HER2ST
@@ -79,6 +83,30 @@ def image_weight_rows(settings: GeneRAG, image_weights: tuple[float, ...]) -> li
     return [
         Row(f"generag_w{weight:g}", replace(settings, image_weight=weight))
         for weight in image_weights
+    ]
+
+
+def ragst_rows(settings: "RAGST") -> list[Row]:
+    """Return RAG-ST, its parts, other references, and its negative controls.
+
+    ``ragst_no_residual`` is what citations alone give; ``proportions_x_profiles`` has no attention;
+    ``ragst_random`` draws what it retrieves; ``types_permuted`` gives shares to other types.
+    """
+    from spatialrag.prediction.ragst.mixture import ProportionsTimesProfiles
+
+    rows = [Row("ragst", settings), Row("ragst_no_residual", replace(settings, residual_share=0))]
+    rows += [
+        Row(f"ragst_{kind}", replace(settings, references=kind))
+        for kind in ("cells", "spots", "both")
+        if kind != settings.references
+    ]
+    drawn = replace(settings.generator, random=True)
+    floor = ProportionsTimesProfiles(settings.cells, settings.proportions, settings.composition)
+    return [
+        *rows,
+        Row("ragst_random", replace(settings, generator=drawn, residual_share=0)),
+        Row("proportions_x_profiles", floor),
+        Row("types_permuted", replace(floor, permuted=True)),
     ]
 
 

@@ -38,11 +38,9 @@ def test_training_lowers_the_error(problem, quick):
 
 def test_nothing_to_retrieve(problem, quick):
     pool, spots = problem
+    alone = replace(pool, own=np.full(len(pool.own), ""))
     with pytest.raises(InputError, match="nothing to retrieve but itself"):
-        alone = replace(pool, own=np.full(len(pool.own), ""))
         quick.fit(replace(spots, own=np.full(30, "")), alone)
-            replace(spots, own=np.full(30, "")), replace(pool, own=np.full(len(pool.own), ""))
-        )
 
 
 def test_random_draws_differ_between_batches_and_repeat(problem, quick):

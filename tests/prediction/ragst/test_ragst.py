@@ -6,7 +6,7 @@ import pytest
 from spatialrag.errors import InputError
 from spatialrag.explanation.explanation import explain
 from spatialrag.expression.proportions import Proportions
-from spatialrag.prediction.ragst.ragst import RAGST, attention_by_type
+from spatialrag.prediction.ragst.ragst import RAGST
 from spatialrag.prediction.store import from_anndata, to_anndata
 
 
@@ -30,8 +30,6 @@ def test_types_are_a_distribution_and_kept_with_the_prediction(fitted, queries):
     np.testing.assert_allclose(types.sum(axis=1), 1)
     again = from_anndata(to_anndata(prediction))
     np.testing.assert_allclose(again.certificate.filter(like="type_"), types)
-    by_type = attention_by_type(again.citations)
-    np.testing.assert_allclose(by_type.sum(axis=1), 1)
 
 
 def test_genes_that_no_spot_measured_come_from_cells(settings, train_bank, queries):
@@ -52,6 +50,14 @@ def test_explain_names_kind_and_type(fitted, queries):
     off = fitted.without_residual().predict(queries)
     found = explain(off, spot=spot, gene=off.genes[3])
     assert found.cited_value == pytest.approx(found.value, rel=1e-5)
+
+
+def test_a_type_without_cells_cites_nothing_and_is_reported(settings, shares, train_bank, queries):
+    some = Proportions(shares.values, shares.spots, ["Alpha", "Beta", "Delta"])
+    prediction = replace(settings, proportions=some).fit(train_bank).predict(queries)
+    assert prediction.record["types_without_cells"] == ["Delta"]
+    np.testing.assert_allclose(np.asarray(prediction.citations.weights.sum(axis=1)), 1)
+    assert "type_Delta" in prediction.certificate
 
 
 def test_same_seed_same_bits(settings, train_bank, queries):
@@ -129,8 +135,8 @@ def test_bad_settings_and_banks(settings, atlas, shares, train_bank):
     renamed = Proportions(shares.values, np.char.add("x", shares.spots), shares.types)
     with pytest.raises(InputError, match=r"(?s)168 of 168 training spots.*slide:spot"):
         RAGST(atlas, renamed).fit(train_bank)
-    other = Proportions(shares.values, shares.spots, ["Alpha", "Beta", "Delta"])
-    with pytest.raises(InputError, match=r"(?s)1 types of the proportions.*Delta"):
+    other = Proportions(shares.values, shares.spots, ["alpha", "beta", "gamma"])
+    with pytest.raises(InputError, match=r"(?s)cells for 0%.*alpha, beta, gamma.*--type-map"):
         RAGST(atlas, other).fit(train_bank)
     mouse = replace(train_bank, genes=np.char.lower(train_bank.genes))
     with pytest.raises(InputError, match=r"(?s)0% of the spots' genes.*one species"):

@@ -21,7 +21,7 @@ def test_round_trip_predicts_the_same(path, fitted, train_bank, atlas, queries):
 
 def test_other_banks_are_refused(path, train_bank, toy_bank, atlas):
     with pytest.raises(InputError, match="another spatial bank"):
-        read_ragst(path, bank=toy_bank, cells=atlas)
+        read_ragst(path, bank=toy_bank.without(slides=["toy1"]), cells=atlas)
     other = atlas.without([])
     fewer = other.__class__(
         other.expression[1:],
@@ -32,6 +32,11 @@ def test_other_banks_are_refused(path, train_bank, toy_bank, atlas):
     )
     with pytest.raises(InputError, match="another single-cell bank"):
         read_ragst(path, bank=train_bank, cells=fewer)
+
+
+def test_slides_left_out_in_fitting_are_left_out_again(path, train_bank, toy_bank, atlas):
+    again = read_ragst(path, bank=toy_bank, cells=atlas)
+    assert again.bank.fingerprint == train_bank.fingerprint
 
 
 def test_not_such_a_file(tmp_path, train_bank, atlas):

@@ -8,9 +8,15 @@ is proportions times type means.
 """
 
 import numpy as np
-import torch
-from torch import nn
-from torch.nn import functional
+
+from spatialrag.errors import MissingDependencyError
+
+try:
+    import torch
+    from torch import nn
+    from torch.nn import functional
+except ImportError as error:
+    raise MissingDependencyError("torch", extra="ragst", needed_for="RAG-ST's attention") from error
 
 _LEAST = 1e-6
 

@@ -15,6 +15,7 @@ from spatialrag.prediction.ragst.platform import Platform, learn_platform
 
 SCALE = "log1p_cp10k"
 _LEAST_SHARED = 0.2
+_LEAST_SERVED = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +58,10 @@ class FirstStage:
             known & self.platform.learned[position],
         )
 
+    def types_without_cells(self, cells: CellBank) -> list[str]:
+        """Return the types of the head that no reference of the single-cell bank serves."""
+        return sorted(set(self.head.types) - set(cells.types))
+
     def means(self, cells: CellBank) -> np.ndarray:
         """Return the mean profile of each type as spots would show it, (n_types, n_genes)."""
         profiles = type_profiles(cells, self.genes, self.head.types)
@@ -73,7 +78,8 @@ def fit_first_stage(
     bank
         Training spots with embeddings.
     cells
-        Single-cell bank: every type of the proportions has cells.
+        Single-cell bank. Types of the proportions without a cell in it cite nothing: what is
+        predicted of them goes to the other types' references.
     proportions
         Of the bank's spots; deconvolved from their counts and ``cells`` when absent.
     composition
@@ -82,7 +88,8 @@ def fit_first_stage(
     Raises
     ------
     InputError
-        Types without cells, most spots without proportions, or hardly a gene in common.
+        Most of the composition without cells, most spots without proportions, or hardly a gene in
+        common.
     """
     bank.require_embeddings()
     _check_genes(bank, cells)
@@ -90,7 +97,6 @@ def fit_first_stage(
     names = bank.references.index.to_numpy(str)[rows]
     if proportions is None:
         proportions = _deconvolved(bank, rows, cells)
-    cells.require_types(proportions.types, needed_by="the proportions")
     targets = proportions.of(names)
     known = np.isfinite(targets).all(axis=1)
     if known.mean() < 0.5:
@@ -100,6 +106,7 @@ def fit_first_stage(
             got=f"{listing(proportions.spots, 2)}; the bank has {listing(names, 2)}",
             fix="give proportions of these slides, or none to have them deconvolved",
         )
+    _check_types(targets[known], proportions.types, cells)
     vectors = bank.embeddings[rows]
     head = composition.fit(
         vectors[known], targets[known], types=proportions.types, groups=groups_of(bank, rows)[known]
@@ -140,6 +147,20 @@ def type_profiles(cells: CellBank, genes: np.ndarray, types: np.ndarray) -> np.n
     seen = member.T @ measured
     overall = values.sum(axis=0, where=measured) / np.maximum(measured.sum(axis=0), 1)
     return np.where(seen > 0, (member.T @ values) / np.maximum(seen, 1), overall)
+
+
+def _check_types(targets: np.ndarray, types: np.ndarray, cells: CellBank) -> None:
+    """Raise when the types that have cells make up less than half of the spots."""
+    served = np.isin(types, cells.types)
+    share = float(targets[:, served].sum(axis=1).mean())
+    if share < _LEAST_SERVED:
+        raise InputError(
+            f"the single-cell bank has cells for {share:.0%} of what the proportions hold",
+            expected=f"cells of types such as {listing(types, 30)}",
+            got=listing(cells.types, 30),
+            fix="map the cells' labels to these names (--type-map), or add a data set or type "
+            "means that have them",
+        )
 
 
 def _check_genes(bank: Bank, cells: CellBank) -> None:

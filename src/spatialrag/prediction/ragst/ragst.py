@@ -15,7 +15,6 @@ from spatialrag.cells.cell_bank import CellBank
 from spatialrag.errors import InputError
 from spatialrag.expression.genes import rank_by_variance
 from spatialrag.expression.proportions import Proportions
-from spatialrag.prediction.citations import Citations
 from spatialrag.prediction.prediction import Prediction
 from spatialrag.prediction.predictor import Queries, vectors_of
 from spatialrag.prediction.ragst.composition import Composition
@@ -161,6 +160,7 @@ class FittedRAGST:
             "cells": self.settings.cells.fingerprint,
             "proportions": self.stage.proportions_from,
             "spots_without_proportions": self.stage.n_without,
+            "types_without_cells": self.stage.types_without_cells(self.settings.cells),
             "references": len(self.generator.pool.table),
             "genes_of_training_spots": int(learned.sum()),
             "encoder": str(self.bank.encoder),
@@ -240,23 +240,3 @@ def _variance_share(added: np.ndarray, retrieved: np.ndarray) -> float:
     own, other = added.var(axis=0), retrieved.var(axis=0)
     total = own + other
     return float(np.divide(own, total, out=np.zeros_like(own), where=total > 0).mean())
-
-
-def attention_by_type(citations: Citations) -> pd.DataFrame:
-    """Return the weight on references of each type, (n_queries, n_types).
-
-    Parameters
-    ----------
-    citations
-        Of a prediction by RAG-ST, also one read from a file.
-
-    Raises
-    ------
-    InputError
-        The references carry no types.
-    """
-    if "cell_type" not in citations.references:
-        raise InputError("these citations carry no cell types", expected="a prediction by RAG-ST")
-    types = citations.references["cell_type"].to_numpy(str)
-    names = np.unique(types)
-    return pd.DataFrame(citations.weights @ (types[:, None] == names).astype(float), columns=names)

@@ -54,6 +54,7 @@ def write_ragst(fitted: FittedRAGST, path: str | Path) -> Path:
     record = {
         "schema": SCHEMA,
         "bank": fitted.bank.fingerprint,
+        "slides": fitted.bank.slides.index.tolist(),
         "cells": settings.cells.fingerprint,
         "encoder": str(fitted.bank.encoder),
         "types": head.types.tolist(),
@@ -88,7 +89,8 @@ def read_ragst(
     path
         As `write_ragst` wrote it.
     bank, cells
-        The banks it was fitted on; their content must be the same.
+        The banks it was fitted on; their content must be the same. Slides of the bank that were
+        left out in fitting are left out again.
     device
         Where attention runs.
 
@@ -99,6 +101,8 @@ def read_ragst(
     """
     path = Path(path)
     arrays, record = _read(path)
+    if set(record["slides"]) <= set(bank.slides.index):
+        bank = bank.only(record["slides"])
     _check(path, record, bank, cells)
     settings = RAGST(
         cells,

@@ -1,0 +1,197 @@
+"""``spatialrag ragst``: fit, predict, explain."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spatialrag.bank.store import open_bank
+from spatialrag.cells.build import TYPE_COLUMN
+from spatialrag.cli.arguments import Cache, Json, write_json
+from spatialrag.cli.cell_arguments import (
+    ProportionsFile,
+    TypeColumn,
+    TypeMapFile,
+    read_cells,
+    read_given_proportions,
+)
+from spatialrag.cli.explain import explain as explain_value
+from spatialrag.cli.predict import embed_queries
+from spatialrag.cli.printing import console, print_frame
+from spatialrag.errors import InputError
+from spatialrag.explanation.types import attention_by_type, carriers
+from spatialrag.expression.read import read_positions
+from spatialrag.plots.types import save_attention
+from spatialrag.prediction.prediction import picture_tissue
+from spatialrag.prediction.store import read_prediction, write_prediction
+
+app = typer.Typer(
+    help="RAG-ST: cell types and single-cell references to expression.", no_args_is_help=True
+)
+
+BankPath = Annotated[Path, typer.Argument(help="The spatial bank with embeddings.")]
+CellsPath = Annotated[
+    Path, typer.Argument(help="The single-cell bank, or an h5ad with counts and types.")
+]
+Device = Annotated[str, typer.Option("--device", help="cpu, or a torch device like cuda.")]
+
+
+@app.command()
+def fit(
+    bank: BankPath,
+    cells: CellsPath,
+    out: Annotated[Path, typer.Argument(help="The model to write, .safetensors.")],
+    proportions: ProportionsFile = None,
+    her2st: Annotated[
+        Path | None, typer.Option("--her2st", help="A HER2ST clone to take proportions from.")
+    ] = None,
+    type_column: TypeColumn = TYPE_COLUMN,
+    type_map: TypeMapFile = None,
+    references: Annotated[
+        str, typer.Option("--references", help="What is cited: cells, spots or both.")
+    ] = "cells",
+    n_retrieved: Annotated[int, typer.Option("--retrieved", help="References per spot.")] = 64,
+    residual_share: Annotated[
+        float,
+        typer.Option("--residual-share", help="Largest share of the variance without citations."),
+    ] = 0.2,
+    steps: Annotated[int, typer.Option("--steps", help="Training steps of attention.")] = 250,
+    seed: Annotated[int, typer.Option("--seed")] = 0,
+    device: Device = "cpu",
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", help="Resume training from, and write it to.")
+    ] = None,
+    exclude_slide: Annotated[
+        list[str] | None, typer.Option("--exclude-slide", help="Do not train on this slide.")
+    ] = None,
+    exclude_donor: Annotated[
+        list[str] | None, typer.Option("--exclude-donor", help="Do not train on this donor.")
+    ] = None,
+    json: Json = None,
+) -> None:
+    """Train both stages on a spatial bank and single cells."""
+    from spatialrag.prediction.ragst.generator import Generator
+    from spatialrag.prediction.ragst.ragst import RAGST
+    from spatialrag.prediction.ragst.store import write_ragst
+    from spatialrag.training import Training
+
+    if out.suffix != ".safetensors":
+        raise InputError(f"{out.name} is not a model", expected="a name that ends in .safetensors")
+    spatial = open_bank(bank).without(slides=exclude_slide or [], donors=exclude_donor or [])
+    single_cell = read_cells(cells, type_column, type_map, her2st)
+    given = read_given_proportions(proportions, her2st, list(spatial.slides.index))
+    generator = Generator(
+        n_retrieved=n_retrieved,
+        training=Training(epochs=steps, learning_rate=3e-3, weight_decay=1e-4),
+        seed=seed,
+        device=device,
+    )
+    settings = RAGST(
+        single_cell,
+        given,
+        references=references,
+        residual_share=residual_share,
+        generator=generator,
+    )
+    fitted = settings.fit(spatial, checkpoint=checkpoint)
+    write_ragst(fitted, out)
+    stage = fitted.stage
+    facts = {
+        "training_spots": len(stage.rows),
+        "spots_without_proportions": stage.n_without,
+        "proportions": stage.proportions_from,
+        "types": stage.head.types.tolist(),
+        "types_without_cells": stage.types_without_cells(single_cell),
+        "temperature": stage.head.temperature,
+        "references": len(fitted.generator.pool.table),
+        "genes": len(fitted.generator.pool.genes),
+        "platform_prior": stage.platform.prior,
+    }
+    _say(facts, json)
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="The model that `ragst fit` wrote.")],
+    bank: BankPath,
+    cells: CellsPath,
+    out: Annotated[Path, typer.Argument(help="The prediction to write, .h5ad.")],
+    slide: Annotated[str, typer.Option("--slide", help="Name of the query slide.")],
+    spots: Annotated[
+        Path, typer.Option("--spots", help="Spot centres, as in `spatialrag predict`.")
+    ],
+    image: Annotated[Path | None, typer.Option("--image", help="The H&E file.")] = None,
+    mpp: Annotated[float | None, typer.Option("--mpp", help="µm per pixel of the image.")] = None,
+    encoder: Annotated[
+        str | None, typer.Option("--encoder", help="The encoder the bank was built with.")
+    ] = None,
+    her2st: Annotated[
+        Path | None, typer.Option("--her2st", help="Given to `ragst fit`: give it here too.")
+    ] = None,
+    type_column: TypeColumn = TYPE_COLUMN,
+    type_map: TypeMapFile = None,
+    residual: Annotated[
+        bool, typer.Option("--residual/--no-residual", help="Add what rests on no citation.")
+    ] = True,
+    device: Device = "cpu",
+    cache: Cache = None,
+    json: Json = None,
+) -> None:
+    """Predict a slide's spots, citing cells; the same banks as in `ragst fit`."""
+    from spatialrag.prediction.ragst.store import read_ragst
+
+    spatial = open_bank(bank)
+    single_cell = read_cells(cells, type_column, type_map, her2st)
+    fitted = read_ragst(model, bank=spatial, cells=single_cell, device=device)
+    located = read_positions(spots, slide=slide, image=image, mpp=mpp)
+    queries, thumbnails = embed_queries(located, spatial, encoder, cache)
+    if not residual:
+        fitted = fitted.without_residual()
+    prediction = fitted.predict(queries)
+    tissue = None if located.image is None else picture_tissue(located)
+    write_prediction(prediction.with_pictures(thumbnails, tissue), out)
+    facts = {
+        "spots": len(prediction.spots),
+        "genes": len(prediction.genes),
+        "references_per_spot": float(prediction.citations.n_active.mean()),
+        "effective_number": float(prediction.citations.effective_number.mean()),
+        "uncited_share": prediction.uncited_share,
+        "attention": attention_by_type(prediction).mean().round(4).to_dict(),
+    }
+    _say(facts, json)
+
+
+@app.command()
+def explain(
+    prediction: Annotated[Path, typer.Argument(help="A prediction by `ragst predict`.")],
+    spot: Annotated[str, typer.Option("--spot", help="Name of the spot.")],
+    gene: Annotated[str, typer.Option("--gene", help="Name of the gene.")],
+    top: Annotated[int, typer.Option("--top", help="Citations printed.")] = 10,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write every citation here.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option("--figure", help="Draw the strongest references here (PNG).")
+    ] = None,
+    attention: Annotated[
+        Path | None, typer.Option("--attention", help="Draw attention by cell type here (PNG).")
+    ] = None,
+    types_csv: Annotated[
+        Path | None,
+        typer.Option("--carriers", help="Write which types carry every gene here (CSV)."),
+    ] = None,
+    json: Json = None,
+) -> None:
+    """Tell which cells a value rests on, which types carry the gene, and where types are cited."""
+    read = read_prediction(prediction)
+    table = carriers(read, [gene])
+    explain_value(prediction, spot=spot, gene=gene, top=top, csv=csv, figure=figure, json=json)
+    print_frame(table, title="which types carry it, mean over spots", index="gene")
+    if attention is not None:
+        save_attention(read, attention)
+    if types_csv is not None:
+        carriers(read).to_csv(types_csv, index_label="gene")
+
+
+def _say(facts: dict[str, object], json: Path | None) -> None:
+    for name, value in facts.items():
+        console().print(f"{name}: {value}", highlight=False)
+    write_json(json, facts)

@@ -1,0 +1,31 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from spatialrag.plots.types import plot_attention, save_attention
+from spatialrag.prediction.citations import Citations
+from spatialrag.prediction.prediction import Prediction
+
+
+def test_one_map_per_type(tmp_path):
+    rng = np.random.default_rng(0)
+    weights = sparse.csr_matrix(rng.dirichlet(np.ones(6), size=9))
+    references = pd.DataFrame({"slide": "s", "cell_type": list("AABBCC")}, index=list("abcdef"))
+    measured = np.ones((2, 1), bool)
+    expression = sparse.csr_matrix(np.ones((6, 2)))
+    prediction = Prediction(
+        slide="q",
+        spots=np.arange(9).astype(str),
+        xy=np.stack(np.divmod(np.arange(9.0), 3), axis=1) * 10,
+        genes=np.array(["G1", "G2"]),
+        expression=(weights @ expression).toarray().astype("float32"),
+        scale="log1p_cp10k",
+        citations=Citations(weights, references, expression, measured, np.array(["s"])),
+    )
+    figure = plot_attention(prediction)
+    titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
+    assert [title[0] for title in titles] == ["A", "B", "C"]
+    plt.close(figure)
+    save_attention(prediction, tmp_path / "map.png")
+    assert (tmp_path / "map.png").stat().st_size > 5000
