@@ -102,9 +102,8 @@ def build(
         if per_type is None:
             raise InputError("how many cells of the Census?", expected="--per-type, e.g. 500")
     mapped = read_type_map(type_map) if type_map else None
-    parts = _read(
-        cells, profiles, profile_types, type_column, donor_column, layer, mapped, per_type
-    )
+    columns = (type_column, donor_column, layer)
+    parts = _read(cells, profiles, profile_types, columns, mapped, per_type)
     if query is not None:
         parts.append(cells_from_census(query, per_type=per_type, type_map=mapped, rng=seed))
     if not parts:
@@ -140,9 +139,8 @@ def add(
     """Add data sets; everything already in the bank stays bit-identical."""
     bank = open_cells(path)
     mapped = read_type_map(type_map) if type_map else None
-    parts = _read(
-        cells, profiles, profile_types, type_column, donor_column, layer, mapped, per_type
-    )
+    columns = (type_column, donor_column, layer)
+    parts = _read(cells, profiles, profile_types, columns, mapped, per_type)
     if not parts:
         raise InputError("which cells?", expected="--cells or --profiles")
     joined = join_cells([bank, *parts])
