@@ -11,6 +11,7 @@ from spatialrag.metrics.expression import (
     pcc_k,
     pearson_per_gene,
     spearman_per_gene,
+    top_gene_overlap,
 )
 
 RNG = np.random.default_rng(5)
@@ -50,7 +51,8 @@ def test_null_level_against_noise():
 def test_errors_by_hand():
     truth = np.array([[0.0, 1], [2, 3]])
     predicted = np.array([[0.0, 1], [4, 3]])
-    assert errors(predicted, truth) == {"mse": 1.0, "mae": 0.5, "rvd": pytest.approx(4.5)}
+    expected = {"mse": 1.0, "rmse": 1.0, "mae": 0.5, "rvd": pytest.approx(4.5)}
+    assert errors(predicted, truth) == expected
 
 
 @given(seed=st.integers(0, 10**6))
@@ -63,3 +65,10 @@ def test_spot_order_does_not_matter(seed):
 def test_shapes_must_match():
     with pytest.raises(InputError, match="do not match"):
         pearson_per_gene(A, B[:, :3])
+
+
+def test_top_gene_overlap_by_hand():
+    truth = np.array([[5.0, 4, 1, 0], [0, 1, 2, 3]])
+    predicted = np.array([[9.0, 1, 8, 0], [np.nan, 1, 2, 9]])
+    assert top_gene_overlap(predicted, truth, 2) == 0.75
+    assert top_gene_overlap(truth, truth, 3) == 1

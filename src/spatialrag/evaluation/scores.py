@@ -17,6 +17,7 @@ from spatialrag.metrics.expression import (
     pcc_k,
     pearson_per_gene,
     spearman_per_gene,
+    top_gene_overlap,
 )
 from spatialrag.metrics.spatial import morans_i, neighbor_weights
 from spatialrag.prediction.prediction import Prediction
@@ -32,8 +33,9 @@ class Scores:
     ----------
     summary
         ``{"core": {metric: value}, "global": {…}}`` with pcc_k (the paper's oracle ranking on the
-        test slide), fixed_k (genes ranked by the references), mse, mae, rvd, spearman (mean over
-        the group), moran_difference, moran_agreement, gene_gene, n_genes and n_constant.
+        test slide), fixed_k (genes ranked by the references), mse, rmse, mae, rvd, spearman
+        (mean over the group), pearson_spot and spearman_spot (over the group's genes, mean over
+        spots), overlap_50 (of a spot's highest genes), moran_difference, moran_agreement, gene_gene, n_genes and n_constant.
     per_gene : pandas.DataFrame
         Index gene; pearson, spearman, moran_predicted, moran_measured, core.
     gene_sets
@@ -138,6 +140,10 @@ def _summarize(
     summary |= errors(values[:, group], truth[:, group])
     summary["pcc_all"] = float(r.mean())
     summary["spearman"] = float(table["spearman"].mean())
+    own, true = np.nan_to_num(values[:, group]).T, truth[:, group].T
+    summary["pearson_spot"] = float(pearson_per_gene(own, true).mean())
+    summary["spearman_spot"] = float(spearman_per_gene(own, true).mean())
+    summary["overlap_50"] = top_gene_overlap(values[:, group], truth[:, group])
     if "moran_measured" in table:
         difference = table["moran_predicted"] - table["moran_measured"]
         summary["moran_difference"] = float(difference.mean())

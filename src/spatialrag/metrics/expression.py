@@ -58,7 +58,7 @@ def null_pcc_k(n_spots: int, n_genes: int, k: int, *, draws: int = 200, seed: in
 
 
 def errors(predicted: np.ndarray, measured: np.ndarray) -> dict[str, float]:
-    """Return MSE, MAE and RVD over the genes that have a prediction.
+    """Return MSE, RMSE, MAE and RVD over the genes that have a prediction.
 
     RVD is the mean over genes of ((var predicted - var measured) / var measured)², over genes
     that vary in truth.
@@ -66,15 +66,32 @@ def errors(predicted: np.ndarray, measured: np.ndarray) -> dict[str, float]:
     predicted, measured = _paired(predicted, measured)
     present = ~np.isnan(predicted).any(axis=0)
     if not present.any():
-        return {"mse": float("nan"), "mae": float("nan"), "rvd": float("nan")}
+        return dict.fromkeys(("mse", "rmse", "mae", "rvd"), float("nan"))
     x, y = predicted[:, present], measured[:, present]
     varies = y.var(axis=0) > 0
     ratio = x.var(axis=0)[varies] / y.var(axis=0)[varies] - 1
     return {
         "mse": float(np.mean((x - y) ** 2)),
+        "rmse": float(np.sqrt(np.mean((x - y) ** 2))),
         "mae": float(np.mean(np.abs(x - y))),
         "rvd": float(np.mean(ratio**2)) if varies.any() else float("nan"),
     }
+
+
+def top_gene_overlap(predicted: np.ndarray, measured: np.ndarray, k: int = 50) -> float:
+    """Return the share of a spot's ``k`` highest genes that its prediction has too, mean over spots.
+
+    Parameters
+    ----------
+    predicted, measured : (n_spots, n_genes)
+        Missing predictions rank last; ties by position.
+    """
+    predicted, measured = _paired(np.nan_to_num(predicted, nan=-np.inf), measured)
+    k = min(k, measured.shape[1])
+    found, true = (
+        np.argsort(-values, axis=1, kind="stable")[:, :k] for values in (predicted, measured)
+    )
+    return float(np.mean([np.isin(a, b).mean() for a, b in zip(found, true, strict=True)]))
 
 
 def _paired(predicted: np.ndarray, measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
