@@ -107,12 +107,10 @@ def simplex(values):
 
 
 def composition_scores(predicted, truth):
-    edges = np.linspace(0, 1, 11)
-    bins = np.clip(np.digitize(predicted.ravel(), edges) - 1, 0, 9)
+    edges, p, t = np.linspace(0, 1, 11), predicted.ravel(), truth.ravel()
+    bins = np.clip(np.digitize(p, edges) - 1, 0, 9)
     error = [
-        (bins == b).mean()
-        * abs(predicted.ravel()[bins == b].mean() - truth.ravel()[bins == b].mean())
-        for b in np.unique(bins)
+        (bins == b).mean() * abs(p[bins == b].mean() - t[bins == b].mean()) for b in np.unique(bins)
     ]
     return {
         "pearson": float(pearson_per_gene(predicted, truth).mean()),
@@ -162,20 +160,16 @@ def stage2(leave):
         proportions = read_her2st_proportions(data / "her2st", bank.slides.index)
         settings = RAGST(cells, proportions)
         rows = ragst_rows(settings)
-        if leave == "donor":
-            # C's sections have one slide, B4, to learn from: its spots retrieve each other.
-            rows = [row for row in rows if row.name != "ragst_both"]
         rows.append(Row("ragst_deconvolved", replace(settings, proportions=None)))
         rows.append(Row("direct_mlp", DirectMLP()))
         rows += [row for row in standard_rows(GeneRAG(), bank) if row.name in WANTED]
-        report = loso(bank, rows=rows, leave=leave)
-        return report
+        return loso(bank, rows=rows, leave=leave)
 
     return run
 
 
 def zero_shot(bank, data, cells):
-    """Half the genes are hidden from every spatial target in training; the hidden half is scored."""
+    """Hide half the genes from every spatial target in training, and score that half."""
     proportions = read_her2st_proportions(data / "her2st", bank.slides.index)
     rows = []
     for kind, slide, references in folds(bank):

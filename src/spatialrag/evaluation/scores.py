@@ -35,7 +35,8 @@ class Scores:
         ``{"core": {metric: value}, "global": {…}}`` with pcc_k (the paper's oracle ranking on the
         test slide), fixed_k (genes ranked by the references), mse, rmse, mae, rvd, spearman
         (mean over the group), pearson_spot and spearman_spot (over the group's genes, mean over
-        spots), overlap_50 (of a spot's highest genes), moran_difference, moran_agreement, gene_gene, n_genes and n_constant.
+        spots), overlap_50 (of a spot's highest genes), moran_difference, moran_agreement,
+        gene_gene, n_genes and n_constant.
     per_gene : pandas.DataFrame
         Index gene; pearson, spearman, moran_predicted, moran_measured, core.
     gene_sets

@@ -79,7 +79,7 @@ def errors(predicted: np.ndarray, measured: np.ndarray) -> dict[str, float]:
 
 
 def top_gene_overlap(predicted: np.ndarray, measured: np.ndarray, k: int = 50) -> float:
-    """Return the share of a spot's ``k`` highest genes that its prediction has too, mean over spots.
+    """Return the share of a spot's ``k`` highest genes that are also predicted highest, on average.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Stage 1: patch to cell-type distribution, by soft-target logistic regression, calibrated.
 
 minimizes mean_s KL(pi_s || softmax(W x_s + b)) + penalty ||W||^2 over the spots with proportions
-pi_s. Convex: one optimum, no seed, no epochs. Penalty and temperature are chosen on donors left
-out (slides when there is one donor).
+pi_s. Convex: one optimum, no seed, no epochs. Penalty and temperature are chosen on groups left
+out (donors, or slides where there are fewer than three).
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class Composition:
     components
         Principal components of the standardized embeddings; None keeps all dimensions.
     penalty
-        Of squared weights; None chooses it by leaving donors out.
+        Of squared weights; None chooses it by leaving groups out.
     """
 
     components: int | None = 256
@@ -54,7 +54,7 @@ class Composition:
         types
             Names of the columns.
         groups : (n_spots,)
-            What is left out together: donors, or slides where there is one donor.
+            What is left out together: donors, or slides where there are few.
 
         Raises
         ------

@@ -16,6 +16,7 @@ from spatialrag.prediction.ragst.platform import Platform, learn_platform
 SCALE = "log1p_cp10k"
 _LEAST_SHARED = 0.2
 _LEAST_SERVED = 0.5
+_ENOUGH_DONORS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,9 +131,12 @@ def known_columns(bank: Bank, genes: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def groups_of(bank: Bank, rows: np.ndarray) -> np.ndarray:
-    """Return what is left out together in choosing settings: donors, or slides of one donor."""
+    """Return what is left out together in choosing settings: donors, or slides of few donors.
+
+    With two donors every choice would rest on training from one: slides stand in for them.
+    """
     donors = bank.references["donor"].to_numpy(str)[rows]
-    if len(np.unique(donors)) > 1:
+    if len(np.unique(donors)) >= _ENOUGH_DONORS:
         return donors
     return bank.references["slide"].to_numpy(str)[rows]
 
