@@ -22,6 +22,7 @@ STAGES = [
     ["solvers", "encoders", "domains"],
     ["bank"],
     ["cells"],
+    ["datasets"],
     ["retrieval"],
     ["prediction"],
     ["explanation"],

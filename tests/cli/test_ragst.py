@@ -123,3 +123,29 @@ def test_loso_with_ragst_rows(run, bank, atlas, work, monkeypatch):
     code, _, err = run("loso", "--bank", bank, "--method", "magic")
     assert code == 2
     assert "generag, ragst" in err
+
+
+def test_datasets(run, bank, work):
+    code, out, _ = run("datasets", "list", "--json", work / "list.json")
+    assert code == 0
+    assert "hest-kidney" in out
+    assert len(json.loads((work / "list.json").read_text())) >= 12
+    code, out, _ = run("datasets", "show", "hest-liver")
+    assert code == 0
+    assert "gated: terms must be accepted" in out
+    assert "--census-tissue 'liver'" in out
+    code, _, err = run("datasets", "show", "hest-livr")
+    assert code == 2
+    assert "did you mean 'hest-liver'" in err
+    (work / "file.txt").write_text("x")
+    (work / "m.toml").write_text(
+        'schema = 1\n[[cohort]]\nname = "mine"\ntitle = "t"\norgan = "lung"\nspecies = "human"\n'
+        'licence = "CC0"\ncitation = "me"\n[[cohort.source]]\nkind = "url"\n'
+        f'files = [{{ url = "{(work / "file.txt").as_uri()}", path = "a.txt" }}]\n'
+    )
+    own = ["--manifest", work / "m.toml"]
+    assert run("datasets", "fetch", "mine", "--to", work / "to", *own)[0] == 0
+    assert "1 files verified" in run("datasets", "verify", "mine", "--to", work / "to", *own)[1]
+    code, out, err = run("datasets", "export", "mine", bank, work / "share.zip", *own)
+    assert code == 0, err
+    assert (work / "share.zip").stat().st_size > 1000

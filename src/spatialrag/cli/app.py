@@ -8,6 +8,7 @@ import typer
 
 from spatialrag.cli.bank import app as bank_app
 from spatialrag.cli.cells import app as cells_app
+from spatialrag.cli.datasets import app as datasets_app
 from spatialrag.cli.demo import demo
 from spatialrag.cli.doctor import doctor
 from spatialrag.cli.domains import domains
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.add_typer(bank_app, name="bank")
 app.add_typer(cells_app, name="cells")
 app.add_typer(ragst_app, name="ragst")
+app.add_typer(datasets_app, name="datasets")
 for command in (demo, doctor, embed, predict, explain, evaluate, loso, domains):
     app.command()(command)
 

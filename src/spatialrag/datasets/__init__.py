@@ -1,0 +1,1 @@
+"""A curated database: H&E cohorts, single-cell sources, and where to have them."""
