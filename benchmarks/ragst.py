@@ -131,7 +131,9 @@ class DirectMLP:
         features = Features.fit(bank.embeddings[rows], 256)
         x = features.transform(bank.embeddings[rows])
         y = bank.on_scale(SCALE)[rows][:, bank.columns_of(panel.genes)].toarray()
-        network = MLPRegressor((256,), alpha=1.0, early_stopping=True, random_state=0, max_iter=300)
+        network = MLPRegressor(
+            hidden_layer_sizes=(256,), alpha=1.0, early_stopping=True, random_state=0, max_iter=300
+        )
         return FittedMLP(bank, panel.genes, features, x.std(), network.fit(x / x.std(), y))
 
 
