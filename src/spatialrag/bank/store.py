@@ -11,9 +11,15 @@ from scipy import sparse
 
 from spatialrag import keys
 from spatialrag.bank.bank import Bank, hash_slide
-from spatialrag.bank.zarr_store import StoreKind, damaged, read_store, write_store
+from spatialrag.bank.zarr_store import (
+    StoreKind,
+    check_hashes,
+    damaged,
+    parse,
+    read_store,
+    write_store,
+)
 from spatialrag.encoders.embeddings import EncoderRecord
-from spatialrag.errors import InputError, raise_all
 from spatialrag.provenance import origin
 
 SCHEMA = 1
@@ -41,12 +47,7 @@ def open_bank(path: str | Path) -> Bank:
     """
     path = Path(path)
     adata = read_store(path, BANK)
-    try:
-        bank = from_anndata(adata)
-    except InputError:
-        raise
-    except Exception as error:
-        raise damaged(path, f"{type(error).__name__}: {error}") from error
+    bank = parse(adata, path, from_anndata)
     _check_sums(bank, adata.uns[keys.RECORD], path)
     return bank
 
@@ -54,15 +55,8 @@ def open_bank(path: str | Path) -> Bank:
 def verify_bank(path: str | Path) -> Bank:
     """Open a bank and hash all of its content against what was recorded when it was written."""
     bank = open_bank(path)
-    raise_all(
-        [
-            f"slide {slide!r} is not what was written"
-            for slide, recorded in bank.slides["hash"].items()
-            if hash_slide(bank, slide) != recorded
-        ],
-        subject=str(path),
-        fix="rebuild the bank, or remove these slides and add them again",
-    )
+    hashes = bank.slides["hash"]
+    check_hashes(hashes, lambda slide: hash_slide(bank, slide), part="slide", path=path)
     return bank
 
 

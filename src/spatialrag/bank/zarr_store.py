@@ -10,15 +10,18 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import zarr
 from scipy import sparse
 
 from spatialrag import keys
-from spatialrag.errors import BankError, InputError
+from spatialrag.errors import BankError, InputError, raise_all
+
+Record = TypeVar("Record")
 
 _CHUNK = 1 << 18  # elements of a one-dimensional chunk
 _SHARD = 1 << 22
@@ -98,6 +101,43 @@ def read_store(path: str | Path, kind: StoreKind) -> ad.AnnData:
         return ad.read_zarr(path)
     except Exception as error:
         raise damaged(path, f"{type(error).__name__}: {error}") from error
+
+
+def parse(adata: ad.AnnData, path: str | Path, build: Callable[[ad.AnnData], Record]) -> Record:
+    """Return what ``build`` makes of a store's AnnData; whatever fails means a damaged store."""
+    try:
+        return build(adata)
+    except InputError:
+        raise
+    except Exception as error:
+        raise damaged(Path(path), f"{type(error).__name__}: {error}") from error
+
+
+def check_hashes(
+    recorded: pd.Series, hash_of: Callable[[str], str], *, part: str, path: str | Path
+) -> None:
+    """Raise `InputError` that lists every part whose content is not what was written.
+
+    Parameters
+    ----------
+    recorded
+        Hash of each part, by name.
+    hash_of
+        Hashes a part as it is now.
+    part
+        What one is called: slide, data set.
+    path
+        The store, for the message.
+    """
+    raise_all(
+        [
+            f"{part} {name!r} is not what was written"
+            for name, expected in recorded.items()
+            if hash_of(name) != expected
+        ],
+        subject=str(path),
+        fix=f"rebuild it, or remove each such {part} and add it again",
+    )
 
 
 def recover(path: Path) -> None:

@@ -9,9 +9,15 @@ import pandas as pd
 from scipy import sparse
 
 from spatialrag import keys
-from spatialrag.bank.zarr_store import StoreKind, damaged, read_store, write_store
+from spatialrag.bank.zarr_store import (
+    StoreKind,
+    check_hashes,
+    damaged,
+    parse,
+    read_store,
+    write_store,
+)
 from spatialrag.cells.cell_bank import COLUMNS, CellBank, hash_dataset
-from spatialrag.errors import InputError, raise_all
 from spatialrag.provenance import origin
 
 SCHEMA = 1
@@ -39,12 +45,7 @@ def open_cells(path: str | Path) -> CellBank:
     """
     path = Path(path)
     adata = read_store(path, CELLS)
-    try:
-        bank = from_anndata(adata)
-    except InputError:
-        raise
-    except Exception as error:
-        raise damaged(path, f"{type(error).__name__}: {error}") from error
+    bank = parse(adata, path, from_anndata)
     sums = np.asarray(bank.expression.sum(axis=1, dtype=np.float64)).ravel()
     differs = ~np.isclose(sums, bank.cells["total_counts"], rtol=1e-5, atol=1e-6)
     if differs.any():
@@ -58,15 +59,8 @@ def open_cells(path: str | Path) -> CellBank:
 def verify_cells(path: str | Path) -> CellBank:
     """Open a single-cell bank and hash all of its content against what was recorded."""
     bank = open_cells(path)
-    raise_all(
-        [
-            f"data set {name!r} is not what was written"
-            for name, recorded in bank.datasets["hash"].items()
-            if hash_dataset(bank, name) != recorded
-        ],
-        subject=str(path),
-        fix="rebuild the bank, or remove these data sets and add them again",
-    )
+    hashes = bank.datasets["hash"]
+    check_hashes(hashes, lambda name: hash_dataset(bank, name), part="data set", path=path)
     return bank
 
 
