@@ -22,7 +22,7 @@ GROUPS = {
     "alone": "Semantics by themselves, averaged over neighborhoods: no network, no expression",
     "fusion": "Ways of fusion, descriptions as semantics",
     "k_genes": "Top genes per spot, descriptions as semantics",
-    "presets": "As printed, as the published code runs (500 epochs at most), and the default",
+    "presets": "As printed, as the published code runs (200 epochs at most), and the default",
     "choice": "What the default was chosen among (one setting changed at a time)",
     "baselines": "Other networks, with and without semantics",
     "baselines_fusion": "Other networks, other ways of fusion",

@@ -169,7 +169,7 @@ def choice_arms(*_):
 
 
 def presets_arms(semantic, name):
-    """As printed and as the code runs, every 50th epoch kept for the oracle column."""
+    """As printed and as the code runs, ten epochs each kept for the oracle column."""
     known = recipe(STARMAP) if name == "starmap" else None
     forms = {
         "paper": known.paper() if known else paper(gamma=1, lambda_=1, epochs=500),
@@ -178,7 +178,7 @@ def presets_arms(semantic, name):
     }
     arms = {}
     for label, method in forms.items():
-        short = min(method.training.epochs, 500)
+        short = min(method.training.epochs, 200)
         training = replace(method.training, epochs=short, trace_every=max(short // 10, 1))
         traced = replace(method, training=training)
         arms[f"{label}, no semantics"] = Arm(traced)
