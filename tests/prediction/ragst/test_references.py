@@ -22,7 +22,7 @@ def genes(stage, train_bank):
 
 @pytest.fixture(scope="module")
 def cells(atlas, stage, genes):
-    return cell_references(atlas, genes, stage.platform_over(genes), stage.head.types, 4)
+    return cell_references(atlas, stage.genes, stage.platform, stage.head.types, 4).over(genes)
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +39,23 @@ def spots(train_bank, stage, genes):
 
 
 def test_cells_are_shown_as_spots_would_show_them(cells, atlas, stage, genes):
-    profiles, measured = atlas.profiles(genes)
-    expected = np.log1p(profiles * stage.platform_over(genes).factors)
-    np.testing.assert_allclose(cells.values.toarray()[measured], expected[measured], rtol=1e-5)
+    profiles, _ = atlas.profiles(stage.genes)
+    column = np.searchsorted(genes, stage.genes)
+    expected = np.log1p(profiles * stage.platform.factors)
+    np.testing.assert_allclose(cells.values.toarray()[:, column], expected, rtol=1e-5)
     assert set(cells.table["kind"]) == {"cell"}
     assert (cells.own == "").all()
+    absent = np.setdiff1d(np.arange(len(genes)), column)
+    assert not cells.measured[absent].any()
+
+
+def test_type_means_and_factors(cells, stage):
+    means = cells.type_means()
+    alpha = (cells.table["cell_type"] == "Alpha").to_numpy()
+    expected = cells.values.toarray()[alpha].mean(axis=0)
+    np.testing.assert_allclose(means[0], expected, rtol=1e-5)
+    factors = np.arange(len(cells.genes)) + 1.0
+    np.testing.assert_allclose(cells.times(factors).type_means()[0], expected * factors, rtol=1e-4)
 
 
 def test_spots_are_the_measured_expression(spots, train_bank, stage, genes):

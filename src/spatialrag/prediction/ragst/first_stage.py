@@ -35,6 +35,8 @@ class FirstStage:
         Over ``genes``.
     genes : (n_genes,)
         Genes of the single-cell bank.
+    levels : (n_genes,)
+        Mean of the training spots on ``log1p_cp10k``; 0 where they did not measure a gene.
     proportions_from
         Where the training proportions come from.
     n_without
@@ -46,27 +48,30 @@ class FirstStage:
     head: FittedComposition
     platform: Platform
     genes: np.ndarray
+    levels: np.ndarray
     proportions_from: str
     n_without: int
 
-    def platform_over(self, genes: np.ndarray) -> Platform:
-        """Return the platform over more genes; those the cells lack take the prior."""
-        position = pd.Index(self.genes).get_indexer(genes)
-        known = position >= 0
-        return Platform(
-            np.where(known, self.platform.factors[position], self.platform.prior),
-            self.platform.prior,
-            known & self.platform.learned[position],
-        )
+    def level_factors(self, means: np.ndarray) -> np.ndarray:
+        """Return what brings log-scale type means to the spots' mean level, (n_genes,).
+
+        Parameters
+        ----------
+        means : (n_types, n_genes)
+            Of values on ``log1p_cp10k``, over ``genes``.
+        """
+        mixed = self.compositions.mean(axis=0) @ means
+        return learn_platform(self.levels, mixed, self.platform.learned).factors
 
     def types_without_cells(self, cells: CellBank) -> list[str]:
         """Return the types of the head that no reference of the single-cell bank serves."""
         return sorted(set(self.head.types) - set(cells.types))
 
     def means(self, cells: CellBank) -> np.ndarray:
-        """Return the mean profile of each type as spots would show it, (n_types, n_genes)."""
+        """Return each type's mean as spots would show it, log1p_cp10k, (n_types, n_genes)."""
         profiles = type_profiles(cells, self.genes, self.head.types)
-        return profiles * self.platform.factors
+        means = np.log1p(profiles * self.platform.factors)
+        return means * self.level_factors(means)
 
 
 def fit_first_stage(
@@ -116,12 +121,21 @@ def fit_first_stage(
     genes = cells.genes
     profiles = type_profiles(cells, genes, proportions.types)
     column, measured = known_columns(bank, genes)
-    spots = np.zeros(len(genes))
-    linear = bank.on_scale(SCALE)[rows]
-    linear.data = np.expm1(linear.data)
-    spots[measured] = np.asarray(linear[:, column[measured]].mean(axis=0)).ravel()
+    spots, levels = np.zeros(len(genes)), np.zeros(len(genes))
+    logs = bank.on_scale(SCALE)[rows][:, column[measured]]
+    levels[measured] = np.asarray(logs.mean(axis=0)).ravel()
+    spots[measured] = np.asarray(logs.expm1().mean(axis=0)).ravel()
     platform = learn_platform(spots, filled.mean(axis=0) @ profiles, measured)
-    return FirstStage(rows, filled, head, platform, genes, proportions.source, int((~known).sum()))
+    return FirstStage(
+        rows=rows,
+        compositions=filled,
+        head=head,
+        platform=platform,
+        genes=genes,
+        levels=levels,
+        proportions_from=proportions.source,
+        n_without=int((~known).sum()),
+    )
 
 
 def known_columns(bank: Bank, genes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

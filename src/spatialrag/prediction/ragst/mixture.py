@@ -36,7 +36,7 @@ class ProportionsTimesProfiles:
     def fit(self, bank: Bank) -> "FittedMixture":
         """Train the head and the platform factors on references alone."""
         stage = fit_first_stage(bank, self.cells, self.proportions, self.composition)
-        return FittedMixture(self, bank, stage, np.log1p(stage.means(self.cells)))
+        return FittedMixture(self, bank, stage, stage.means(self.cells))
 
 
 @dataclass(frozen=True, eq=False)

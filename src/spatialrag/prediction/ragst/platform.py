@@ -1,21 +1,25 @@
-"""Single cells and spots differ by gene: the gene-wise factor between the two."""
+"""Single cells and spots differ by gene: the gene-wise factors between the two.
+
+Twice: on the linear scale, what a gene's counts are multiplied by; then on the logarithmic scale,
+where values are averaged, what brings a gene to the spots' mean level (the mean of logarithms of
+few counts lies far below the logarithm of their mean).
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-_PRIOR = 0.05  # counts per 10,000 at which a gene counts half as much as the prior
+_PRIOR = 0.05  # level at which a gene counts half as much as the prior
 _LARGEST = 50.0
 
 
 @dataclass(frozen=True, eq=False)
 class Platform:
-    """Factors that turn profiles of cells into what spots would show.
+    """Factors that turn what cells show into what spots would show.
 
     Parameters
     ----------
     factors : (n_genes,)
-        Multiply linear profiles.
     prior
         The factor of all genes together, given to genes that no training spot measured.
     learned : (n_genes,) bool
@@ -33,9 +37,9 @@ def learn_platform(spots: np.ndarray, mixed: np.ndarray, measured: np.ndarray) -
     Parameters
     ----------
     spots : (n_genes,)
-        Mean linear expression of training spots (counts per 10,000).
+        Mean expression of training spots, linear (counts per 10,000) or logarithmic.
     mixed : (n_genes,)
-        Mean of type profiles mixed in the spots' proportions.
+        Type means on the same scale, mixed in the spots' proportions.
     measured : (n_genes,) bool
         Genes that training spots measured.
     """

@@ -174,29 +174,32 @@ class FittedRAGST:
 
 def build_pool(settings: RAGST, bank: Bank, stage: FirstStage) -> References:
     """Return what may be cited, as the settings say."""
-    head, genes = stage.head, stage.genes
-    if settings.references == "spots":
-        genes = bank.genes
-    elif settings.references == "both":
-        genes = np.union1d(genes, bank.genes)
+    head = stage.head
     vectors = head.inputs(bank.embeddings[stage.rows])
-    parts = []
+    cells = spots = None
+    genes = bank.genes
     if settings.references != "spots":
-        platform = stage.platform_over(genes)
-        parts.append(cell_references(settings.cells, genes, platform, head.types, vectors.shape[1]))
-    if settings.references != "cells":
-        parts.append(
-            spot_references(
-                bank,
-                stage.rows,
-                genes,
-                composition=stage.compositions,
-                types=head.types,
-                vectors=vectors,
-                own=_own(bank, stage.rows),
-            )
+        cells = cell_references(
+            settings.cells, stage.genes, stage.platform, head.types, vectors.shape[1]
         )
-    return parts[0] if len(parts) == 1 else join_references(*parts)
+        cells = cells.times(stage.level_factors(cells.type_means()))
+        genes = stage.genes
+    if settings.references == "both":
+        genes = np.union1d(stage.genes, bank.genes)
+        cells = cells.over(genes)
+    if settings.references != "cells":
+        spots = spot_references(
+            bank,
+            stage.rows,
+            genes,
+            composition=stage.compositions,
+            types=head.types,
+            vectors=vectors,
+            own=_own(bank, stage.rows),
+        )
+    if cells is None or spots is None:
+        return cells or spots
+    return join_references(cells, spots)
 
 
 def _own(bank: Bank, rows: np.ndarray) -> np.ndarray:

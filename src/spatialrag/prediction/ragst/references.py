@@ -49,6 +49,33 @@ class References:
     vectors: np.ndarray
     own: np.ndarray
 
+    def over(self, genes: np.ndarray) -> "References":
+        """Return the same references over more genes (sorted), measured by none of them."""
+        columns = np.searchsorted(genes, self.genes)
+        matrix = self.values
+        parts = (matrix.data, columns[matrix.indices], matrix.indptr)
+        measured = np.zeros((len(genes), len(self.sources)), bool)
+        measured[columns] = self.measured
+        values = sparse.csr_matrix(parts, (matrix.shape[0], len(genes)))
+        return replace(self, values=values, genes=genes, measured=measured)
+
+    def type_means(self) -> np.ndarray:
+        """Return the mean value of each type's references, (n_types, n_genes).
+
+        Of types without a reference, the mean over all.
+        """
+        share = self.types / np.maximum(self.types.sum(axis=0), 1e-12)
+        means = np.asarray(self.values.T @ share).T
+        absent = self.types.sum(axis=0) == 0
+        means[absent] = np.asarray(self.values.mean(axis=0)).ravel()
+        return means
+
+    def times(self, factors: np.ndarray) -> "References":
+        """Return the same references, each gene's values times its factor (n_genes,)."""
+        return replace(
+            self, values=(self.values @ sparse.diags(factors)).astype(np.float32).tocsr()
+        )
+
     def keys(self, n_components: int) -> np.ndarray:
         """Return what learned similarity knows of each reference, (n, p) float32.
 
@@ -91,7 +118,7 @@ class References:
 def cell_references(
     cells: CellBank, genes: np.ndarray, platform: Platform, types: np.ndarray, width: int
 ) -> References:
-    """Return cells and type means, brought to the spots' platform.
+    """Return cells and type means, brought to the spots' platform but not yet to their level.
 
     Parameters
     ----------

@@ -41,6 +41,7 @@ def write_ragst(fitted: FittedRAGST, path: str | Path) -> Path:
         "compositions": stage.compositions,
         "platform.factors": stage.platform.factors,
         "platform.learned": stage.platform.learned,
+        "levels": stage.levels,
     }
     if head.features.axes is not None:
         arrays["head.axes"] = head.features.axes
@@ -127,6 +128,7 @@ def read_ragst(
         head=head,
         platform=Platform(arrays["platform.factors"], record["prior"], learned),
         genes=cells.genes,
+        levels=arrays["levels"],
         proportions_from=record["proportions"],
         n_without=record["n_without"],
     )

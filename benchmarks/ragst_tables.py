@@ -1,0 +1,128 @@
+"""Turn the JSON files of `ragst.py` and `ragst_robustness.py` into one page of Markdown tables.
+
+python benchmarks/ragst_tables.py OUT > docs/results/ragst.md
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import pandas as pd
+
+ROWS = [
+    "ragst", "ragst_no_residual", "ragst_spots", "ragst_both", "ragst_deconvolved", "ragst_random",
+    "proportions_x_profiles", "types_permuted", "direct_mlp", "generag", "backbone", "ridge_all",
+    "neighbors", "depth_only", "mean_profile", "depth_oracle",
+]  # fmt: skip
+CORE = ("pcc_50", "pcc_300", "spearman", "mse", "mae", "rmse", "pearson_spot", "overlap_50")
+GLOBAL = ("pcc_300", "pcc_1000", "pcc_all")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    print("# RAG-ST, measured\n\nHER2ST sections B4, C2, C3, C4; `benchmarks/ragst.py`.\n")
+    for kind, title in (("onnx", "MobileNetV2"), ("color", "color statistics")):
+        paths = {part: folder / f"ragst_{kind}_{part}.json" for part in PARTS}
+        found = {part: json.loads(p.read_text()) for part, p in paths.items() if p.exists()}
+        if found:
+            print(f"## {title}\n")
+        for part, record in found.items():
+            PARTS[part](record, part)
+
+
+def stage1(record, _):
+    print("### Stage 1: patch to composition\n")
+    print("Mean over slides; Pearson per type over spots, Jensen-Shannon distance per spot.\n")
+    table = pd.DataFrame(record["rows"])
+    columns = ["pearson", "jensen_shannon", "calibration_error"]
+    means = table.groupby(["tier", "leave", "head"], sort=False)[columns].mean()
+    by_slide = table.pivot_table(
+        index=["tier", "leave", "head"], columns="slide", values="pearson", sort=False
+    )
+    show(means.join(by_slide).reset_index())
+
+
+def deconvolution(record, _):
+    print("### Deconvolution against the published proportions (stereoscope), Pearson\n")
+    show(pd.DataFrame(record["rows"]))
+
+
+def zero_shot(record, _):
+    print("### Zero-shot genes: half the panel hidden in training, that half scored\n")
+    table = pd.DataFrame(record["rows"])
+    show(
+        table.groupby(["leave", "method"], sort=False)[["pcc_300", "pcc_all", "n_hidden"]]
+        .mean()
+        .reset_index()
+    )
+
+
+def loso(record, leave):
+    print(f"### Stage 2, {leave} left out\n")
+    slides = record["slides"]
+    rows = []
+    for name in ROWS:
+        row = {"method": name}
+        for group, columns in (("core", CORE), ("global", GLOBAL)):
+            for column in columns:
+                values = [slides[s][name].get(group, {}).get(column) for s in slides]
+                values = [value for value in values if value is not None]
+                row[f"{group} {column}"] = sum(values) / len(values) if values else None
+        for slide in slides:
+            row[f"{slide} core pcc_300"] = slides[slide][name].get("core", {}).get("pcc_300")
+        rows.append(row)
+    show(pd.DataFrame(rows))
+    print(paired(slides))
+
+
+def paired(slides):
+    """Per-slide differences that answer whether retrieval and types matter."""
+    lines = []
+    for first, second in (
+        ("ragst_no_residual", "ragst_random"),
+        ("proportions_x_profiles", "types_permuted"),
+        ("ragst_no_residual", "proportions_x_profiles"),
+        ("ragst_spots", "generag"),
+        ("ragst", "ridge_all"),
+    ):
+        differences = [
+            slides[s][first]["core"]["pcc_300"] - slides[s][second]["core"]["pcc_300"]
+            for s in slides
+        ]
+        listed = ", ".join(f"{s} {d:+.3f}" for s, d in zip(slides, differences, strict=True))
+        lines.append(f"- `{first}` less `{second}`, core PCC-300: {listed}")
+    return "\n".join(lines) + "\n"
+
+
+def robustness(record, _):
+    print("### Other images: stain, blur, JPEG, stated pixel size; a coarse section\n")
+    show(pd.DataFrame(record["rows"]))
+
+
+def show(table):
+    def cell(value):
+        if isinstance(value, float):
+            return "" if pd.isna(value) else f"{value:.3f}"
+        return str(value)
+
+    print("| " + " | ".join(map(str, table.columns)) + " |")
+    print("|" + "---|" * table.shape[1])
+    for row in table.itertuples(index=False):
+        print("| " + " | ".join(map(cell, row)) + " |")
+    print()
+
+
+PARTS = {
+    "stage1": stage1,
+    "deconvolution": deconvolution,
+    "slide": loso,
+    "donor": loso,
+    "zero_shot": zero_shot,
+    "robustness": robustness,
+}
+
+
+if __name__ == "__main__":
+    main()
