@@ -77,9 +77,9 @@ class Composition:
         if len(np.unique(groups)) > 1:
             grid = _GRID if penalty is None else [penalty]
             held = [_left_out(x, proportions, groups, each) for each in grid]
-            losses = [_divergence(logits, proportions) for logits in held]
+            losses = [cross_entropy(logits, proportions) for logits in held]
             penalty = float(grid[int(np.argmin(losses))])
-            temperature = _temperature(held[int(np.argmin(losses))], proportions)
+            temperature = best_temperature(held[int(np.argmin(losses))], proportions)
         penalty = 0.1 if penalty is None else penalty
         weights, bias = _solve(x, proportions, penalty)
         return FittedComposition(
@@ -155,15 +155,16 @@ def _left_out(x: np.ndarray, targets: np.ndarray, groups: np.ndarray, penalty: f
     return logits
 
 
-def _divergence(logits: np.ndarray, targets: np.ndarray) -> float:
-    """Return the mean cross entropy: KL up to a constant of the targets."""
+def cross_entropy(logits: np.ndarray, targets: np.ndarray) -> float:
+    """Return the mean cross entropy of soft targets: KL up to a constant of theirs."""
     return float(-(targets * log_softmax(logits, axis=1)).sum(axis=1).mean())
 
 
-def _temperature(logits: np.ndarray, targets: np.ndarray) -> float:
+def best_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
+    """Return what logits of left-out spots are best divided by, in 0.25..8."""
     low, high = np.log(_TEMPERATURES)
     found = optimize.minimize_scalar(
-        lambda log_t: _divergence(logits / np.exp(log_t), targets),
+        lambda log_t: cross_entropy(logits / np.exp(log_t), targets),
         bounds=(low, high),
         method="bounded",
     )
