@@ -15,6 +15,7 @@ SETS = {
     "bz5_bz9": "BZ5 and BZ9 jointly, 4 layers",
     "rep12": "Mouse olfactory bulb Rep12, 5 layers",
     **{name: f"HER2ST {name}, pathologist's regions" for name in ("A1", "B1", "C1", "D1")},
+    **{name: f"HER2ST {name}, predicted from H&E" for name in ("B4", "C2", "C3", "C4")},
 }
 GROUPS = {
     "main": "SemST beside its controls",
@@ -26,6 +27,7 @@ GROUPS = {
     "choice": "What the default was chosen among (one setting changed at a time)",
     "baselines": "Other networks, with and without semantics",
     "baselines_fusion": "Other networks, other ways of fusion",
+    "predicted": "Domains of predicted expression, against clusters of measured counts",
 }
 # Models that need weights from a hub; the recipe fills their rows where those can be had.
 ABSENT = {
@@ -43,7 +45,9 @@ def main():
     print("# Spatial domains, measured\n")
     print(
         "Mean ± standard deviation over seeds, last epoch of fixed ones, labels for scores alone; "
-        "written by `benchmarks/domains.py` and `benchmarks/domain_tables.py`. `oracle` is the "
+        "written by `benchmarks/domains.py`, `benchmarks/domains_predicted.py` and "
+        "`benchmarks/domain_tables.py`. Seconds were taken with several runs side by side on two "
+        "cores: orders of magnitude. `oracle` is the "
         "highest ARI over kept epochs, chosen by labels: what some publications report.\n"
     )
     for name, title in SETS.items():
@@ -53,11 +57,10 @@ def main():
         for group in found:
             report = read_domain_report(folder / f"{name}_{group}.json")
             record = report.record
-            print(
-                f"### {GROUPS[group]}\n\n{record['n_spots']} spots, {record['n_genes']} genes, "
-                f"K = {record['n_domains']}, {int(report.runs['n_scored'].iloc[0])} spots scored, "
-                f"{record['threads']} thread.\n"
-            )
+            facts = [f"{record['n_spots']} spots", f"K = {record['n_domains']}"]
+            facts.append(f"{int(report.runs['n_scored'].iloc[0])} spots scored")
+            facts += [f"{record[key]} {key[2:]}" for key in ("n_genes",) if key in record]
+            print(f"### {GROUPS[group]}\n\n{', '.join(facts)}.\n")
             print(markdown(report.table()))
             if group == "semantics":
                 print("Not run, for want of weights; `spatialrag domains` fills them:\n")
