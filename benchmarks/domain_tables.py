@@ -29,6 +29,16 @@ GROUPS = {
     "baselines_fusion": "Other networks, other ways of fusion",
     "predicted": "Domains of predicted expression, against clusters of measured counts",
 }
+OVERVIEW = {
+    "k-means on PCA": "PCA, k-means",
+    "PCA over 15 neighbors": "smoothed PCA, k-means",
+    "PCA over 15 neighbors, mixture": "smoothed PCA, mixture",
+    "SemST, no semantics": "SemST",
+    "SemST, no semantics, k-means": "SemST, k-means",
+    "SemST, descriptions": "SemST, descriptions",
+    "SemST, descriptions shuffled": "SemST, shuffled",
+    "SemST, random": "SemST, random",
+}
 # Models that need weights from a hub; the recipe fills their rows where those can be had.
 ABSENT = {
     "Qwen3-4B, the paper's prompt": "--semantics language_model:Qwen/Qwen3-4B --mode per_spot",
@@ -36,6 +46,19 @@ ABSENT = {
         "--semantics embedding_model:Qwen/Qwen3-Embedding-4B --summaries FILE"
     ),
 }
+
+
+def overview(folder):
+    """ARI of every set with a main table: one line each."""
+    lines = ["| | " + " | ".join(OVERVIEW.values()) + " |", "|---" * (len(OVERVIEW) + 1) + "|"]
+    for name in SETS:
+        path = folder / f"{name}_main.json"
+        if path.exists():
+            runs = read_domain_report(path).runs.groupby("arm")["ari"]
+            mean, spread = runs.mean(), runs.std(ddof=0)
+            cells = [f"{mean[arm]:.3f} ± {spread[arm]:.3f}" for arm in OVERVIEW]
+            lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
 
 
 def main():
@@ -50,6 +73,7 @@ def main():
         "cores: orders of magnitude. `oracle` is the "
         "highest ARI over kept epochs, chosen by labels: what some publications report.\n"
     )
+    print(overview(folder))
     for name, title in SETS.items():
         found = [group for group in GROUPS if (folder / f"{name}_{group}.json").exists()]
         if found:
