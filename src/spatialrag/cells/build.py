@@ -110,8 +110,8 @@ def cells_from_profiles(
     Raises
     ------
     InputError
-        Negative or missing values, logarithms by the look of them, labels outside the map, a type
-        of ``only`` that the table lacks.
+        Negative or missing values, labels outside the map, or a type of ``only`` that the table
+        lacks.
     """
     table = read_frame(path)
     values = table.apply(pd.to_numeric, errors="coerce").to_numpy(float)

@@ -1,5 +1,6 @@
 """``spatialrag ragst``: fit, predict, explain."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,10 +16,11 @@ from spatialrag.cli.cell_arguments import (
     read_cells,
     read_given_proportions,
 )
-from spatialrag.cli.explain import explain as explain_value
+from spatialrag.cli.explain import Csv, Figure, Gene, Spot, Top, tell
 from spatialrag.cli.predict import embed_queries
 from spatialrag.cli.printing import console, print_frame
 from spatialrag.errors import InputError
+from spatialrag.explanation.explanation import explain as explain_value
 from spatialrag.explanation.types import attention_by_type, carriers
 from spatialrag.expression.read import read_positions
 from spatialrag.plots.types import save_attention
@@ -73,7 +75,6 @@ def fit(
     from spatialrag.prediction.ragst.generator import Generator
     from spatialrag.prediction.ragst.ragst import RAGST
     from spatialrag.prediction.ragst.store import write_ragst
-    from spatialrag.training import Training
 
     if out.suffix != ".safetensors":
         raise InputError(f"{out.name} is not a model", expected="a name that ends in .safetensors")
@@ -82,7 +83,7 @@ def fit(
     given = read_given_proportions(proportions, her2st, list(spatial.slides.index))
     generator = Generator(
         n_retrieved=n_retrieved,
-        training=Training(epochs=steps, learning_rate=3e-3, weight_decay=1e-4),
+        training=replace(Generator().training, epochs=steps),
         seed=seed,
         device=device,
     )
@@ -164,13 +165,11 @@ def predict(
 @app.command()
 def explain(
     prediction: Annotated[Path, typer.Argument(help="A prediction by `ragst predict`.")],
-    spot: Annotated[str, typer.Option("--spot", help="Name of the spot.")],
-    gene: Annotated[str, typer.Option("--gene", help="Name of the gene.")],
-    top: Annotated[int, typer.Option("--top", help="Citations printed.")] = 10,
-    csv: Annotated[Path | None, typer.Option("--csv", help="Write every citation here.")] = None,
-    figure: Annotated[
-        Path | None, typer.Option("--figure", help="Draw the strongest references here (PNG).")
-    ] = None,
+    spot: Spot,
+    gene: Gene,
+    top: Top = 10,
+    csv: Csv = None,
+    figure: Figure = None,
     attention: Annotated[
         Path | None, typer.Option("--attention", help="Draw attention by cell type here (PNG).")
     ] = None,
@@ -182,9 +181,9 @@ def explain(
 ) -> None:
     """Tell which cells a value rests on, which types carry the gene, and where types are cited."""
     read = read_prediction(prediction)
-    table = carriers(read, [gene])
-    explain_value(prediction, spot=spot, gene=gene, top=top, csv=csv, figure=figure, json=json)
-    print_frame(table, title="which types carry it, mean over spots", index="gene")
+    found = explain_value(read, spot=spot, gene=gene)
+    tell(found, top=top, csv=csv, figure=figure, json=json)
+    print_frame(carriers(read, [gene]), title="which types carry it, mean over spots", index="gene")
     if attention is not None:
         save_attention(read, attention)
     if types_csv is not None:

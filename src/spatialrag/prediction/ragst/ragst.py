@@ -123,7 +123,7 @@ class FittedRAGST:
         """Return expression of the queries with its citations.
 
         The certificate holds each spot's predicted distribution over types (``type_<name>``) and
-        the variance over genes that the residual adds to it.
+        the root mean square over genes of what the residual adds.
 
         Raises
         ------
