@@ -20,6 +20,19 @@ def test_profiles_are_counts_per_ten_thousand(bank, adata):
     assert measured[0].tolist() == [True, False, True]
 
 
+def test_type_means_are_the_means_of_profiles(bank, adata):
+    joined = join_cells([bank, cells_from_anndata(adata[:30, :50].copy(), dataset="two")])
+    genes = np.append(joined.genes[::-1], "absent")
+    values, measured = joined.profiles(genes)
+    means, seen = joined.type_means(genes, ["T-cells", "Epithelial", "none"])
+    rows = (joined.cells["cell_type"] == "Epithelial").to_numpy()
+    np.testing.assert_array_equal(seen[1], measured[rows].sum(axis=0))
+    expected = values[rows].sum(axis=0) / np.maximum(seen[1], 1)
+    np.testing.assert_allclose(means[1], expected, rtol=1e-5)
+    assert (seen[2] == 0).all()
+    assert (means[:, -1] == 0).all()
+
+
 def test_type_means_are_brought_to_the_depth_of_their_type(bank, adata, tmp_path):
     """A tenfold copy of a type's mean over some genes ends at that type's own mean."""
     path = tmp_path / "means.csv"

@@ -3,7 +3,7 @@ import pytest
 from scipy import sparse
 
 from spatialrag.errors import InputError
-from spatialrag.expression.genes import coexpressed, gene_variance, rank_by_variance
+from spatialrag.expression.genes import coexpressed, gene_variance, rank_by_variance, spread_columns
 
 RNG = np.random.default_rng(0)
 
@@ -28,3 +28,9 @@ def test_coexpressed_finds_the_module():
     assert set(coexpressed(values, np.arange(12), 3, degree=2)) == {2, 5, 7}
     with pytest.raises(InputError, match="at least two"):
         coexpressed(values, np.array([1]), 1)
+
+
+def test_columns_spread_into_a_wider_matrix():
+    matrix = sparse.csr_matrix([[1.0, 0, 2], [0, 3, 0]])
+    wide = spread_columns(matrix, np.array([1, 2, 4]), 6)
+    np.testing.assert_array_equal(wide.toarray(), [[0, 1, 0, 0, 2, 0], [0, 0, 3, 0, 0, 0]])

@@ -13,6 +13,7 @@ from spatialrag.encoders.embed import CONTEXT, PATCH_UM, check_spots, embed
 from spatialrag.encoders.embeddings import Embeddings
 from spatialrag.encoders.encoder import Encoder, PatchEncoder, make_encoder
 from spatialrag.errors import InputError, listing, raise_all
+from spatialrag.expression.genes import spread_columns
 from spatialrag.expression.section import Section
 from spatialrag.progress import track
 from spatialrag.slides.patches import PatchGrid, check_inside, iterate_patches
@@ -165,12 +166,7 @@ def join_banks(banks: Sequence[Bank]) -> Bank:
         columns = np.searchsorted(genes, bank.genes)
         measured[columns, start : start + len(bank.slides)] = bank.measured
         start += len(bank.slides)
-        matrix = bank.expression
-        blocks.append(
-            sparse.csr_matrix(
-                (matrix.data, columns[matrix.indices], matrix.indptr), (matrix.shape[0], len(genes))
-            )
-        )
+        blocks.append(spread_columns(bank.expression, columns, len(genes)))
     return replace(
         first,
         expression=sparse.vstack(blocks, format="csr"),

@@ -12,6 +12,7 @@ from scipy import sparse
 from spatialrag.cells.cell_bank import COUNTS, MEANS, CellBank, hash_dataset
 from spatialrag.cells.types import TypeMap, identity
 from spatialrag.errors import InputError, listing, raise_all
+from spatialrag.expression.genes import spread_columns
 from spatialrag.expression.table import read_frame
 
 TYPE_COLUMN = "cell_type"
@@ -167,9 +168,7 @@ def join_cells(banks: Sequence[CellBank]) -> CellBank:
         columns = np.searchsorted(genes, bank.genes)
         measured[columns, start : start + len(bank.datasets)] = bank.measured
         start += len(bank.datasets)
-        matrix = bank.expression
-        parts = (matrix.data, columns[matrix.indices], matrix.indptr)
-        blocks.append(sparse.csr_matrix(parts, (matrix.shape[0], len(genes))))
+        blocks.append(spread_columns(bank.expression, columns, len(genes)))
     return CellBank(
         expression=sparse.vstack(blocks, format="csr"),
         genes=genes,

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from spatialrag.errors import InputError, listing, raise_all
+from spatialrag.expression.genes import spread_columns
 from spatialrag.expression.normalize import SIZE_FACTOR
 from spatialrag.provenance import fingerprint
 
@@ -137,14 +138,37 @@ class CellBank:
             float32; 0 where not measured.
         measured : (n_cells, n) bool
         """
+        linear, measured = self._linear(genes)
+        return linear.astype(np.float32).toarray(), measured[self.dataset_of]
+
+    def type_means(self, genes: np.ndarray, types: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the mean linear profile of each type, and how many of its cells measured a gene.
+
+        Parameters
+        ----------
+        genes : (n,)
+        types
+            Those without a cell have means and numbers of 0.
+
+        Returns
+        -------
+        means, seen : (n_types, n)
+        """
+        linear, measured = self._linear(genes)
+        member = self.one_hot(types)
+        by_dataset = self.dataset_of[:, None] == np.arange(len(self.datasets))
+        seen = (member.T @ by_dataset) @ measured
+        return np.asarray(linear.T @ member).T / np.maximum(seen, 1), seen
+
+    def _linear(self, genes: np.ndarray) -> tuple[sparse.csr_matrix, np.ndarray]:
+        """Return linear profiles (n_cells, n), CSR, and the genes each data set measured."""
         position = pd.Index(self.genes).get_indexer(np.asarray(genes, str))
-        known = position >= 0
+        known = np.flatnonzero(position >= 0)
         linear = sparse.diags(self._factors()) @ self.expression.astype(np.float64)
-        values = np.zeros((self.n_cells, len(position)), np.float32)
-        values[:, known] = linear[:, position[known]].toarray()
+        values = spread_columns(linear[:, position[known]].tocsr(), known, len(position))
         measured = np.zeros((len(self.datasets), len(position)), bool)
         measured[:, known] = self.measured[position[known]].T
-        return values, measured[self.dataset_of]
+        return values, measured
 
     def _factors(self) -> np.ndarray:
         totals = self.cells["total_counts"].to_numpy(float)

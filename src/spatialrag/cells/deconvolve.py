@@ -140,10 +140,7 @@ def platform_factors(
 def _signature(genes: np.ndarray, cells: CellBank, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Return columns of the spots' genes and the types' mean profiles of these."""
     shared = np.flatnonzero(np.isin(genes, cells.genes))
-    values, measured = cells.profiles(np.asarray(genes)[shared])
-    member = cells.one_hot(cells.types)
-    seen = member.T @ measured
-    means = (member.T @ values) / np.maximum(seen, 1)
+    means, seen = cells.type_means(np.asarray(genes)[shared], cells.types)
     everywhere = (seen > 0).all(axis=0) & (means.max(axis=0) > 0)
     if everywhere.sum() < 50:
         raise InputError(

@@ -47,3 +47,20 @@ def coexpressed(
     degree = min(degree, len(candidates) - 1)
     score = np.sort(correlation, axis=1)[:, -degree:].mean(axis=1)
     return candidates[np.argsort(-score, kind="stable")[:n]]
+
+
+def spread_columns(
+    matrix: sparse.csr_matrix, columns: np.ndarray, n_columns: int
+) -> sparse.csr_matrix:
+    """Return a CSR matrix whose columns are moved into a wider one's, the rest empty.
+
+    Parameters
+    ----------
+    matrix : (n, p)
+    columns : (p,)
+        Where each column goes, ascending.
+    n_columns
+        Of the result.
+    """
+    parts = (matrix.data, columns[matrix.indices], matrix.indptr)
+    return sparse.csr_matrix(parts, (matrix.shape[0], n_columns))

@@ -160,11 +160,10 @@ def type_profiles(cells: CellBank, genes: np.ndarray, types: np.ndarray) -> np.n
 
     Where no cell of a type measured a gene, the mean over all cells that did.
     """
-    values, measured = cells.profiles(genes)
-    member = cells.one_hot(types)
-    seen = member.T @ measured
-    overall = values.sum(axis=0, where=measured) / np.maximum(measured.sum(axis=0), 1)
-    return np.where(seen > 0, (member.T @ values) / np.maximum(seen, 1), overall)
+    means, seen = cells.type_means(genes, types)
+    every, number = cells.type_means(genes, cells.types)
+    overall = (every * number).sum(axis=0) / np.maximum(number.sum(axis=0), 1)
+    return np.where(seen > 0, means, overall)
 
 
 def _check_types(targets: np.ndarray, types: np.ndarray, cells: CellBank) -> None:

@@ -9,6 +9,7 @@ from sklearn.decomposition import PCA
 
 from spatialrag.bank.bank import Bank
 from spatialrag.cells.cell_bank import CellBank
+from spatialrag.expression.genes import spread_columns
 from spatialrag.prediction.citations import Citations
 from spatialrag.prediction.ragst.platform import Platform
 
@@ -52,11 +53,9 @@ class References:
     def over(self, genes: np.ndarray) -> "References":
         """Return the same references over more genes (sorted), measured by none of them."""
         columns = np.searchsorted(genes, self.genes)
-        matrix = self.values
-        parts = (matrix.data, columns[matrix.indices], matrix.indptr)
         measured = np.zeros((len(genes), len(self.sources)), bool)
         measured[columns] = self.measured
-        values = sparse.csr_matrix(parts, (matrix.shape[0], len(genes)))
+        values = spread_columns(self.values, columns, len(genes))
         return replace(self, values=values, genes=genes, measured=measured)
 
     def type_means(self) -> np.ndarray:
