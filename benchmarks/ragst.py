@@ -15,7 +15,6 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 import pandas as pd
-from scipy.spatial.distance import jensenshannon
 from sklearn.linear_model import RidgeCV
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
@@ -30,6 +29,7 @@ from spatialrag.evaluation.methods import Row, ragst_rows, standard_rows
 from spatialrag.evaluation.panel import fix_panel
 from spatialrag.expression.cohort import read_her2st_cohort
 from spatialrag.expression.proportions import read_her2st_proportions
+from spatialrag.metrics.composition import calibration_curve, composition_scores
 from spatialrag.metrics.expression import pcc_k, pearson_per_gene
 from spatialrag.prediction.controls import DepthOnly, MeanProfile
 from spatialrag.prediction.features import Features
@@ -70,7 +70,7 @@ def folds(bank):
 
 
 def stage1(bank, data, _):
-    """Per-type Pearson over spots, Jensen-Shannon distance and calibration error of each head."""
+    """Per-type Pearson over spots, Jensen-Shannon distance and calibration of each head."""
     rows = []
     for tier in ("major", "minor"):
         proportions = read_her2st_proportions(data / "her2st", bank.slides.index, tier=tier)
@@ -78,9 +78,11 @@ def stage1(bank, data, _):
             test = bank.only([slide])
             truth = proportions.of(test.references.index)
             for name, predicted in heads(references, test, proportions).items():
+                curve = calibration_curve(truth, predicted).to_dict("list")
                 rows.append(
                     {"tier": tier, "leave": kind, "slide": slide, "head": name}
-                    | composition_scores(predicted, truth)
+                    | composition_scores(truth, predicted)
+                    | {"curve": curve}
                 )
     return rows
 
@@ -104,19 +106,6 @@ def heads(references, test, proportions):
 def simplex(values):
     values = np.maximum(values, 1e-6)
     return values / values.sum(axis=1, keepdims=True)
-
-
-def composition_scores(predicted, truth):
-    edges, p, t = np.linspace(0, 1, 11), predicted.ravel(), truth.ravel()
-    bins = np.clip(np.digitize(p, edges) - 1, 0, 9)
-    error = [
-        (bins == b).mean() * abs(p[bins == b].mean() - t[bins == b].mean()) for b in np.unique(bins)
-    ]
-    return {
-        "pearson": float(pearson_per_gene(predicted, truth).mean()),
-        "jensen_shannon": float(np.mean(jensenshannon(predicted, truth, axis=1, base=2))),
-        "calibration_error": float(np.sum(error)),
-    }
 
 
 class DirectMLP:

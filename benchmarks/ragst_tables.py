@@ -1,5 +1,7 @@
 """Turn the JSON files of `ragst.py` and `ragst_robustness.py` into one page of Markdown tables.
 
+The calibration curves of stage 1 are drawn beside the files.
+
 python benchmarks/ragst_tables.py OUT > docs/results/ragst.md
 """
 
@@ -8,6 +10,8 @@ import json
 from pathlib import Path
 
 import pandas as pd
+
+from spatialrag.plots.types import save_calibration
 
 ROWS = [
     "ragst", "ragst_no_residual", "ragst_spots", "ragst_both", "ragst_deconvolved", "ragst_random",
@@ -30,6 +34,8 @@ def main():
             print(f"## {title}\n")
         for part, record in found.items():
             PARTS[part](record, part)
+        if "stage1" in found:
+            draw_calibration(found["stage1"], folder / f"calibration_{kind}.png")
 
 
 def stage1(record, _):
@@ -42,6 +48,20 @@ def stage1(record, _):
         index=["tier", "leave", "head"], columns="slide", values="pearson", sort=False
     )
     show(means.join(by_slide).reset_index())
+
+
+def draw_calibration(record, path):
+    """Major types, sections left out: the slides' bins together."""
+    table = pd.DataFrame(record["rows"])
+    table = table[(table["tier"] == "major") & (table["leave"] == "slide")]
+    curves = {}
+    for name, rows in table.groupby("head", sort=False):
+        bins = pd.concat(map(pd.DataFrame, rows["curve"]))
+        sums = bins[["predicted", "given"]].mul(bins["n"], axis=0).assign(n=bins["n"])
+        sums = sums.groupby((bins["predicted"] * 10).astype(int)).sum()
+        curves[name] = sums[["predicted", "given"]].div(sums["n"], axis=0).assign(n=sums["n"])
+    save_calibration(curves, path)
+    print(f"![calibration of stage 1](ragst/{path.name})\n")
 
 
 def deconvolution(record, _):

@@ -3,7 +3,13 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from spatialrag.plots.types import plot_attention, save_attention
+from spatialrag.metrics.composition import calibration_curve
+from spatialrag.plots.types import (
+    plot_attention,
+    plot_calibration,
+    save_attention,
+    save_calibration,
+)
 from spatialrag.prediction.citations import Citations
 from spatialrag.prediction.prediction import Prediction
 
@@ -29,3 +35,16 @@ def test_one_map_per_type(tmp_path):
     plt.close(figure)
     save_attention(prediction, tmp_path / "map.png")
     assert (tmp_path / "map.png").stat().st_size > 5000
+
+
+def test_a_calibration_line_per_method(tmp_path):
+    rng = np.random.default_rng(0)
+    truth, other = rng.dirichlet(np.ones(3), 50), rng.dirichlet(np.ones(3), 50)
+    curves = {"good": calibration_curve(truth, truth), "bad": calibration_curve(truth, other)}
+    figure = plot_calibration(curves)
+    lines = {line.get_label(): line for line in figure.axes[0].lines}
+    np.testing.assert_allclose(lines["good"].get_xdata(), lines["good"].get_ydata())
+    assert set(lines) >= {"good", "bad"}
+    plt.close(figure)
+    save_calibration(curves, tmp_path / "calibration.png")
+    assert (tmp_path / "calibration.png").stat().st_size > 5000

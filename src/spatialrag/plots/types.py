@@ -1,9 +1,11 @@
-"""Maps of attention: where references of each cell type carry the prediction."""
+"""Cell types: maps of attention to each, and calibration of predicted distributions."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from spatialrag.explanation.types import attention_by_type
@@ -38,5 +40,35 @@ def plot_attention(prediction: Prediction) -> Figure:
 def save_attention(prediction: Prediction, path: str | Path) -> None:
     """Draw `plot_attention` into a file."""
     figure = plot_attention(prediction)
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+def plot_calibration(curves: Mapping[str, pd.DataFrame]) -> Figure:
+    """Return a figure: given against predicted shares, a line per method.
+
+    Parameters
+    ----------
+    curves
+        By name, tables of `metrics.composition.calibration_curve`.
+    """
+    figure, ax = plt.subplots(figsize=(4.5, 4.5), layout="constrained")
+    ax.plot([0, 1], [0, 1], color="0.7", linewidth=1, linestyle="--")
+    for name, curve in curves.items():
+        ax.plot(curve["predicted"], curve["given"], marker="o", markersize=4, label=name)
+    ax.set(
+        xlabel="predicted share of a type",
+        ylabel="given share, mean of the bin",
+        xlim=(0, 1),
+        ylim=(0, 1),
+        aspect="equal",
+    )
+    ax.legend(frameon=False, fontsize=9)
+    return figure
+
+
+def save_calibration(curves: Mapping[str, pd.DataFrame], path: str | Path) -> None:
+    """Draw `plot_calibration` into a file."""
+    figure = plot_calibration(curves)
     figure.savefig(path, dpi=130)
     plt.close(figure)
