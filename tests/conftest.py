@@ -1,10 +1,15 @@
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from spatialrag.bank.build import build_bank
+from spatialrag.compatibility import prepare_torchvision
 from spatialrag.expression.cohort import read_cohort
 from spatialrag.toy import ToyTissue, make_toy
+
+if find_spec("torch"):
+    prepare_torchvision()
 
 SMALL = ToyTissue(n_genes=1300, columns=8, rows=7, seed=3)
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -15,7 +15,7 @@ TESTS = Path(__file__).parent
 # A module imports only from stages above its own.
 STAGES = [
     ["errors"],
-    ["registry", "keys", "provenance", "progress", "toy"],
+    ["registry", "keys", "provenance", "progress", "compatibility", "toy"],
     ["training"],
     ["metrics", "slides", "graphs", "semantics"],
     ["expression"],

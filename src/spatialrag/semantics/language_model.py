@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spatialrag.compatibility import prepare_torchvision
 from spatialrag.errors import InputError, MissingDependencyError
 from spatialrag.progress import track
 from spatialrag.semantics.embedder import require_vectors
@@ -107,6 +108,7 @@ class LanguageModel:
     @cached_property
     def _loaded(self) -> "tuple[PreTrainedTokenizerBase, PreTrainedModel]":
         try:
+            prepare_torchvision()
             import torch
             from transformers import AutoModel, AutoTokenizer
         except ImportError as error:

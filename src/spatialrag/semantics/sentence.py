@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spatialrag.compatibility import prepare_torchvision
 from spatialrag.errors import InputError, MissingDependencyError
 from spatialrag.semantics.embedder import require_vectors
 
@@ -61,6 +62,7 @@ class SentenceModel:
     @cached_property
     def _loaded(self) -> "SentenceTransformer":
         try:
+            prepare_torchvision()
             from sentence_transformers import SentenceTransformer
         except ImportError as error:
             raise MissingDependencyError(
