@@ -51,9 +51,16 @@ class Registry:
         return list(entry_points(group=f"spatialrag.{self.seam}"))
 
 
+PUBLISHED_ENCODERS = (
+    "resnet50", "vit-base", "uni", "uni2-h", "conch", "conch-v1.5", "virchow", "virchow2",
+    "gigapath", "h-optimus-0", "h-optimus-1", "h0-mini", "phikon", "phikon-v2", "hibou",
+    "exaone-path-2.5", "ctranspath", "omiclip", "threads",
+)  # fmt: skip
 encoders = Registry(
     "encoders",
     {
+        **{name: f"spatialrag.encoders.load:{name}" for name in PUBLISHED_ENCODERS},
+        "dihedral": "spatialrag.encoders.dihedral:from_spec",
         "color": "spatialrag.encoders.color:from_spec",
         "onnx": "spatialrag.encoders.onnx:from_spec",
         "precomputed": "spatialrag.encoders.precomputed:from_spec",

@@ -47,7 +47,7 @@ def test_version_and_doctor(run):
     assert run("--version")[1].startswith("spatialrag ")
     code, out, _ = run("doctor")
     assert code == 0
-    assert "encoders: color, onnx, precomputed" in out
+    assert "encoders: color, conch, " in out
 
 
 def test_bank_life(run, bank, toy_table, work):
@@ -231,3 +231,15 @@ def test_domains_bad_input(run, stripes, tmp_path):
         assert code == 2
         assert message in err
     assert not out.exists()
+
+
+def test_encoders_are_listed_and_shown(run, tmp_path):
+    code, out, _ = run("encoders", "list", "--json", tmp_path / "zoo.json")
+    assert code == 0
+    assert "gigapath" in out
+    table = json.loads((tmp_path / "zoo.json").read_text())
+    assert {"name", "licence", "gated", "verified"} <= set(table[0])
+    assert "MahmoodLab/UNI2-h" in run("encoders", "show", "uni2-h")[1]
+    code, _, err = run("encoders", "show", "uni9")
+    assert code == 2
+    assert "no encoder 'uni9'" in err

@@ -52,16 +52,6 @@ def test_contract_must_be_known(tmp_path):
         from_spec(str(tmp_path / "no.onnx"))
     with pytest.raises(InputError, match="needs a model"):
         from_spec("")
-    with pytest.raises(InputError, match="rotations must be 1 or 4"):
-        OnnxEncoder(tmp_path / "c.onnx", values="0_1", rotations=2)
-
-
-def test_rotations_average(tmp_path):
-    path = model(tmp_path / "d.onnx")
-    one = OnnxEncoder(path, values="0_255")
-    four = OnnxEncoder(path, values="0_255", rotations=4)
-    np.testing.assert_allclose(one.encode(PATCHES), four.encode(PATCHES), rtol=1e-5)
-    assert one.fingerprint != four.fingerprint
 
 
 @pytest.mark.realdata

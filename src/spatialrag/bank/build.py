@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from spatialrag.bank.bank import Bank, hash_slide
-from spatialrag.encoders.embed import CONTEXT, PATCH_UM, check_spots, embed
+from spatialrag.encoders.embed import CONTEXT, check_spots, embed, side_of
 from spatialrag.encoders.embeddings import Embeddings
 from spatialrag.encoders.encoder import Encoder, PatchEncoder, make_encoder
 from spatialrag.errors import InputError, listing, raise_all
@@ -27,7 +27,7 @@ def build_bank(
     sections: Sequence[Section],
     *,
     encoder: str | Encoder | None = None,
-    patch_um: float = PATCH_UM,
+    patch_um: float | None = None,
     context: int = CONTEXT,
     thumbnail_px: int = THUMBNAIL_PX,
     cache: str | Path | None = None,
@@ -54,9 +54,10 @@ def build_bank(
     sections = list(sections)
     _check_sections(sections)
     encoder = None if encoder is None else make_encoder(encoder)
+    patch_um = side_of(encoder, patch_um)
     if isinstance(encoder, PatchEncoder):
         for section in sections:  # all of them before hours are spent on the first
-            check_spots(section.located, patch_um=patch_um)
+            check_spots(section.located, encoder=encoder, patch_um=patch_um)
     pictures = thumbnail_px > 0 and all(s.image is not None and s.mpp is not None for s in sections)
     parts = []
     for section in track(sections, label="bank", total=len(sections)):

@@ -13,6 +13,7 @@ from spatialrag.cli.demo import demo
 from spatialrag.cli.doctor import doctor
 from spatialrag.cli.domains import domains
 from spatialrag.cli.embed import embed
+from spatialrag.cli.encoders import app as encoders_app
 from spatialrag.cli.evaluate import evaluate
 from spatialrag.cli.explain import explain
 from spatialrag.cli.loso import loso
@@ -30,6 +31,7 @@ app.add_typer(bank_app, name="bank")
 app.add_typer(cells_app, name="cells")
 app.add_typer(ragst_app, name="ragst")
 app.add_typer(datasets_app, name="datasets")
+app.add_typer(encoders_app, name="encoders")
 for command in (demo, doctor, embed, predict, explain, evaluate, loso, domains):
     app.command()(command)
 

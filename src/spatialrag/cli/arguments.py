@@ -27,9 +27,23 @@ Sections = Annotated[
 ]
 EncoderName = Annotated[
     str,
-    typer.Option("--encoder", help="color, onnx:PATH, or precomputed:FOLDER (one file per slide)."),
+    typer.Option(
+        "--encoder",
+        help="color, onnx:PATH, precomputed:FOLDER (one file per slide), or a published one "
+        "(`spatialrag encoders list`), e.g. uni or uni:FOLDER.",
+    ),
 ]
-PatchUm = Annotated[float, typer.Option("--patch-um", help="Side of the patches, µm.")]
+EncoderDevice = Annotated[
+    str,
+    typer.Option("--encoder-device", help="Where a torch encoder runs: cpu, or e.g. cuda."),
+]
+PatchUm = Annotated[
+    float | None,
+    typer.Option(
+        "--patch-um",
+        help="Side of the patches, µm; what the encoder was trained on by default, else 150.",
+    ),
+]
 Context = Annotated[
     int, typer.Option("--context", help="Nearest spots whose mean vector is joined; 0 for none.")
 ]

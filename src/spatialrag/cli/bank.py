@@ -12,6 +12,7 @@ from spatialrag.bank.store import describe, open_bank, verify_bank, write_bank
 from spatialrag.cli.arguments import (
     Cache,
     Context,
+    EncoderDevice,
     Her2st,
     Json,
     PatchUm,
@@ -21,7 +22,7 @@ from spatialrag.cli.arguments import (
     write_json,
 )
 from spatialrag.cli.printing import console, print_frame
-from spatialrag.encoders.embed import CONTEXT, PATCH_UM, check_encoder
+from spatialrag.encoders.embed import CONTEXT, check_encoder
 from spatialrag.encoders.encoder import make_encoder
 from spatialrag.errors import InputError
 
@@ -31,7 +32,7 @@ BankPath = Annotated[Path, typer.Argument(help="The bank, e.g. bank.zarr.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing bank.")]
 Encoder = Annotated[
     str | None,
-    typer.Option("--encoder", help="color, onnx:PATH or precomputed:FOLDER; none by default."),
+    typer.Option("--encoder", help="As `spatialrag embed` takes it; none by default."),
 ]
 Thumbnails = Annotated[
     int, typer.Option("--thumbnail-px", help="Side of patch pictures, pixels; 0 for none.")
@@ -45,7 +46,8 @@ def build(
     her2st: Her2st = None,
     sections: Sections = None,
     encoder: Encoder = None,
-    patch_um: PatchUm = PATCH_UM,
+    encoder_device: EncoderDevice = "cpu",
+    patch_um: PatchUm = None,
     context: Context = CONTEXT,
     thumbnail_px: Thumbnails = THUMBNAIL_PX,
     cache: Cache = None,
@@ -55,7 +57,7 @@ def build(
     """Build a bank of all spots of a cohort (expression alone without --encoder)."""
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists", fix="choose another path, or --overwrite")
-    made = None if encoder is None else make_encoder(encoder)
+    made = None if encoder is None else make_encoder(encoder, device=encoder_device)
     bank = build_bank(
         read_sections(slides, her2st, sections),
         encoder=made,
@@ -83,13 +85,15 @@ def add(
     encoder: Annotated[
         str | None, typer.Option("--encoder", help="The encoder the bank was built with.")
     ] = None,
+    encoder_device: EncoderDevice = "cpu",
     cache: Cache = None,
     json: Json = None,
 ) -> None:
     """Add slides; everything already in the bank stays bit-identical."""
     bank = open_bank(path)
+    made = None
     if bank.encoder is not None:
-        check_encoder(encoder, bank.encoder)
+        made = check_encoder(encoder, bank.encoder, device=encoder_device)
     elif encoder is not None:
         raise InputError(
             "the bank holds expression alone", fix="leave --encoder out, or rebuild it"
@@ -98,8 +102,8 @@ def add(
     check_addition(bank, added)
     addition = build_bank(
         added,
-        encoder=encoder,
-        patch_um=bank.encoder.patch_um if bank.encoder else PATCH_UM,
+        encoder=made,
+        patch_um=(bank.encoder.patch_um or None) if bank.encoder else None,
         context=bank.encoder.context if bank.encoder else CONTEXT,
         thumbnail_px=0 if bank.thumbnails is None else bank.thumbnails.shape[1],
         cache=cache,

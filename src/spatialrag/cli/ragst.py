@@ -8,7 +8,7 @@ import typer
 
 from spatialrag.bank.store import open_bank
 from spatialrag.cells.build import TYPE_COLUMN
-from spatialrag.cli.arguments import Cache, Json, write_json
+from spatialrag.cli.arguments import Cache, EncoderDevice, Json, write_json
 from spatialrag.cli.cell_arguments import (
     ProportionsFile,
     TypeColumn,
@@ -126,6 +126,7 @@ def predict(
     encoder: Annotated[
         str | None, typer.Option("--encoder", help="The encoder the bank was built with.")
     ] = None,
+    encoder_device: EncoderDevice = "cpu",
     her2st: Annotated[
         Path | None, typer.Option("--her2st", help="Given to `ragst fit`: give it here too.")
     ] = None,
@@ -145,7 +146,7 @@ def predict(
     single_cell = read_cells(cells, type_column, type_map, her2st)
     fitted = read_ragst(model, bank=spatial, cells=single_cell, device=device)
     located = read_positions(spots, slide=slide, image=image, mpp=mpp)
-    queries, thumbnails = embed_queries(located, spatial, encoder, cache)
+    queries, thumbnails = embed_queries(located, spatial, encoder, cache, device=encoder_device)
     if not residual:
         fitted = fitted.without_residual()
     prediction = fitted.predict(queries)

@@ -19,13 +19,14 @@ from spatialrag.slides.spots import Spots
 
 PATCH_UM = 150.0
 CONTEXT = 6
+COARSEST = 4.0  # image pixels of so many encoder pixels are blur, not tissue
 
 
 def embed(
     spots: Spots | Section,
     *,
     encoder: str | Encoder = "color",
-    patch_um: float = PATCH_UM,
+    patch_um: float | None = None,
     context: int = CONTEXT,
     cache: str | Path | None = None,
     batch: int = 32,
@@ -37,9 +38,10 @@ def embed(
     spots
         Positions on an image of known µm per pixel. Of a `Section` only these are used.
     encoder
-        ``color``, ``onnx:PATH``, ``precomputed:FOLDER``, or an encoder object.
+        ``color``, a published one such as ``uni``, ``onnx:PATH``, ``precomputed:FOLDER``, any of
+        these after ``dihedral:``, or an encoder object.
     patch_um
-        Side of the patches, µm.
+        Side of the patches, µm. None takes what the encoder was trained on, 150 where unknown.
     context
         Nearest spots whose mean vector is joined to a spot's own; 0 for none.
     cache
@@ -51,11 +53,12 @@ def embed(
     Raises
     ------
     InputError
-        No image, unknown mpp, spots outside the image.
+        No image, unknown mpp, spots outside the image, a slide too coarse for the encoder.
     """
     spots = spots.located if isinstance(spots, Section) else spots
     encoder = make_encoder(encoder)
     by_patch = isinstance(encoder, PatchEncoder)
+    patch_um = side_of(encoder, patch_um)
     vectors = (
         _encode_patches(spots, encoder, patch_um, cache, batch)
         if by_patch
@@ -68,21 +71,29 @@ def embed(
         dim=vectors.shape[1],
         patch_um=patch_um if by_patch else 0.0,
         context=context,
+        source=getattr(encoder, "source", ""),
     )
     return Embeddings(
         vectors, spots.slide, spots.spots, spots.xy, spots.mpp if by_patch else None, record
     )
 
 
-def check_encoder(encoder: str | Encoder | None, record: EncoderRecord) -> None:
-    """Raise `InputError`, before any patch is cut, when an encoder is not the bank's."""
+def side_of(encoder: Encoder | None, patch_um: float | None) -> float:
+    """Return the side of patches, µm: as asked, else the encoder's own, else 150."""
+    return patch_um if patch_um is not None else getattr(encoder, "patch_um", None) or PATCH_UM
+
+
+def check_encoder(
+    encoder: str | Encoder | None, record: EncoderRecord, *, device: str = "cpu"
+) -> Encoder:
+    """Return the encoder, or raise `InputError` when it is not the bank's."""
     if encoder is None:
         raise InputError(
             f"the bank was embedded by {record.name!r}",
             expected="the same encoder for the queries",
-            fix="pass --encoder (color, onnx:PATH or precomputed:FOLDER)",
+            fix="pass --encoder as it was given to the bank",
         )
-    made = make_encoder(encoder)
+    made = make_encoder(encoder, device=device)
     if (made.name, made.fingerprint) != (record.name, record.fingerprint):
         raise InputError(
             "the encoder is not the bank's",
@@ -90,11 +101,23 @@ def check_encoder(encoder: str | Encoder | None, record: EncoderRecord) -> None:
             got=f"{made.name} ({made.fingerprint[:12]})",
             fix="use the encoder the bank was built with, or rebuild the bank",
         )
+    return made
 
 
-def check_spots(spots: Spots, *, patch_um: float) -> None:
+def check_spots(spots: Spots, *, encoder: PatchEncoder, patch_um: float) -> None:
     """Raise `InputError` when these spots cannot be cut from their slide; decodes nothing."""
-    grid = PatchGrid(spots.xy, spots.spots, patch_um, spots.require_mpp())
+    mpp = spots.require_mpp()
+    grid = PatchGrid(spots.xy, spots.spots, patch_um, mpp)
+    wanted = patch_um / encoder.size_px
+    # What was trained on patches of a stated size reads structures of that size.
+    if getattr(encoder, "patch_um", None) and mpp > COARSEST * wanted:
+        raise InputError(
+            f"slide {spots.slide!r} is too coarse for the encoder {encoder.name!r}",
+            expected=f"at most {COARSEST * wanted:.3g} µm per pixel: its patches of "
+            f"{patch_um:g} µm have {encoder.size_px} pixels",
+            got=f"{mpp:.3g} µm per pixel ({spots.mpp_source})",
+            fix="give an image of higher resolution, a larger patch_um, or the encoder color",
+        )
     slide = open_slide(spots.require_image())
     try:
         check_inside(grid, slide)
@@ -106,6 +129,7 @@ def _encode_patches(
     spots: Spots, encoder: PatchEncoder, patch_um: float, cache: str | Path | None, batch: int
 ) -> np.ndarray:
     image, mpp = spots.require_image(), spots.require_mpp()
+    check_spots(spots, encoder=encoder, patch_um=patch_um)
     if batch < 1:
         raise InputError("batch must be at least 1", got=str(batch))
     store = None
@@ -117,8 +141,6 @@ def _encode_patches(
             return done
     slide = open_slide(image)
     try:
-        grid = PatchGrid(spots.xy, spots.spots, patch_um, mpp)
-        check_inside(grid, slide)
         start = store.resume() if store else np.empty((0, 0), np.float32)
         rest = PatchGrid(spots.xy[len(start) :], spots.spots[len(start) :], patch_um, mpp)
         patches = iterate_patches(slide, rest, size_px=encoder.size_px, batch=batch)

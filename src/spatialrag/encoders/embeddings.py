@@ -1,6 +1,6 @@
 """Vectors of the spots of one slide, and what made them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,6 +21,8 @@ class EncoderRecord:
         Side of the patches, µm (0 for precomputed vectors).
     context
         Nearest spots averaged and joined; 0 for none.
+    source
+        Where its weights come from, with the revision. Not compared: the fingerprint tells.
     """
 
     name: str
@@ -28,6 +30,7 @@ class EncoderRecord:
     dim: int
     patch_um: float
     context: int
+    source: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, eq=False)

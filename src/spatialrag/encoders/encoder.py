@@ -47,11 +47,34 @@ class SpotEncoder(Protocol):
 Encoder = PatchEncoder | SpotEncoder
 
 
-def make_encoder(encoder: str | Encoder) -> Encoder:
-    """Return an encoder from a name such as ``color``, ``onnx:PATH`` or ``precomputed:PATH``.
+def make_encoder(encoder: str | Encoder, *, device: str = "cpu") -> Encoder:
+    """Return an encoder from a name such as ``color``, ``uni``, ``onnx:PATH``, ``dihedral:uni``.
 
     Objects that already are encoders pass through.
+
+    Parameters
+    ----------
+    encoder
+        A registered name, after a colon what it is made of; or an encoder.
+    device
+        Where it runs; only torch networks run elsewhere than on the CPU.
+
+    Raises
+    ------
+    InputError
+        Unknown names, objects that are no encoders, devices they cannot run on.
     """
+    made = _make(encoder)
+    if device == "cpu":
+        return made
+    if not hasattr(made, "to"):
+        raise InputError(
+            f"the encoder {made.name!r} runs on the CPU alone", got=f"device {device!r}"
+        )
+    return made.to(device)
+
+
+def _make(encoder: str | Encoder) -> Encoder:
     if not isinstance(encoder, str):
         if isinstance(encoder, (PatchEncoder, SpotEncoder)):
             return encoder

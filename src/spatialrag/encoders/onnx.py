@@ -57,23 +57,19 @@ class OnnxEncoder:
         The ``.onnx`` file.
     values
         ``0_255``, ``0_1`` or ``imagenet``.
-    rotations
-        1, or 4 for the mean vector over quarter turns.
     """
 
-    def __init__(self, path: str | Path, *, values: str | None = None, rotations: int = 1) -> None:
+    def __init__(self, path: str | Path, *, values: str | None = None) -> None:
         path = Path(path)
         if not path.is_file():
             raise InputError(f"the ONNX model {path} does not exist", fix="check onnx:PATH")
         if find_spec("onnxruntime") is None:
             raise MissingDependencyError("onnxruntime", extra="onnx", needed_for="ONNX encoders")
-        if rotations not in (1, 4):
-            raise InputError("rotations must be 1 or 4", got=str(rotations))
-        self.path, self.rotations = path, rotations
+        self.path = path
         self.name = path.stem
         self.contract = _read_contract(path, self._session, values)
         self.size_px = self.contract.size_px
-        self.fingerprint = fingerprint("onnx", path, rotations, self.contract.values)
+        self.fingerprint = fingerprint("onnx", path, self.contract.values)
 
     @cached_property
     def _session(self) -> Any:  # noqa: ANN401  (onnxruntime is optional)
@@ -84,9 +80,8 @@ class OnnxEncoder:
     def encode(self, patches: np.ndarray) -> np.ndarray:
         """Return (n, dim) float32 vectors of uint8 RGB patches."""
         name = self._session.get_inputs()[0].name
-        turned = (np.rot90(patches, turn, axes=(1, 2)) for turn in range(self.rotations))
-        outputs = [self._session.run(None, {name: self.contract.prepare(p)})[0] for p in turned]
-        return np.mean(outputs, axis=0, dtype=np.float32).reshape(len(patches), -1)
+        vectors = self._session.run(None, {name: self.contract.prepare(patches)})[0]
+        return vectors.astype(np.float32).reshape(len(patches), -1)
 
 
 def _read_contract(path: Path, session: Any, values: str | None) -> Contract:  # noqa: ANN401

@@ -6,7 +6,7 @@ import anndata as ad
 
 from spatialrag import keys
 from spatialrag.domains.prepare import prepare as prepare_domains
-from spatialrag.encoders.embed import CONTEXT, PATCH_UM
+from spatialrag.encoders.embed import CONTEXT
 from spatialrag.encoders.embed import embed as embed_spots
 from spatialrag.encoders.encoder import Encoder
 from spatialrag.errors import InputError
@@ -22,7 +22,7 @@ def embed(
     image: str | Path,
     mpp: float,
     encoder: str | Encoder = "color",
-    patch_um: float = PATCH_UM,
+    patch_um: float | None = None,
     context: int = CONTEXT,
     cache: str | Path | None = None,
 ) -> None:

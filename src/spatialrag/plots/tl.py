@@ -54,10 +54,10 @@ def predict(
         Layer to write.
     """
     bank.require_embeddings()
-    check_encoder(encoder, bank.encoder)
+    made = check_encoder(encoder, bank.encoder)
     queries = embed_spots(
         spots_of(adata, slide=slide, image=image, mpp=mpp),
-        encoder=encoder,
+        encoder=made,
         patch_um=bank.encoder.patch_um,
         context=bank.encoder.context,
     )

@@ -1,0 +1,73 @@
+"""Test-time augmentation: the mean vector over the eight views of a square."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spatialrag.encoders.encoder import PatchEncoder, make_encoder
+from spatialrag.errors import InputError
+from spatialrag.provenance import fingerprint
+
+
+@dataclass(frozen=True, eq=False)
+class Dihedral:
+    """An encoder whose vectors are averaged over quarter turns and their mirror images.
+
+    Parameters
+    ----------
+    encoder
+        Of patches. Eight times its cost.
+    """
+
+    encoder: PatchEncoder
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.encoder, PatchEncoder):
+            raise InputError(
+                f"{self.encoder.name} embeds no patches, which are what is turned",
+                fix="average its vectors where they are made",
+            )
+
+    @property
+    def name(self) -> str:
+        """That of the encoder: the fingerprint tells them apart."""
+        return self.encoder.name
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the encoder and the views."""
+        return fingerprint("dihedral", self.encoder.fingerprint)
+
+    @property
+    def size_px(self) -> int:
+        """Side of the patches, pixels."""
+        return self.encoder.size_px
+
+    @property
+    def patch_um(self) -> float | None:
+        """Side of the patches the encoder was trained on, µm, where known."""
+        return getattr(self.encoder, "patch_um", None)
+
+    @property
+    def source(self) -> str:
+        """Where the weights come from."""
+        return getattr(self.encoder, "source", "")
+
+    def to(self, device: str) -> "Dihedral":
+        """Return the encoder on a device."""
+        return Dihedral(make_encoder(self.encoder, device=device))
+
+    def encode(self, patches: np.ndarray) -> np.ndarray:
+        """Return (n, dim) float32 vectors of uint8 RGB patches (n, size_px, size_px, 3)."""
+        total = 0.0
+        for turns in range(4):
+            turned = np.rot90(patches, turns, axes=(1, 2))
+            total = total + self.encoder.encode(turned) + self.encoder.encode(turned[:, :, ::-1])
+        return np.asarray(total / 8, np.float32)
+
+
+def from_spec(argument: str) -> Dihedral:
+    """Return the encoder for ``dihedral:ENCODER``."""
+    if not argument:
+        raise InputError("dihedral averages an encoder", expected="e.g. dihedral:uni")
+    return Dihedral(make_encoder(argument))
