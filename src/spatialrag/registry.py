@@ -85,6 +85,7 @@ expression_readers = Registry(
     "expression_readers",
     {
         "her2st": "spatialrag.expression.her2st:read_her2st_section",
+        "hest": "spatialrag.expression.hest:read_hest_section",
         "visium": "spatialrag.expression.visium:read_visium",
         "h5ad": "spatialrag.expression.h5ad:read_h5ad",
         "table": "spatialrag.expression.table:read_table",
@@ -96,6 +97,7 @@ slide_readers = Registry(
         "pillow": "spatialrag.slides.readers:PillowSlide",
         "openslide": "spatialrag.slides.readers:OpenSlideSlide",
         "tifffile": "spatialrag.slides.readers:TiffSlide",
+        "patches": "spatialrag.slides.patch_slide:PatchSlide",
     },
 )
 embedders = Registry(

@@ -9,6 +9,7 @@ import typer
 from spatialrag.errors import InputError
 from spatialrag.evaluation.report import replace_text
 from spatialrag.expression.cohort import read_cohort, read_her2st_cohort
+from spatialrag.expression.hest import read_hest_cohort
 from spatialrag.expression.section import Section
 
 Table = Annotated[
@@ -21,6 +22,10 @@ Table = Annotated[
 ]
 Her2st = Annotated[
     Path | None, typer.Option("--her2st", help="A clone of the HER2ST repository instead.")
+]
+Hest = Annotated[
+    Path | None,
+    typer.Option("--hest", help="A HEST-1k folder instead: st/, wsis/ or patches/, metadata/."),
 ]
 Sections = Annotated[
     str | None, typer.Option("--sections", help="Only these slides, e.g. B4,C2,C3,C4.")
@@ -54,13 +59,20 @@ Cache = Annotated[
 Json = Annotated[Path | None, typer.Option("--json", help="Write the result here as JSON.")]
 
 
-def read_sections(table: Path | None, her2st: Path | None, sections: str | None) -> list[Section]:
+def read_sections(
+    table: Path | None, her2st: Path | None, sections: str | None, hest: Path | None = None
+) -> list[Section]:
     """Read the cohort that the arguments name."""
     wanted = [name.strip() for name in sections.split(",")] if sections else None
-    if (table is None) == (her2st is None):
-        raise InputError("which slides?", expected="either --slides slides.csv or --her2st FOLDER")
+    if sum(given is not None for given in (table, her2st, hest)) != 1:
+        raise InputError(
+            "which slides?",
+            expected="one of --slides slides.csv, --her2st FOLDER and --hest FOLDER",
+        )
     if her2st is not None:
         return read_her2st_cohort(her2st, wanted)
+    if hest is not None:
+        return read_hest_cohort(hest, wanted)
     cohort = read_cohort(table)
     if wanted is None:
         return cohort

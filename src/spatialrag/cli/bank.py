@@ -14,6 +14,7 @@ from spatialrag.cli.arguments import (
     Context,
     EncoderDevice,
     Her2st,
+    Hest,
     Json,
     PatchUm,
     Sections,
@@ -44,6 +45,7 @@ def build(
     path: BankPath,
     slides: Table = None,
     her2st: Her2st = None,
+    hest: Hest = None,
     sections: Sections = None,
     encoder: Encoder = None,
     encoder_device: EncoderDevice = "cpu",
@@ -59,7 +61,7 @@ def build(
         raise InputError(f"{path} exists", fix="choose another path, or --overwrite")
     made = None if encoder is None else make_encoder(encoder, device=encoder_device)
     bank = build_bank(
-        read_sections(slides, her2st, sections),
+        read_sections(slides, her2st, sections, hest),
         encoder=made,
         patch_um=patch_um,
         context=context,
@@ -81,6 +83,7 @@ def add(
     path: BankPath,
     slides: Table = None,
     her2st: Her2st = None,
+    hest: Hest = None,
     sections: Sections = None,
     encoder: Annotated[
         str | None, typer.Option("--encoder", help="The encoder the bank was built with.")
@@ -98,7 +101,7 @@ def add(
         raise InputError(
             "the bank holds expression alone", fix="leave --encoder out, or rebuild it"
         )
-    added = read_sections(slides, her2st, sections)
+    added = read_sections(slides, her2st, sections, hest)
     check_addition(bank, added)
     addition = build_bank(
         added,

@@ -12,6 +12,7 @@ from spatialrag.cli.arguments import (
     EncoderDevice,
     EncoderName,
     Her2st,
+    Hest,
     PatchUm,
     Sections,
     Table,
@@ -26,6 +27,7 @@ def embed(
     out: Annotated[Path, typer.Argument(help="Folder; one <slide>.npz per slide.")],
     slides: Table = None,
     her2st: Her2st = None,
+    hest: Hest = None,
     sections: Sections = None,
     encoder: EncoderName = "color",
     encoder_device: EncoderDevice = "cpu",
@@ -38,7 +40,7 @@ def embed(
     Without context by default: `bank build --encoder precomputed:FOLDER` joins it.
     """
     made = make_encoder(encoder, device=encoder_device)
-    for section in read_sections(slides, her2st, sections):
+    for section in read_sections(slides, her2st, sections, hest):
         result = embed_spots(section, encoder=made, patch_um=patch_um, context=context, cache=cache)
         out.mkdir(parents=True, exist_ok=True)
         path = out / f"{section.slide}.npz"

@@ -15,6 +15,7 @@ from spatialrag.cli.arguments import (
     EncoderDevice,
     EncoderName,
     Her2st,
+    Hest,
     PatchUm,
     Sections,
     Table,
@@ -46,6 +47,7 @@ _METHODS = ("generag", "ragst")
 def loso(
     slides: Table = None,
     her2st: Her2st = None,
+    hest: Hest = None,
     sections: Sections = None,
     bank: Annotated[
         Path | None, typer.Option("--bank", help="A bank with embeddings instead of a cohort.")
@@ -98,7 +100,7 @@ def loso(
     else:
         made = make_encoder(encoder, device=encoder_device)
         cohort = build_bank(
-            read_sections(slides, her2st, sections),
+            read_sections(slides, her2st, sections, hest),
             encoder=made,
             patch_um=patch_um,
             context=context,

@@ -10,6 +10,7 @@ from spatialrag.registry import slide_readers
 
 PLAIN = {".jpg", ".jpeg", ".png", ".bmp"}
 TIFF = {".tif", ".tiff", ".btf"}
+HDF5 = {".h5", ".hdf5"}
 
 
 @runtime_checkable
@@ -45,7 +46,7 @@ class Slide(Protocol):
 
 
 def open_slide(path: str | Path) -> Slide:
-    """Open an H&E file: JPEG or PNG, TIFF, or any whole-slide format of OpenSlide.
+    """Open an H&E file: JPEG or PNG, TIFF, any whole-slide format of OpenSlide, HEST's patches.
 
     TIFF files go to OpenSlide first and to tifffile where OpenSlide cannot read them (OME-TIFF).
 
@@ -64,6 +65,8 @@ def open_slide(path: str | Path) -> Slide:
         return slide_readers.get("pillow")(path)
     if suffix in TIFF:
         return _open_tiff(path)
+    if suffix in HDF5:
+        return slide_readers.get("patches")(path)
     return slide_readers.get("openslide")(path)
 
 

@@ -1,0 +1,89 @@
+"""Cut patches as a slide: HEST's ``patches/<id>.h5``, where the whole image was not downloaded."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from spatialrag.errors import InputError, listing
+from spatialrag.slides.readers import fit
+
+_SIDES = ("patch_size_src", "patch_size_level0")
+
+
+class PatchSlide:
+    """What patches cover of a slide; everything else is white.
+
+    Reads ``img`` (n, side, side, 3) uint8, ``coords`` (n, 2), their top-left corners in pixels of
+    the full resolution, ``barcode`` (n, 1), and an attribute ``downsample``: full-resolution pixels
+    per patch pixel.
+
+    Attributes
+    ----------
+    barcodes : (n,)
+        Names of the spots the patches were cut around.
+    """
+
+    mpp = None
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = h5py.File(path)
+        missing = [name for name in ("img", "coords", "barcode") if name not in self._file]
+        if missing:
+            raise InputError(
+                f"{path.name} holds no patches of spots",
+                expected="img, coords and barcode, as HEST writes them",
+                got=listing(self._file),
+            )
+        self.barcodes = np.array(
+            [b.decode() if isinstance(b, bytes) else str(b) for b in self._file["barcode"][:].flat]
+        )
+        self._corners = self._file["coords"][:].astype(np.float64)
+        self._side = self._full_side()
+        self.size = tuple(int(edge) for edge in np.ceil(self._corners.max(axis=0) + self._side))
+
+    def _full_side(self) -> float:
+        """Return the side of a patch in full-resolution pixels."""
+        places = (self._file["img"].attrs, self._file["coords"].attrs, self._file.attrs)
+        stated = {key: value for attributes in places for key, value in attributes.items()}
+        if "downsample" in stated:
+            return float(stated["downsample"]) * self._file["img"].shape[1]
+        for key in _SIDES:
+            if key in stated:
+                return float(stated[key])
+        raise InputError(
+            f"{self.path.name} does not say how large its patches are",
+            expected="an attribute downsample (full-resolution pixels per patch pixel)",
+            got=listing(stated) or "no attributes",
+        )
+
+    def read_region(
+        self, x: int, y: int, width: int, height: int, out: tuple[int, int]
+    ) -> np.ndarray:
+        """Return a rectangle as uint8 RGB of ``out`` pixels; the patch nearest its centre wins."""
+        canvas = np.full((out[1], out[0], 3), 255, np.uint8)
+        scale = np.array([out[0] / width, out[1] / height])
+        low, high = self._corners, self._corners + self._side
+        inside = (low < [x + width, y + height]).all(axis=1) & (high > [x, y]).all(axis=1)
+        centre = np.array([x + width / 2, y + height / 2])
+        distance = np.abs((low + high) / 2 - centre).max(axis=1)
+        rows = np.flatnonzero(inside)
+        for row in rows[np.argsort(-distance[rows], kind="stable")]:
+            start = np.round((low[row] - [x, y]) * scale).astype(int)
+            side = np.maximum(np.round(self._side * scale).astype(int), 1)
+            _paste(canvas, fit(self._file["img"][row], tuple(side.tolist())), start)
+        return canvas
+
+    def close(self) -> None:
+        """Release the file."""
+        self._file.close()
+
+
+def _paste(canvas: np.ndarray, picture: np.ndarray, start: np.ndarray) -> None:
+    left, top = np.maximum(start, 0)
+    right = min(start[0] + picture.shape[1], canvas.shape[1])
+    bottom = min(start[1] + picture.shape[0], canvas.shape[0])
+    if right > left and bottom > top:
+        rows = slice(top - start[1], bottom - start[1])
+        canvas[top:bottom, left:right] = picture[rows, left - start[0] : right - start[0]]
