@@ -43,3 +43,13 @@ def test_bad_input(changes, message):
 def test_positions_are_required_for_spots():
     with pytest.raises(InputError, match="no spot positions"):
         _ = section().located
+
+
+def test_some_of_the_spots():
+    whole = section(xy=np.array([[0.0, 1], [2, 3]]))
+    some = whole.of_spots(np.array(["y", "x"]))
+    assert some.expression.toarray().tolist() == [[0, 0], [1, 2]]
+    assert some.xy.tolist() == [[2, 3], [0, 1]]
+    assert whole.of_spots(np.array(["x", "y"])) is whole
+    with pytest.raises(InputError, match="has no spots z"):
+        whole.of_spots(np.array(["z"]))

@@ -20,3 +20,13 @@ def test_unknown_mpp_and_image_name_the_way_on():
 
 def test_pitch_is_the_median_to_the_nearest():
     assert spot_pitch(np.array([[0.0, 0], [2, 0], [4, 0], [14, 0]])) == 2
+
+
+def test_some_of_the_spots():
+    spots = Spots("s", ["a", "b", "c"], np.arange(6.0).reshape(3, 2), mpp=0.5)
+    some = spots.of_names(["c", "a"])
+    assert some.spots.tolist() == ["c", "a"]
+    assert some.xy.tolist() == [[4, 5], [0, 1]]
+    assert some.mpp == 0.5
+    with pytest.raises(InputError, match="has no spots d"):
+        spots.of_names(["a", "d"])

@@ -66,6 +66,7 @@ def build_bank(
             vectors = embed(
                 section, encoder=encoder, patch_um=patch_um, context=context, cache=cache
             )
+            section = section.of_spots(vectors.spots)
         thumbnails = None
         if pictures:
             thumbnails = cut_thumbnails(section.located, patch_um=patch_um, size_px=thumbnail_px)

@@ -170,4 +170,5 @@ def embed_queries(
     if bank.thumbnails is None or located.image is None:
         return vectors, None
     size, side = bank.thumbnails.shape[1], side_of(None, bank.encoder.patch_um or None)
+    located = located.of_names(vectors.spots)
     return vectors, cut_thumbnails(located, patch_um=side, size_px=size)

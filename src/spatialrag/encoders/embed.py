@@ -1,6 +1,7 @@
 """Embed the spots of a slide: batched, cached by content, resumable."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,8 +9,8 @@ import numpy as np
 
 from spatialrag.encoders.context import join_context
 from spatialrag.encoders.embeddings import Embeddings, EncoderRecord
-from spatialrag.encoders.encoder import Encoder, PatchEncoder, make_encoder
-from spatialrag.errors import InputError
+from spatialrag.encoders.encoder import Encoder, PatchEncoder, SpotEncoder, make_encoder
+from spatialrag.errors import InputError, listing
 from spatialrag.expression.section import Section
 from spatialrag.progress import track
 from spatialrag.provenance import fingerprint
@@ -32,6 +33,8 @@ def embed(
     batch: int = 32,
 ) -> Embeddings:
     """Return the embeddings of one slide's spots.
+
+    Spots that precomputed vectors lack are left out, with a warning.
 
     Parameters
     ----------
@@ -59,11 +62,10 @@ def embed(
     encoder = make_encoder(encoder)
     by_patch = isinstance(encoder, PatchEncoder)
     patch_um = side_of(encoder, patch_um)
-    vectors = (
-        _encode_patches(spots, encoder, patch_um, cache, batch)
-        if by_patch
-        else np.asarray(encoder.lookup(spots), np.float32)
-    )
+    if by_patch:
+        vectors = _encode_patches(spots, encoder, patch_um, cache, batch)
+    else:
+        spots, vectors = _look_up(spots, encoder)
     vectors = join_context(vectors, spots.xy, n_neighbors=context)
     record = EncoderRecord(
         name=encoder.name,
@@ -76,6 +78,20 @@ def embed(
     return Embeddings(
         vectors, spots.slide, spots.spots, spots.xy, spots.mpp if by_patch else None, record
     )
+
+
+def _look_up(spots: Spots, encoder: SpotEncoder) -> tuple[Spots, np.ndarray]:
+    vectors = np.asarray(encoder.lookup(spots), np.float32)
+    without = np.isnan(vectors).all(axis=1)
+    if not without.any():
+        return spots, vectors
+    names = listing(spots.spots[without])
+    warnings.warn(
+        f"{without.sum()} of {len(without)} spots of {spots.slide!r} have no vector and are left "
+        f"out: {names}",
+        stacklevel=3,
+    )
+    return spots.of_names(spots.spots[~without]), vectors[~without]
 
 
 def side_of(encoder: Encoder | None, patch_um: float | None) -> float:

@@ -40,7 +40,7 @@ class SpotEncoder(Protocol):
     fingerprint: str
 
     def lookup(self, spots: Spots) -> np.ndarray:
-        """Return the vectors (n_spots, dim), float32, of these spots."""
+        """Return the vectors (n_spots, dim), float32, of these spots; NaN where there is none."""
         ...
 
 

@@ -139,13 +139,9 @@ def _with_image(section: Section, root: Path) -> Section:
             got=listing(slide.barcodes, 2),
         )
     note = (f"{(~keep).sum()} of {len(keep)} spots have no patch and are left out",)
-    return replace(
-        section.with_image(patches, section.mpp, section.mpp_source),
-        expression=section.expression[keep],
-        spots=section.spots[keep],
-        xy=section.xy[keep],
-        notes=section.notes + note * bool((~keep).any()),
-    )
+    kept = section.of_spots(section.spots[keep])
+    kept = kept.with_image(patches, section.mpp, section.mpp_source)
+    return replace(kept, notes=kept.notes + note * bool((~keep).any()))
 
 
 def _check_duplicates(sections: list[Section]) -> None:

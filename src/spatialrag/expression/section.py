@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from spatialrag.errors import InputError, listing, raise_all
@@ -115,6 +116,20 @@ class Section:
                 expected="spot centres in pixels (obsm['spatial'], or columns x and y)",
             )
         return Spots(self.slide, self.spots, self.xy, self.image, self.mpp, self.mpp_source)
+
+    def of_spots(self, spots: np.ndarray) -> "Section":
+        """Return the section with these of its spots alone, in their order."""
+        if np.array_equal(spots, self.spots):
+            return self
+        rows = pd.Index(self.spots).get_indexer(spots)
+        if (rows < 0).any():
+            raise InputError(f"{self.slide!r} has no spots {listing(np.asarray(spots)[rows < 0])}")
+        return replace(
+            self,
+            expression=self.expression[rows],
+            spots=self.spots[rows],
+            xy=None if self.xy is None else self.xy[rows],
+        )
 
     def with_image(self, image: Path | None, mpp: float | None, source: str) -> "Section":
         """Return the section on an image of known pixel size."""

@@ -1,9 +1,10 @@
 """Spots on a slide: names, positions, the image and its pixel size."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from scipy.spatial import cKDTree
 
 from spatialrag.errors import InputError, listing, raise_all
@@ -44,6 +45,13 @@ class Spots:
         elif not np.isfinite(self.xy).all():
             faults.append("xy contains NaN or inf")
         raise_all(faults, subject=f"slide {self.slide!r}")
+
+    def of_names(self, names: np.ndarray) -> "Spots":
+        """Return these of the spots alone, in their order."""
+        rows = pd.Index(self.spots).get_indexer(names)
+        if (rows < 0).any():
+            raise InputError(f"{self.slide!r} has no spots {listing(np.asarray(names)[rows < 0])}")
+        return replace(self, spots=self.spots[rows], xy=self.xy[rows])
 
     def require_mpp(self) -> float:
         """Return µm per pixel.
