@@ -71,6 +71,12 @@ backbones = Registry(
     {
         "linear": "spatialrag.prediction.backbones.linear:Linear",
         "from_file": "spatialrag.prediction.backbones.from_file:FromFile",
+        "probe": "spatialrag.prediction.backbones.probe:Probe",
+        "histogene": "spatialrag.prediction.backbones.histogene.histogene:HisToGene",
+        "bleep": "spatialrag.prediction.backbones.bleep.bleep:BLEEP",
+        "triplex": "spatialrag.prediction.backbones.triplex.triplex:TRIPLEX",
+        "stem": "spatialrag.prediction.backbones.stem.stem:Stem",
+        "deepspot": "spatialrag.prediction.backbones.deepspot.deepspot:DeepSpot",
     },
 )
 solvers = Registry(

@@ -30,7 +30,7 @@ class EncoderRecord:
     dim: int
     patch_um: float
     context: int
-    source: str = field(default="", compare=False)
+    source: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, eq=False)

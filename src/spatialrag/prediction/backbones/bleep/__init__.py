@@ -1,0 +1,1 @@
+"""BLEEP: images and expression in one space, prediction by retrieval there."""

@@ -1,0 +1,1 @@
+"""DeepSpot: deep sets of a spot and its neighbors."""

@@ -1,0 +1,105 @@
+"""DeepSpot (Nonchev et al. 2025): deep sets over a spot and the spots around it."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from spatialrag.prediction.backbones.fitting import Fitting, SpotNetwork
+from spatialrag.prediction.backbones.trained import train_on_bank
+from spatialrag.prediction.backbones.views import ADJACENT, View
+
+
+class Ensemble(nn.Module):
+    """Several networks of one shape, their outputs combined."""
+
+    def __init__(self, parts: list[nn.Module], *, median: bool) -> None:
+        super().__init__()
+        self.parts, self.median = nn.ModuleList(parts), median
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the elementwise median or the mean over the parts."""
+        stacked = torch.stack([part(x) for part in self.parts])
+        return stacked.median(dim=0).values if self.median else stacked.mean(dim=0)
+
+
+class DeepSets(SpotNetwork):
+    """rho([phi(spot), max over neighbors of phi])."""
+
+    def __init__(self, n_inputs: int, n_genes: int, settings: "DeepSpot") -> None:
+        super().__init__()
+        width = settings.width
+        self.phi = Ensemble(
+            [
+                nn.Sequential(nn.Linear(n_inputs, width), nn.Dropout(settings.dropout), nn.ReLU())
+                for _ in range(settings.ensemble)
+            ],
+            median=True,
+        )
+        self.rho = Ensemble(
+            [
+                nn.Sequential(
+                    nn.Dropout(settings.dropout),
+                    nn.ReLU(),
+                    nn.Linear(2 * width, n_genes),
+                    nn.Dropout(settings.output_dropout),
+                )
+                for _ in range(settings.ensemble)
+            ],
+            median=False,
+        )
+
+    def forward(self, view: View, rows: torch.Tensor) -> torch.Tensor:
+        """Return (len(rows), n_genes)."""
+        needed, where = torch.unique(
+            torch.cat([rows[:, None], view.around[rows]], dim=1), return_inverse=True
+        )
+        known = self.phi(view.vectors[needed])
+        own, around = known[where[:, 0]], known[where[:, 1:]]
+        # phi is never negative, so a neighbor that is not there is a row of zeros, as published.
+        near = (view.distance[rows] <= ADJACENT).unsqueeze(-1)
+        return self.rho(torch.cat([own, (around * near).amax(dim=1)], dim=1))
+
+
+@dataclass(frozen=True)
+class DeepSpot:
+    """Settings of DeepSpot.
+
+    Parameters
+    ----------
+    width
+        Of phi.
+    ensemble
+        Networks phi and rho each.
+    dropout, output_dropout
+        Of phi and of rho's input; of rho's output.
+    components, standardize, fitting
+        As in `NetworkBackbone`.
+    """
+
+    width: int = 256
+    ensemble: int = 4
+    dropout: float = 0.3
+    output_dropout: float = 0.1
+    components: int | None = 256
+    standardize: bool = True
+    fitting: Fitting = field(default_factory=lambda: Fitting(epochs=60, learning_rate=5e-4))
+    n_around: int = field(default=8, init=False)
+
+    @classmethod
+    def published(cls) -> "DeepSpot":
+        """Return the published sizes and training (without sub-spots)."""
+        return cls(
+            width=512,
+            ensemble=10,
+            components=None,
+            fitting=Fitting(
+                epochs=10, learning_rate=1e-4, weight_decay=1e-6, batch=1024, patience=3, clip=None
+            ),
+        )
+
+    def network(self, n_inputs: int, n_genes: int) -> SpotNetwork:
+        """Return the network with random weights."""
+        return DeepSets(n_inputs, n_genes, self)
+
+    fit = train_on_bank

@@ -1,0 +1,316 @@
+"""The training loop of backbones: batches within slides, stopping on held-out donors."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from spatialrag.errors import InputError
+from spatialrag.prediction.backbones.views import View
+from spatialrag.progress import track
+
+_HELD = 0.2
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """How a backbone is trained.
+
+    Parameters
+    ----------
+    epochs
+        At most.
+    learning_rate, weight_decay
+        Of AdamW.
+    batch
+        Spots per step, of one slide; None takes a slide at a time.
+    patience
+        Epochs without a better loss on held-out donors (slides, where there are fewer than three
+        donors) before training stops. None trains all epochs on everything. The test slide is
+        never among them.
+    refit
+        Train again on everything, for the number of epochs that was best; else keep the weights
+        that were best.
+    clip
+        Largest norm of the gradient; none when absent.
+    seed, device
+        Of the training.
+    """
+
+    epochs: int = 100
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    batch: int | None = 64
+    patience: int | None = 10
+    refit: bool = True
+    clip: float | None = 1.0
+    seed: int = 0
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        counts = {"epochs": self.epochs, "batch": self.batch, "patience": self.patience}
+        for name, value in counts.items():
+            if value is not None and value < 1:
+                raise InputError(f"{name} must be at least 1", got=str(value))
+        if not self.learning_rate > 0:
+            raise InputError("learning_rate must be positive", got=str(self.learning_rate))
+
+
+@dataclass(frozen=True, eq=False)
+class Slide:
+    """A slide to train on.
+
+    Parameters
+    ----------
+    view
+        Its spots.
+    targets : (n, n_genes)
+        What they express, as the network predicts it.
+    rows
+        Spots that count; others are only looked at by their neighbors.
+    group
+        Donor or slide, left out as a whole.
+    """
+
+    view: View
+    targets: torch.Tensor
+    rows: torch.Tensor
+    group: str
+
+
+class SpotNetwork(nn.Module):
+    """A network whose ``forward(view, rows)`` predicts genes of some spots of a slide.
+
+    What it does otherwise than most networks, it overrides.
+    """
+
+    def loss(
+        self,
+        slide: Slide,
+        rows: torch.Tensor,
+        generator: torch.Generator,  # noqa: ARG002  (for networks that draw)
+    ) -> torch.Tensor:
+        """Return the loss of some spots of a slide: mean squared error."""
+        return nn.functional.mse_loss(self(slide.view, rows), slide.targets[rows])
+
+    def predict(self, view: View) -> torch.Tensor:
+        """Return predictions (n_spots, n_genes) of a slide."""
+        return self(view, torch.arange(view.n_spots, device=view.vectors.device))
+
+    def remember(self, slides: Sequence[Slide]) -> None:
+        """Keep what prediction needs of the references, as buffers; most need nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """The outcome.
+
+    Parameters
+    ----------
+    network
+        In evaluation mode.
+    epochs
+        Trained for the weights it has.
+    held : (n,)
+        Loss on held-out groups after each epoch of the search; empty without one.
+    """
+
+    network: SpotNetwork
+    epochs: int
+    held: np.ndarray
+
+
+def fit_network(
+    make: Callable[[], SpotNetwork],
+    slides: Sequence[Slide],
+    fitting: Fitting,
+    *,
+    label: str,
+    checkpoint: str | Path | None = None,
+    key: str = "",
+) -> Trained:
+    """Train a network.
+
+    Parameters
+    ----------
+    make
+        Returns a new network; called after seeding.
+    slides
+        To train on.
+    fitting
+        See `Fitting`.
+    label
+        Of the progress bar.
+    checkpoint, key
+        A file to resume from and write to, removed at the end; one of another key is refused.
+
+    Raises
+    ------
+    InputError
+        The loss is no longer finite, or the checkpoint is of another training.
+    """
+    held = held_out(slides, fitting)
+    files = _files(checkpoint)
+    if held:
+        rest = [slide for slide in slides if slide.group not in held]
+        watched = [slide for slide in slides if slide.group in held]
+        run = _Run(make, fitting, label, key)
+        network, losses = run.train(rest, watched, fitting.epochs, files["search"])
+        best = int(np.argmin(losses)) + 1
+        if not fitting.refit:
+            _remove(files)
+            return Trained(network.eval(), best, losses)
+    else:
+        best, losses = fitting.epochs, np.empty(0)
+    run = _Run(make, fitting, label, key)
+    network, _ = run.train(list(slides), [], best, files["all"])
+    _remove(files)
+    return Trained(network.eval(), best, losses)
+
+
+def held_out(slides: Sequence[Slide], fitting: Fitting) -> set[str]:
+    """Return the groups that decide when to stop: about a fifth of the spots, drawn by seed."""
+    names = sorted({slide.group for slide in slides})
+    if fitting.patience is None or len(names) < 2:
+        return set()
+    total = sum(len(slide.rows) for slide in slides)
+    held: set[str] = set()
+    for name in np.random.default_rng(fitting.seed).permutation(names)[:-1]:
+        held.add(str(name))
+        if sum(len(slide.rows) for slide in slides if slide.group in held) >= _HELD * total:
+            break
+    return held
+
+
+def _files(checkpoint: str | Path | None) -> dict[str, Path | None]:
+    if checkpoint is None:
+        return {"search": None, "all": None}
+    path = Path(checkpoint)
+    return {part: path.with_name(f"{path.name}.{part}") for part in ("search", "all")}
+
+
+def _remove(files: dict[str, Path | None]) -> None:
+    for path in files.values():
+        if path is not None:
+            path.unlink(missing_ok=True)
+
+
+class _Run:
+    """One training: a network, its optimizer, and the losses so far."""
+
+    def __init__(
+        self, make: Callable[[], SpotNetwork], fitting: Fitting, label: str, key: str
+    ) -> None:
+        self.fitting, self.label, self.key = fitting, label, key
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(fitting.seed)
+            self.network = make().to(fitting.device)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=fitting.learning_rate, weight_decay=fitting.weight_decay
+        )
+        self.generator = torch.Generator().manual_seed(fitting.seed)
+        self.losses: list[float] = []
+        self.best: dict[str, torch.Tensor] = {}
+
+    def train(
+        self, slides: list[Slide], watched: list[Slide], epochs: int, path: Path | None
+    ) -> tuple[SpotNetwork, np.ndarray]:
+        """Return the network with its best weights (the last ones where nothing is watched)."""
+        start = self._resume(path)
+        remaining = range(start, epochs)
+        for epoch in track(remaining, label=self.label, total=len(remaining)):
+            if self._stops():
+                break
+            self._seed_dropout(epoch)
+            self._epoch(slides, epoch)
+            if watched:
+                self.losses.append(self._held(watched))
+                if self.losses[-1] == min(self.losses):
+                    state = self.network.state_dict()
+                    self.best = {name: tensor.clone() for name, tensor in state.items()}
+            self._save(path, epoch + 1)
+        if self.best:
+            self.network.load_state_dict(self.best)
+        return self.network, np.array(self.losses)
+
+    def _stops(self) -> bool:
+        if not self.losses or self.fitting.patience is None:
+            return False
+        return len(self.losses) - 1 - int(np.argmin(self.losses)) >= self.fitting.patience
+
+    def _seed_dropout(self, epoch: int) -> None:
+        """Draw dropout from the seed: a resumed training then ends as an uninterrupted one."""
+        self.dropout_seed = self.fitting.seed * 1_000_003 + epoch
+
+    def _epoch(self, slides: list[Slide], epoch: int) -> None:
+        self.network.train()
+        batches = [(slide, rows) for slide in slides for rows in self._split(slide.rows)]
+        order = torch.randperm(len(batches), generator=self.generator).tolist()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.dropout_seed)
+            for i in order:
+                slide, rows = batches[i]
+                self.optimizer.zero_grad(set_to_none=True)
+                loss = self.network.loss(slide, rows, self.generator)
+                if not torch.isfinite(loss):
+                    raise InputError(
+                        f"the loss of {self.label} is no longer finite in epoch {epoch + 1}",
+                        got=str(loss.item()),
+                        fix="lower the learning rate, and look for outliers in the expression",
+                    )
+                loss.backward()
+                if self.fitting.clip is not None:
+                    nn.utils.clip_grad_norm_(self.network.parameters(), self.fitting.clip)
+                self.optimizer.step()
+
+    def _split(self, rows: torch.Tensor) -> Sequence[torch.Tensor]:
+        if self.fitting.batch is None:
+            return [rows]
+        shuffled = rows[torch.randperm(len(rows), generator=self.generator)]
+        return torch.tensor_split(shuffled, max(1, round(len(rows) / self.fitting.batch)))
+
+    def _held(self, slides: list[Slide]) -> float:
+        """Return the mean loss per spot; whatever it draws is the same in every epoch."""
+        self.network.eval()
+        generator = torch.Generator().manual_seed(self.fitting.seed)
+        total, n = 0.0, 0
+        with torch.inference_mode():
+            for slide in slides:
+                loss = self.network.loss(slide, slide.rows, generator)
+                total, n = total + float(loss) * len(slide.rows), n + len(slide.rows)
+        return total / n
+
+    def _save(self, path: Path | None, epochs: int) -> None:
+        if path is None:
+            return
+        state = {
+            "key": self.key,
+            "epochs": epochs,
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+            "losses": self.losses,
+            "best": self.best,
+        }
+        aside = path.with_name(f".{path.name}.partial")
+        torch.save(state, aside)
+        aside.replace(path)
+
+    def _resume(self, path: Path | None) -> int:
+        if path is None or not path.exists():
+            return 0
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if state["key"] != self.key:
+            raise InputError(
+                f"{path} is the checkpoint of another training",
+                expected="the same bank, genes and settings",
+                fix="delete it, or name another file",
+            )
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.generator.set_state(state["generator"])
+        self.losses, self.best = list(state["losses"]), state["best"]
+        return int(state["epochs"])

@@ -1,0 +1,1 @@
+"""HisToGene: a whole slide as one sequence of spots."""

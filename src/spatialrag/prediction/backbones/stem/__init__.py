@@ -1,0 +1,1 @@
+"""Stem: a conditional diffusion model of expression."""

@@ -1,0 +1,158 @@
+"""Gaussian diffusion with learned variances (Ho et al. 2020; Nichol & Dhariwal 2021)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+Denoiser = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""From noisy values (n, g) and steps (n,) to (n, g, 2): noise, and where the variance lies."""
+
+
+@dataclass(frozen=True, eq=False)
+class Diffusion:
+    """A schedule of noise and what follows from it.
+
+    Parameters
+    ----------
+    beta : (steps,)
+        Variance added in each step.
+    """
+
+    beta: np.ndarray
+
+    @classmethod
+    def linear(cls, steps: int = 1000) -> "Diffusion":
+        """Return the linear schedule from 1e-4 to 0.02 of 1,000 steps, stretched to others."""
+        factor = 1000 / steps
+        return cls(np.linspace(factor * 1e-4, min(factor * 0.02, 0.999), steps))
+
+    @property
+    def kept(self) -> np.ndarray:
+        """Return the share of the signal's variance after each step, (steps,)."""
+        return np.cumprod(1 - self.beta)
+
+    @property
+    def before(self) -> np.ndarray:
+        """Return `kept` one step earlier, (steps,); 1 at the first."""
+        return np.append(1.0, self.kept[:-1])
+
+    def noised(self, x: torch.Tensor, step: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """Return x (n, g) after so many steps (n,)."""
+        kept = _of(self.kept, step)
+        return kept.sqrt() * x + (1 - kept).sqrt() * noise
+
+    def loss(
+        self, denoise: Denoiser, x: torch.Tensor, step: torch.Tensor, noise: torch.Tensor
+    ) -> torch.Tensor:
+        """Return mean((predicted noise - noise)^2) plus the variational term of the variance.
+
+        The variational term trains the variance alone: its mean is detached, and it is weighted by
+        steps / 1,000 as in the published loss.
+        """
+        noisy = self.noised(x, step, noise)
+        predicted, variance = denoise(noisy, step).unbind(dim=-1)
+        frozen = torch.stack([predicted.detach(), variance], dim=-1)
+        bound = self.variational(frozen, x, noisy, step) * len(self.beta) / 1000
+        return (predicted - noise).square().mean() + bound.mean()
+
+    def variational(
+        self, output: torch.Tensor, x: torch.Tensor, noisy: torch.Tensor, step: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the Kullback-Leibler divergence of each step back, in bits, (n, g).
+
+        Of the first step, the divergence stands in for the likelihood of the value.
+        """
+        predicted, variance = output.unbind(dim=-1)
+        kept, before, beta = (_of(each, step) for each in (self.kept, self.before, self.beta))
+        true_mean = (before.sqrt() * beta * x + (1 - beta).sqrt() * (1 - before) * noisy) / (
+            1 - kept
+        )
+        clean = (noisy - (1 - kept).sqrt() * predicted) / kept.sqrt()
+        mean = (before.sqrt() * beta * clean + (1 - beta).sqrt() * (1 - before) * noisy) / (
+            1 - kept
+        )
+        low = self.log_posterior(step)
+        log_variance = self.log_variance(variance, step)
+        divergence = 0.5 * (
+            log_variance
+            - low
+            + (low - log_variance).exp()
+            + (true_mean - mean).square() * (-log_variance).exp()
+            - 1
+        )
+        return divergence / np.log(2)
+
+    def log_posterior(self, step: torch.Tensor) -> torch.Tensor:
+        """Return the log variance of a step back when x is known, (n, 1)."""
+        posterior = self.beta * (1 - self.before) / (1 - self.kept)
+        # The first is 0: as published, the second stands in for it.
+        posterior[0] = posterior[min(1, len(posterior) - 1)]
+        return _of(posterior, step).log()
+
+    def log_variance(self, share: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
+        """Return the learned log variance: between posterior (-1) and beta (1)."""
+        share = (share + 1) / 2
+        return share * _of(self.beta, step).log() + (1 - share) * self.log_posterior(step)
+
+    def sample(
+        self,
+        denoise: Denoiser,
+        shape: tuple[int, int],
+        *,
+        steps: int,
+        generator: torch.Generator,
+        ancestral: bool = False,
+        device: str = "cpu",
+    ) -> torch.Tensor:
+        """Return samples (n, g).
+
+        Parameters
+        ----------
+        denoise
+            The network under its condition.
+        shape
+            Of the samples.
+        steps
+            Of the schedule that are taken, evenly; all of them for the published sampler.
+        generator
+            Draws the noise.
+        ancestral
+            Draw a step back with the learned variance (needs all steps); else without noise
+            (DDIM, Song et al. 2021), which keeps its accuracy in far fewer steps.
+        device
+            Of the tensors.
+        """
+        x = torch.randn(shape, generator=generator).to(device)
+        times = np.unique(np.linspace(0, len(self.beta) - 1, steps).round().astype(int))[::-1]
+        for i, time in enumerate(times):
+            step = torch.full((shape[0],), int(time), device=device)
+            output = denoise(x, step)
+            if ancestral:
+                x = self._step_back(output, x, step, generator)
+                continue
+            predicted = output[..., 0]
+            clean = (x - np.sqrt(1 - self.kept[time]) * predicted) / np.sqrt(self.kept[time])
+            kept = self.kept[times[i + 1]] if i + 1 < len(times) else 1.0
+            x = np.sqrt(kept) * clean + np.sqrt(1 - kept) * predicted
+        return x
+
+    def _step_back(
+        self,
+        output: torch.Tensor,
+        x: torch.Tensor,
+        step: torch.Tensor,
+        generator: torch.Generator,
+    ) -> torch.Tensor:
+        predicted, share = output.unbind(dim=-1)
+        kept, beta = _of(self.kept, step), _of(self.beta, step)
+        mean = (x - beta / (1 - kept).sqrt() * predicted) / (1 - beta).sqrt()
+        if int(step[0]) == 0:
+            return mean
+        noise = torch.randn(x.shape, generator=generator).to(x.device)
+        return mean + (0.5 * self.log_variance(share, step)).exp() * noise
+
+
+def _of(values: np.ndarray, step: torch.Tensor) -> torch.Tensor:
+    return torch.as_tensor(values, dtype=torch.float32, device=step.device)[step][:, None]

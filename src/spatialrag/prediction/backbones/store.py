@@ -1,0 +1,152 @@
+"""Trained backbones on disk: one safetensors file, never a pickle."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file, save_file
+
+from spatialrag.bank.bank import Bank
+from spatialrag.errors import InputError
+from spatialrag.prediction.backbones.fitting import Fitting
+from spatialrag.prediction.backbones.trained import TrainedNetwork
+from spatialrag.prediction.features import Features
+from spatialrag.provenance import plain
+from spatialrag.registry import backbones
+
+SCHEMA = 1
+_NETWORK = "network."
+
+
+def write_backbone(trained: TrainedNetwork, name: str, path: str | Path) -> Path:
+    """Write a trained network: aside first, then put in place.
+
+    Parameters
+    ----------
+    trained
+        As ``fit`` returned it.
+    name
+        Under which its settings are registered.
+    path
+        The file, ``.safetensors``.
+    """
+    if type(trained.settings) is not backbones.get(name):
+        raise InputError(
+            f"{type(trained.settings).__name__} is not registered as {name!r}",
+            expected="the name its class can be found by when it is read",
+        )
+    path = Path(path)
+    arrays = {
+        _NETWORK + key: value.cpu().numpy() for key, value in trained.network.state_dict().items()
+    }
+    arrays |= {"features.mean": trained.features.mean, "features.spread": trained.features.spread}
+    arrays |= {"outputs.centre": trained.centre, "outputs.spread": trained.spread}
+    if trained.features.axes is not None:
+        arrays["features.axes"] = trained.features.axes
+    record = {
+        "schema": SCHEMA,
+        "backbone": name,
+        "settings": plain(trained.settings),
+        "genes": trained.genes.tolist(),
+        "scale": trained.scale,
+        "encoder": str(trained.bank.encoder),
+        "epochs": trained.epochs,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.partial")
+    try:
+        contiguous = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
+        save_file(contiguous, aside, metadata={"spatialrag": json.dumps(record)})
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+    return path
+
+
+def read_backbone(path: str | Path, *, bank: Bank, device: str = "cpu") -> TrainedNetwork:
+    """Read a trained network.
+
+    Parameters
+    ----------
+    path
+        As `write_backbone` wrote it.
+    bank
+        References it is used with: embedded as those it was trained on, and measuring its genes.
+    device
+        Where it runs.
+
+    Raises
+    ------
+    InputError
+        Not such a file, another encoder, or genes that the bank lacks.
+    """
+    path = Path(path)
+    arrays, record = _read(path)
+    if record["encoder"] != str(bank.encoder):
+        raise InputError(
+            f"{path.name} was trained on other embeddings",
+            expected=record["encoder"],
+            got=str(bank.encoder),
+            fix="embed the bank as the one it was trained on, or train again",
+        )
+    bank.columns_of(record["genes"])
+    settings = _settings(backbones.get(record["backbone"]), record["settings"], device)
+    axes = arrays.get("features.axes")
+    n_inputs = len(arrays["features.mean"]) if axes is None else axes.shape[1]
+    network = settings.network(n_inputs, len(record["genes"]))
+    state = {
+        key.removeprefix(_NETWORK): torch.from_numpy(array)
+        for key, array in arrays.items()
+        if key.startswith(_NETWORK)
+    }
+    for key in dict(network.named_buffers()):  # what it remembers is as long as its references
+        network.register_buffer(key, torch.empty_like(state[key]))
+    network.load_state_dict(state)
+    return TrainedNetwork(
+        settings,
+        np.asarray(record["genes"], str),
+        record["scale"],
+        bank,
+        Features(arrays["features.mean"], arrays["features.spread"], axes),
+        arrays["outputs.centre"],
+        arrays["outputs.spread"],
+        network.to(device).eval(),
+        record["epochs"],
+    )
+
+
+def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    if not path.is_file():
+        raise InputError(f"{path} does not exist", fix="train the backbone first")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            record = json.loads((file.metadata() or {})["spatialrag"])
+        arrays = load_file(path)
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise InputError(
+            f"{path.name} is not a trained backbone",
+            expected="a file that write_backbone wrote",
+            got=f"{type(error).__name__}: {error}",
+        ) from error
+    if record.get("schema", 0) > SCHEMA:
+        raise InputError(f"{path.name} was written by a newer spatialrag", fix="upgrade spatialrag")
+    return arrays, record
+
+
+def _settings(kind: Any, values: dict[str, Any], device: str) -> Any:  # noqa: ANN401  (a room's)
+    """Return settings from plain values; nested ones by the class of their defaults."""
+    made = {}
+    for field in dataclasses.fields(kind):
+        if not field.init:
+            continue
+        value = values[field.name]
+        if isinstance(value, dict):
+            value = _settings(type(field.default_factory()), value, device)
+        made[field.name] = tuple(value) if isinstance(value, list) else value
+    if kind is Fitting:
+        made["device"] = device
+    return kind(**made)

@@ -1,0 +1,1 @@
+"""TRIPLEX: a spot, its surroundings and the whole slide, fused by attention."""

@@ -1,0 +1,100 @@
+"""What networks read of a slide: embeddings, places, and which spots lie around each."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from spatialrag.bank.bank import Bank
+from spatialrag.errors import InputError, MissingDependencyError
+from spatialrag.prediction.features import Features
+from spatialrag.prediction.predictor import Queries, vectors_of
+from spatialrag.slides.spots import spot_pitch
+
+try:
+    import torch
+except ImportError as error:
+    raise MissingDependencyError(
+        "torch", extra="torch", needed_for="backbones that are networks"
+    ) from error
+
+ADJACENT = 1.6  # pitches: the eight neighbors of a square grid, the six of a hexagonal one
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One slide's spots as tensors.
+
+    Parameters
+    ----------
+    vectors : (n, d) float32
+        Standardized embeddings.
+    places : (n, 2) float32
+        x and y in spot pitches, from the slide's smallest.
+    around : (n, k) int64
+        The nearest other spots, nearest first.
+    distance : (n, k) float32
+        To them, in spot pitches; infinite where the slide has no more spots.
+    """
+
+    vectors: torch.Tensor
+    places: torch.Tensor
+    around: torch.Tensor
+    distance: torch.Tensor
+
+    @property
+    def n_spots(self) -> int:
+        """Number of spots."""
+        return len(self.vectors)
+
+
+def view_of(vectors: np.ndarray, xy: np.ndarray, *, n_around: int, device: str = "cpu") -> View:
+    """Return a slide's view from standardized vectors (n, d) and pixel positions (n, 2)."""
+    if not np.isfinite(xy).all():
+        raise InputError(
+            "spots without a position cannot be read by a network of neighbors",
+            expected="x and y of every spot",
+        )
+    pitch = spot_pitch(xy) if len(xy) > 1 else 0.0
+    places = (xy - xy.min(axis=0)) / (pitch or 1.0)
+    k = min(n_around, len(xy) - 1)
+    around = np.tile(np.arange(len(xy))[:, None], (1, n_around))
+    distance = np.full((len(xy), n_around), np.inf)
+    if k:
+        found, index = cKDTree(places).query(places, k=k + 1)
+        own = index == np.arange(len(xy))[:, None]
+        # Of spots at one place the tree may name another first: drop one column either way.
+        own[~own.any(axis=1), 0] = True
+        around[:, :k] = index[~own].reshape(len(xy), k)
+        distance[:, :k] = found[~own].reshape(len(xy), k)
+    return View(
+        *(torch.as_tensor(a, dtype=torch.float32, device=device) for a in (vectors, places)),
+        torch.as_tensor(around, device=device),
+        torch.as_tensor(distance, dtype=torch.float32, device=device),
+    )
+
+
+def views_of_bank(
+    bank: Bank, features: Features, *, n_around: int, device: str = "cpu"
+) -> list[View]:
+    """Return a view per slide of the bank, in its order."""
+    bank.require_embeddings()
+    xy = bank.references[["x", "y"]].to_numpy(float)
+    slide_of = bank.slide_of
+    return [
+        view_of(
+            features.transform(bank.embeddings[slide_of == i]),
+            xy[slide_of == i],
+            n_around=n_around,
+            device=device,
+        )
+        for i in range(len(bank.slides))
+    ]
+
+
+def view_of_queries(
+    queries: Queries, bank: Bank, features: Features, *, n_around: int, device: str = "cpu"
+) -> View:
+    """Return the view of queries, after checking that they compare with the bank's."""
+    vectors = features.transform(vectors_of(queries, bank))
+    return view_of(vectors, np.asarray(queries.xy, float), n_around=n_around, device=device)

@@ -1,0 +1,53 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+from spatialrag.errors import InputError  # noqa: E402
+from spatialrag.prediction.backbones.backbone import make_backbone  # noqa: E402
+from spatialrag.prediction.backbones.store import read_backbone, write_backbone  # noqa: E402
+
+NAMES = ["probe", "histogene", "bleep", "triplex", "stem", "deepspot"]
+
+
+def trained(name, bank):
+    settings = make_backbone(name)
+    fitting = replace(settings.fitting, epochs=2, patience=None)
+    return replace(settings, fitting=fitting, components=4).fit(bank, bank.genes, scale="log1p")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_read_predicts_the_same(small, tmp_path, name):
+    before = trained(name, small)
+    path = write_backbone(before, name, tmp_path / "backbone.safetensors")
+    assert [p.name for p in tmp_path.iterdir()] == ["backbone.safetensors"]
+    after = read_backbone(path, bank=small)
+    assert after.settings == before.settings
+    assert after.genes.tolist() == small.genes.tolist()
+    queries = small.embeddings_of("s0")
+    np.testing.assert_array_equal(after.predict(queries), before.predict(queries))
+
+
+def test_what_does_not_fit_is_refused(small, tmp_path):
+    path = write_backbone(trained("probe", small), "probe", tmp_path / "b.safetensors")
+    with pytest.raises(InputError, match="not registered as 'stem'"):
+        write_backbone(trained("probe", small), "stem", tmp_path / "c.safetensors")
+    keep = np.arange(10) != 4
+    fewer = replace(
+        small,
+        expression=small.expression[:, keep],
+        genes=small.genes[keep],
+        measured=small.measured[keep],
+    )
+    with pytest.raises(InputError, match="G4"):
+        read_backbone(path, bank=fewer)
+    other = replace(small, encoder=replace(small.encoder, fingerprint="other"))
+    with pytest.raises(InputError, match="trained on other embeddings"):
+        read_backbone(path, bank=other)
+    with pytest.raises(InputError, match="does not exist"):
+        read_backbone(tmp_path / "no.safetensors", bank=small)
+    (tmp_path / "broken.safetensors").write_bytes(b"12345678")
+    with pytest.raises(InputError, match="not a trained backbone"):
+        read_backbone(tmp_path / "broken.safetensors", bank=small)

@@ -1,0 +1,62 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+from spatialrag.prediction.backbones.backbone import TrainedBackbone, make_backbone  # noqa: E402
+from spatialrag.prediction.backbones.fitting import Fitting  # noqa: E402
+from spatialrag.prediction.backbones.probe import Probe  # noqa: E402
+from spatialrag.prediction.generag.generag import GeneRAG  # noqa: E402
+
+LONG = Fitting(epochs=400, learning_rate=0.02, weight_decay=0.0, batch=None, patience=None)
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+def test_outputs_come_back_to_the_scale(small, standardize):
+    """A linear layer trained to its end is least squares, whatever the genes' scale."""
+    trained = Probe(standardize=standardize, fitting=LONG).fit(small, small.genes, scale="log1p")
+    assert isinstance(trained, TrainedBackbone)
+    x = trained.features.transform(small.embeddings)
+    x = np.column_stack([x, np.ones(len(x))])
+    truth = small.on_scale("log1p").toarray()
+    expected = x @ np.linalg.lstsq(x, truth, rcond=None)[0]
+    found = trained.predict(small.embeddings_of("s0"))
+    np.testing.assert_allclose(found, np.maximum(expected, 0), atol=0.02)
+
+
+def test_empty_spots_teach_nothing(small):
+    counts = small.expression.copy()
+    counts[3] = 0
+    references = small.references.copy()
+    references.iloc[3, references.columns.get_loc("total_counts")] = 0
+    empty = replace(small, expression=counts, references=references)
+    first = Probe(fitting=LONG).fit(empty, small.genes, scale="log1p")
+    moved = replace(empty, expression=empty.expression)
+    assert first.settings.fitting.epochs == first.epochs
+    assert np.isfinite(first.predict(moved.embeddings_of("s0"))).all()
+    assert (first.centre == 0).all()
+
+
+def test_a_gene_that_never_varies(small):
+    counts = small.expression.toarray()
+    counts[:, 2] = 5
+    flat = replace(small, expression=type(small.expression)(counts))
+    trained = Probe(standardize=True, fitting=LONG).fit(flat, small.genes, scale="counts")
+    found = trained.predict(flat.embeddings_of("s0"))
+    np.testing.assert_allclose(found[:, 2], 5, atol=0.05)
+
+
+@pytest.mark.parametrize("name", ["probe", "histogene", "bleep", "triplex", "stem", "deepspot"])
+def test_generag_over_each(three, name):
+    """One wrapper for any of them: the settings by name, trained inside the bank."""
+    backbone = make_backbone(name)
+    few = replace(backbone, fitting=replace(backbone.fitting, epochs=2, patience=None))
+    rest = three.without(slides=["s2"])
+    prediction = (
+        GeneRAG(backbone=few, anchors=rest.genes[:6], scale="log1p")
+        .fit(rest)
+        .predict(three.embeddings_of("s2"))
+    )
+    assert prediction.expression.shape == (32, 10)
+    assert np.isfinite(prediction.expression).all()
