@@ -28,7 +28,7 @@ STAGES = [
     ["explanation"],
     ["evaluation"],
     ["plots"],
-    ["demo"],
+    ["workflow", "demo"],
     ["cli"],
 ]
 STAGE_OF = {name: level for level, names in enumerate(STAGES) for name in names}

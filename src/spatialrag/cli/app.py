@@ -15,6 +15,7 @@ from spatialrag.cli.domains import domains
 from spatialrag.cli.embed import embed
 from spatialrag.cli.encoders import app as encoders_app
 from spatialrag.cli.evaluate import evaluate
+from spatialrag.cli.experiment import app as experiment_app
 from spatialrag.cli.explain import explain
 from spatialrag.cli.loso import loso
 from spatialrag.cli.predict import predict
@@ -32,6 +33,7 @@ app.add_typer(cells_app, name="cells")
 app.add_typer(ragst_app, name="ragst")
 app.add_typer(datasets_app, name="datasets")
 app.add_typer(encoders_app, name="encoders")
+app.add_typer(experiment_app, name="experiment")
 for command in (demo, doctor, embed, predict, explain, evaluate, loso, domains):
     app.command()(command)
 

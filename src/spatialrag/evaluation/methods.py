@@ -66,7 +66,7 @@ def standard_rows(
         Row("generag_no_image", replace(settings, image_weight=0.0)),
         Row("generag_sparse", replace(settings, **_SPARSE)),
         Row("generag_blend", GeneRAGBlend(settings)),
-        Row("generag_paper", replace(_paper(bank, n_core), scale=scale, backbone=backbone)),
+        Row("generag_paper", replace(paper(bank, n_core), scale=scale, backbone=backbone)),
         Row("generag_released", OnScale(replace(released(bank, n_core), backbone=backbone), scale)),
         Row(
             "generag_released_lognorm",
@@ -117,7 +117,7 @@ def released(bank: Bank, n_anchors: int) -> GeneRAG:
     return GeneRAG.released(n_anchors=n_anchors, dim=bank.encoder.dim)
 
 
-def _paper(bank: Bank, n_anchors: int) -> GeneRAG:
+def paper(bank: Bank, n_anchors: int) -> GeneRAG:
     """Return Eq. 1 as printed, free sign, with the strength that the published code amounts to."""
     settings = released(bank, n_anchors)
     return GeneRAG.paper(

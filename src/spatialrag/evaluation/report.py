@@ -68,7 +68,7 @@ class Report:
             slide: {name: _plain(entry) for name, entry in methods.items()}
             for slide, methods in self.slides.items()
         }
-        return _finite({"mean": self.mean(), "slides": slides, "record": self.record})
+        return finite({"mean": self.mean(), "slides": slides, "record": self.record})
 
     def write(self, path: str | Path) -> None:
         """Write JSON, beside it Markdown (same name, ``.md``) and the per-gene table (``.csv``)."""
@@ -150,12 +150,12 @@ def _plain(entry: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if not isinstance(value, pd.DataFrame)}
 
 
-def _finite(value: Any) -> Any:  # noqa: ANN401  (any JSON value)
+def finite(value: Any) -> Any:  # noqa: ANN401  (any JSON value)
     """Replace NaN by null: NaN is not JSON."""
     if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
+        return {str(key): finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

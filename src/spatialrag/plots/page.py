@@ -40,6 +40,11 @@ def table(frame: pd.DataFrame, *, index: str) -> str:
     return text.replace("<th></th>", f"<th>{html.escape(index)}</th>", 1)
 
 
+def preformatted(text: str) -> str:
+    """Return text as it stands."""
+    return f"<pre>{html.escape(text)}</pre>"
+
+
 def paragraph(text: str, *, note: bool = False) -> str:
     """Return a paragraph of plain text."""
     kind = ' class="note"' if note else ""

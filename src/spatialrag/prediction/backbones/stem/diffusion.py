@@ -103,6 +103,7 @@ class Diffusion:
         *,
         steps: int,
         generator: torch.Generator,
+        start: float = 1.0,
         ancestral: bool = False,
         device: str = "cpu",
     ) -> torch.Tensor:
@@ -118,6 +119,9 @@ class Diffusion:
             Of the schedule that are taken, evenly; all of them for the published sampler.
         generator
             Draws the noise.
+        start
+            Share of the schedule at which pure noise is taken to lie. At its end next to nothing
+            is left of x, and what a denoiser says of x there is its own error, magnified.
         ancestral
             Draw a step back with the learned variance (needs all steps); else without noise
             (DDIM, Song et al. 2021), which keeps its accuracy in far fewer steps.
@@ -125,7 +129,8 @@ class Diffusion:
             Of the tensors.
         """
         x = torch.randn(shape, generator=generator).to(device)
-        times = np.unique(np.linspace(0, len(self.beta) - 1, steps).round().astype(int))[::-1]
+        last = round(start * (len(self.beta) - 1))
+        times = np.unique(np.linspace(0, last, steps).round().astype(int))[::-1]
         for i, time in enumerate(times):
             step = torch.full((shape[0],), int(time), device=device)
             output = denoise(x, step)

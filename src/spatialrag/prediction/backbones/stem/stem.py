@@ -46,6 +46,7 @@ class ConditionalDiffusion(SpotNetwork):
                 (len(vectors), len(self.denoiser.gene)),
                 steps=settings.steps,
                 generator=generator,
+                start=settings.start,
                 ancestral=settings.ancestral,
                 device=view.vectors.device,
             )
@@ -66,6 +67,8 @@ class Stem:
         Of the schedule.
     steps
         Taken when sampling.
+    start
+        Share of the schedule at which sampling starts from pure noise.
     samples
         Averaged per spot.
     ancestral
@@ -79,6 +82,7 @@ class Stem:
     heads: int = 2
     noise_steps: int = 1000
     steps: int = 10
+    start: float = 0.7
     samples: int = 5
     ancestral: bool = False
     components: int | None = 64
@@ -96,11 +100,13 @@ class Stem:
                 "steps lie between 1 and noise_steps, samples are at least 1",
                 got=f"steps {self.steps}, noise_steps {self.noise_steps}, samples {self.samples}",
             )
-        if self.ancestral and self.steps != self.noise_steps:
+        if not 0 < self.start <= 1:
+            raise InputError("start is a share of the schedule, above 0", got=str(self.start))
+        if self.ancestral and (self.steps, self.start) != (self.noise_steps, 1.0):
             raise InputError(
                 "the published sampler takes every step",
-                expected=f"steps of {self.noise_steps}",
-                got=str(self.steps),
+                expected=f"steps of {self.noise_steps} and start of 1",
+                got=f"{self.steps} and {self.start}",
             )
 
     @classmethod
@@ -111,6 +117,7 @@ class Stem:
             depth=12,
             heads=6,
             steps=1000,
+            start=1.0,
             samples=20,
             ancestral=True,
             components=None,

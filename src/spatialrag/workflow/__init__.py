@@ -1,0 +1,1 @@
+"""Experiments: a recipe, its folds and methods, and what is told of them."""

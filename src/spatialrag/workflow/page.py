@@ -1,0 +1,77 @@
+"""The report of an experiment as one page."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from spatialrag.evaluation.report import replace_text
+from spatialrag.plots import page
+from spatialrag.plots.experiment import plot_bars, plot_gene_scatter, plot_pcc_against_k
+from spatialrag.workflow.results import Results
+
+_CURVES = 8
+_COLUMNS = {
+    "core": ["core pcc_10", "core pcc_50", "core pcc_200", "core pcc_300"],
+    "global": ["global pcc_300", "global pcc_1000", "global pcc_3000", "global pcc_5000"],
+}
+
+
+def write_page(results: Results, path: Path, record: dict[str, Any]) -> None:
+    """Write the report: tables, bars, PCC against k, genes, gains, settings."""
+    sections = []
+    for encoder, leave in results.folds:
+        sections.append((f"{encoder}, {leave} left out", _fold(results, encoder, leave)))
+    gains = results.gains()
+    if len(gains):
+        parts = [page.paragraph(_CAVEAT, note=True)]
+        shown = gains.drop(columns=["n_slides"]).set_index("method")
+        parts.append(page.table(shown, index="method"))
+        sections.append(("What GeneRAG adds, paired by slide", parts))
+    settings = json.dumps(record, indent=1)
+    sections.append(("Settings and environment", [page.preformatted(settings)]))
+    replace_text(path, page.page(results.recipe.title, sections))
+
+
+_CAVEAT = (
+    "Mean difference over slides; low and high are 95 % of means over slides drawn with "
+    "replacement, descriptive below six slides. anchors: the backbone's own mean correlation on "
+    "core genes."
+)
+
+
+def _fold(results: Results, encoder: str, leave: str) -> list[str]:
+    mean = results.mean(encoder, leave)
+    folds = results.per_slide().loc[encoder, leave]
+    parts = []
+    for group, columns in _COLUMNS.items():
+        shown = mean.reindex(columns=[c for c in columns if c in mean]).dropna(how="all")
+        parts.append(page.table(shown, index=f"{group} genes, mean over slides"))
+    for metric in (results.headline("core"), results.headline("global")):
+        wide = folds[metric].unstack("slide").reindex(mean.index).dropna(how="all")
+        figure = plot_bars(wide, metric=metric)
+        parts.append(page.picture(figure, description=f"{metric} of every method"))
+    slide = str(folds.index.get_level_values("slide")[0])
+    return parts + _genes(results, mean, (encoder, leave, slide))
+
+
+def _genes(results: Results, mean: pd.DataFrame, fold: tuple[str, str, str]) -> list[str]:
+    """Return PCC against k, and genes of the best GeneRAG against its backbone, of one slide."""
+    found = {method: value for (*key, method), value in results.genes.items() if tuple(key) == fold}
+    ranked = mean[results.headline("global")].dropna().sort_values(ascending=False).index
+    curves = {m: found[m][1] for m in list(ranked)[:_CURVES] if m in found}
+    parts = [page.paragraph(f"Slide {fold[2]}", note=True)]
+    parts.append(page.picture(plot_pcc_against_k(curves), description="PCC against k"))
+    over = [m for m in mean.index if m.endswith("+generag") and m in found]
+    if over:
+        best = max(over, key=lambda m: float(mean.loc[m, results.headline("core")]))
+        alone = best.removesuffix("+generag")
+        first = pd.Series(found[alone][1], found[alone][0])
+        second = pd.Series(found[best][1], found[best][0])
+        shared = first.index[found[alone][2]].intersection(second.index)
+        r = [np.nan_to_num(series[shared].to_numpy()) for series in (first, second)]
+        figure = plot_gene_scatter(r[0], r[1], (alone, best))
+        parts.append(page.picture(figure, description=f"{alone} against {best}, by gene"))
+    return parts

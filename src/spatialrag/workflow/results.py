@@ -1,0 +1,210 @@
+"""What an experiment found: one table of scores, and the gains with their spread."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from spatialrag.evaluation.report import markdown_table, replace_text
+from spatialrag.workflow.recipe import Recipe
+from spatialrag.workflow.units import OVER
+
+METRICS = {
+    "core": ("pcc_10", "pcc_50", "pcc_200", "pcc_300", "spearman", "mse", "n_constant"),
+    "global": ("pcc_10", "pcc_50", "pcc_300", "pcc_1000", "pcc_2000", "pcc_3000", "pcc_5000"),
+}
+_FOLD = ["encoder", "leave", "slide"]
+_RESAMPLES = 10_000
+_DESCRIPTIVE = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """Scores of every unit.
+
+    Parameters
+    ----------
+    recipe
+        What was compared.
+    scores : pandas.DataFrame
+        A row per encoder, leave, slide, group (backbone, controls, ragst), method and seed;
+        columns ``core pcc_300`` and so on, seconds, train_seconds.
+    seconds
+        Spent on all units, training included.
+    genes
+        Per encoder, leave, slide and method (first seed): (genes, Pearson, is core).
+    """
+
+    recipe: Recipe
+    scores: pd.DataFrame
+    seconds: float
+    genes: dict[tuple[str, str, str, str], tuple[list[str], np.ndarray, np.ndarray]]
+
+    @property
+    def folds(self) -> list[tuple[str, str]]:
+        """Return the pairs of encoder and what is left out."""
+        pairs = self.scores[["encoder", "leave"]].drop_duplicates()
+        return list(pairs.itertuples(index=False, name=None))
+
+    def per_slide(self) -> pd.DataFrame:
+        """Return the mean over seeds: index encoder, leave, slide, method."""
+        columns = [f"{group} {metric}" for group in METRICS for metric in METRICS[group]]
+        return self.scores.groupby([*_FOLD, "method"], sort=False)[columns].mean()
+
+    def headline(self, group: str) -> str:
+        """Return the metric told first: core PCC-300 and global PCC-1000, or the largest there."""
+        most = {"core": 300, "global": 1000}[group]
+        names = [f"{group} {m}" for m in METRICS[group] if m.startswith("pcc_")]
+        small = [name for name in names if int(name.split("_")[1]) <= most]
+        return [name for name in small if self.scores[name].notna().any()][-1]
+
+    def mean(self, encoder: str, leave: str) -> pd.DataFrame:
+        """Return methods by metrics, the mean over slides."""
+        table = self.per_slide().loc[encoder, leave]
+        return table.groupby("method", sort=False).mean().dropna(axis=1, how="all")
+
+    def gains(self) -> pd.DataFrame:
+        """Return what GeneRAG adds to each backbone, paired by slide.
+
+        On core genes against the backbone alone, on global genes against the same backbone trained
+        on all of them, where it was, and both against the depth-only control.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per encoder, leave, backbone, preset and comparison: metric, mean, low and high
+            (95 % of 10,000 means over slides drawn with replacement), n_slides, the difference of
+            each slide, anchors (mean r of the backbone's own core genes).
+        """
+        table, rows = self.per_slide(), []
+        names = table.index.get_level_values("method").unique()
+        core, everything = self.headline("core"), self.headline("global")
+        for encoder, leave in self.folds:
+            scores = table.loc[encoder, leave]
+            for backbone in self.recipe.methods.backbones:
+                for preset in self.recipe.methods.generag:
+                    method = f"{backbone}+{OVER[preset]}"
+                    for metric, other in (
+                        (core, backbone),
+                        (core, "depth_only"),
+                        (everything, f"{backbone}_all"),
+                        (everything, "depth_only"),
+                    ):
+                        if other not in names or method not in names:
+                            continue
+                        difference = (
+                            scores.xs(method, level="method")[metric]
+                            - scores.xs(other, level="method")[metric]
+                        ).dropna()
+                        anchors = scores.xs(backbone, level="method")[core].mean()
+                        rows.append(
+                            {"encoder": encoder, "leave": leave, "method": method}
+                            | {"less": other, "metric": metric, "anchors": float(anchors)}
+                            | interval(difference)
+                        )
+        return pd.DataFrame(rows)
+
+    def write(self, out: Path) -> None:
+        """Write ``scores.csv``, ``scores.json`` and ``scores.md``."""
+        replace_text(out / "scores.csv", self.scores.to_csv(index=False, float_format="%.6g"))
+        record = {
+            "scores": json.loads(self.scores.to_json(orient="records")),
+            "gains": json.loads(self.gains().to_json(orient="records")),
+        }
+        replace_text(out / "scores.json", json.dumps(record, indent=1) + "\n")
+        replace_text(out / "scores.md", self.markdown())
+
+    def markdown(self) -> str:
+        """Return mean tables per encoder and fold, tables per slide, and the gains."""
+        parts = [f"# {self.recipe.title}", ""]
+        table = self.per_slide()
+        for encoder, leave in self.folds:
+            folds = table.loc[encoder, leave]
+            slides = folds.index.get_level_values("slide").unique()
+            parts += [f"## {encoder}, {leave} left out: mean over {', '.join(slides)}", ""]
+            parts += [markdown_table(self.mean(encoder, leave)), ""]
+            for metric in (self.headline("core"), self.headline("global")):
+                wide = folds[metric].unstack("slide").reindex(columns=slides)
+                wide = wide.reindex(folds.index.get_level_values("method").unique())
+                parts += [f"### {metric} per slide", "", markdown_table(wide.dropna(how="all")), ""]
+        gains = self.gains()
+        if len(gains):
+            parts += [f"## What GeneRAG adds, paired by slide{_caveat(gains)}", "", _gains(gains)]
+        return "\n".join(parts) + "\n"
+
+
+def interval(differences: pd.Series) -> dict[str, Any]:
+    """Return mean, and 2.5 and 97.5 % of means over slides drawn with replacement.
+
+    Parameters
+    ----------
+    differences
+        One per slide.
+    """
+    values = differences.to_numpy(float)
+    if len(values) == 0:
+        return {"mean": np.nan, "low": np.nan, "high": np.nan, "n_slides": 0, "slides": ""}
+    drawn = np.random.default_rng(0).choice(values, size=(_RESAMPLES, len(values)))
+    low, high = np.quantile(drawn.mean(axis=1), [0.025, 0.975])
+    told = ", ".join(f"{slide} {value:+.3f}" for slide, value in differences.items())
+    return {
+        "mean": float(values.mean()),
+        "low": float(low),
+        "high": float(high),
+        "n_slides": len(values),
+        "slides": told,
+    }
+
+
+def read_results(recipe: Recipe, paths: Sequence[Path]) -> Results:
+    """Return the results of units' files."""
+    rows, genes, seconds = [], {}, 0.0
+    for path in paths:
+        record = json.loads(path.read_text())
+        unit = record["unit"]
+        seconds += record["seconds"]
+        for method, entry in record["rows"].items():
+            row = {name: unit[name] for name in (*_FOLD, "group")}
+            row |= {"method": method, "seed": unit["seed"]}
+            for group, metrics in METRICS.items():
+                for metric in metrics:
+                    row[f"{group} {metric}"] = entry.get(group, {}).get(metric)
+            row |= {"seconds": entry.get("seconds"), **_trained(record["facts"])}
+            rows.append(row)
+            key = (unit["encoder"], unit["leave"], unit["slide"], method)
+            if "pearson" in entry and (unit["seed"] == recipe.methods.seeds[0]):
+                r = np.array([np.nan if v is None else v for v in entry["pearson"]])
+                genes[key] = (entry["genes"], r, np.array(entry["is_core"], bool))
+    table = pd.DataFrame(rows)
+    numbers = [column for column in table if " " in column]
+    table[numbers] = table[numbers].astype(float)
+    order = {name: i for i, name in enumerate(recipe.methods.backbones)}
+    table["order"] = table["group"].map(order).fillna(len(order))
+    table = table.sort_values(["encoder", "leave", "slide", "order", "seed"], kind="stable")
+    return Results(recipe, table.drop(columns="order").reset_index(drop=True), seconds, genes)
+
+
+def _trained(facts: dict[str, Any]) -> dict[str, Any]:
+    return {"train_seconds": facts.get("train_seconds"), "epochs": facts.get("epochs")}
+
+
+def _caveat(gains: pd.DataFrame) -> str:
+    fewest = int(gains["n_slides"].min())
+    return f" ({fewest} slides: intervals are descriptive)" if fewest < _DESCRIPTIVE else ""
+
+
+def _gains(gains: pd.DataFrame) -> str:
+    lines = [
+        "| encoder | left out | method | less | metric | mean | 95 % | slides | anchors' r |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {g.encoder} | {g.leave} | {g.method} | {g.less} | {g.metric} | {g.mean:+.3f} | "
+        f"{g.low:+.3f} to {g.high:+.3f} | {g.slides} | {g.anchors:.3f} |"
+        for g in gains.itertuples()
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,204 @@
+"""Run a recipe: cohort, banks, units side by side, tables and report."""
+
+import json
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+from spatialrag.bank.bank import Bank
+from spatialrag.bank.build import build_bank
+from spatialrag.bank.store import open_bank, write_bank
+from spatialrag.cells.build import cells_from_anndata
+from spatialrag.cells.cell_bank import CellBank
+from spatialrag.cells.store import open_cells
+from spatialrag.cells.types import read_type_map
+from spatialrag.encoders.encoder import make_encoder
+from spatialrag.errors import InputError, listing
+from spatialrag.evaluation.report import replace_text
+from spatialrag.expression.cohort import read_cohort, read_her2st_cohort
+from spatialrag.expression.hest import read_hest_cohort
+from spatialrag.expression.proportions import (
+    Proportions,
+    read_her2st_proportions,
+    read_proportions,
+)
+from spatialrag.expression.section import Section
+from spatialrag.progress import track
+from spatialrag.provenance import fingerprint, origin, plain
+from spatialrag.workflow.page import write_page
+from spatialrag.workflow.recipe import Recipe
+from spatialrag.workflow.results import Results, read_results
+from spatialrag.workflow.units import Material, Unit, plan, run_unit
+
+
+def run_experiment(
+    recipe: Recipe,
+    out: str | Path,
+    *,
+    data: str | Path = ".",
+    cache_folder: str | Path | None = None,
+    jobs: int = 1,
+) -> Results:
+    """Run every fold and method of a recipe that has no result yet, and write what was found.
+
+    Parameters
+    ----------
+    recipe
+        What is compared.
+    out
+        Folder: ``recipe.json`` (resolved, with versions), ``banks/``, ``units/`` (one result per
+        unit, kept between runs), ``scores.csv``, ``scores.json``, ``scores.md``, ``report.html``.
+    data
+        Folder that paths of the recipe are relative to.
+    cache_folder
+        Of embeddings; ``out/cache`` by default.
+    jobs
+        Units run at a time, a process and a core each.
+
+    Raises
+    ------
+    InputError
+        Before anything is embedded: missing files, slides without pixel size, donors that cannot be
+        left out.
+    """
+    if jobs < 1:
+        raise InputError("jobs must be at least 1", got=str(jobs))
+    out, data = Path(out), Path(data)
+    sections = read_sections(recipe, data)
+    check_folds(recipe, sections)
+    cells = None if recipe.ragst is None else _read_cells(recipe, data)
+    out.mkdir(parents=True, exist_ok=True)
+    banks = {}
+    for encoder in recipe.embedding.encoders:
+        made = build_bank(
+            sections,
+            encoder=make_encoder(_resolve(encoder, data)),
+            patch_um=recipe.embedding.patch_um,
+            context=recipe.embedding.context,
+            thumbnail_px=0,
+            cache=cache_folder or out / "cache",
+        )
+        banks[encoder] = _store(made, out / "banks" / f"{fingerprint(encoder)[:12]}.zarr")
+    slides = [section.slide for section in sections]
+    material = {
+        encoder: Material(recipe, open_bank(path), cells, _read_proportions(recipe, data, slides))
+        for encoder, path in banks.items()
+    }
+    record = {"recipe": plain(recipe), "origin": origin()}
+    record["banks"] = {encoder: each.bank.fingerprint for encoder, each in material.items()}
+    replace_text(out / "recipe.json", json.dumps(record, indent=1) + "\n")
+    paths = _run(plan(recipe, slides), material, out / "units", jobs)
+    results = read_results(recipe, paths)
+    results.write(out)
+    write_page(results, out / "report.html", record)
+    return results
+
+
+def read_sections(recipe: Recipe, data: Path) -> list[Section]:
+    """Return the recipe's slides."""
+    cohort, wanted = recipe.cohort, list(recipe.cohort.slides) or None
+    if cohort.her2st:
+        return read_her2st_cohort(data / cohort.her2st, wanted)
+    if cohort.hest:
+        return read_hest_cohort(data / cohort.hest, wanted)
+    sections = read_cohort(data / cohort.table)
+    missing = set(wanted or []) - {section.slide for section in sections}
+    if missing:
+        raise InputError(f"slides not in {cohort.table}: {listing(sorted(missing))}")
+    return [section for section in sections if wanted is None or section.slide in wanted]
+
+
+def check_folds(recipe: Recipe, sections: list[Section]) -> None:
+    """Raise when a fold would have no reference, before anything is embedded."""
+    donors = {section.slide: section.donor for section in sections}
+    if unknown := set(recipe.cohort.test) - set(donors):
+        raise InputError(f"test slides that are not in the cohort: {listing(sorted(unknown))}")
+    if len(sections) < 2:
+        raise InputError("an experiment needs at least two slides", got=listing(donors))
+    if "donor" in recipe.evaluation.leave and len(set(donors.values())) < 2:
+        raise InputError(
+            "leave = donor needs at least two donors",
+            got=f"{len(sections)} slides of {listing(set(donors.values()))}",
+            fix='use leave = ["slide"], and say in the report that its donor was seen',
+        )
+
+
+def _resolve(encoder: str, data: Path) -> str:
+    """Return an encoder's name with its file found in the data folder."""
+    name, _, argument = encoder.rpartition(":")
+    return f"{name}:{data / argument}" if name and (data / argument).exists() else encoder
+
+
+def _store(bank: Bank, path: Path) -> Path:
+    if not path.exists() or open_bank(path).fingerprint != bank.fingerprint:
+        write_bank(bank, path, overwrite=True)
+    return path
+
+
+def _read_cells(recipe: Recipe, data: Path) -> CellBank:
+    given = recipe.ragst
+    path = data / given.cells
+    if path.suffix == ".zarr":
+        return open_cells(path)
+    import anndata as ad
+
+    if not path.is_file():
+        raise InputError(f"the single cells {path} do not exist")
+    kinds = read_type_map(given.type_map) if given.type_map else None
+    return cells_from_anndata(
+        ad.read_h5ad(path), dataset=path.stem, type_column=given.type_column, type_map=kinds
+    )
+
+
+def _read_proportions(recipe: Recipe, data: Path, slides: list[str]) -> Proportions | None:
+    if recipe.ragst is None:
+        return None
+    if recipe.ragst.proportions:
+        return read_proportions(data / recipe.ragst.proportions)
+    if recipe.cohort.her2st:
+        return read_her2st_proportions(data / recipe.cohort.her2st, slides)
+    return None
+
+
+def _run(units: list[Unit], material: dict[str, Material], folder: Path, jobs: int) -> list[Path]:
+    if jobs == 1:
+        return [
+            run_unit(unit, material[unit.encoder], folder)
+            for unit in track(units, label="units", total=len(units))
+        ]
+    # A fresh process per worker: forked ones would share locks of running threads.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        jobs, mp_context=context, initializer=_prepare, initargs=(material,)
+    ) as pool:
+        futures = [pool.submit(_work, unit, folder) for unit in units]
+        try:
+            return [
+                future.result()
+                for future in track(as_completed(futures), label="units", total=len(futures))
+            ]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+_worker: dict[str, Any] = {}
+
+
+def _prepare(material: dict[str, Material]) -> None:
+    """Give a worker its material once, one core, and no bars: the parent tells what is done."""
+    os.environ["TTY_COMPATIBLE"] = "0"
+    if find_spec("torch"):
+        import torch
+
+        torch.set_num_threads(1)
+    _worker.update(material=material, limits=threadpool_limits(1))
+
+
+def _work(unit: Unit, folder: Path) -> Path:
+    return run_unit(unit, _worker["material"][unit.encoder], folder)

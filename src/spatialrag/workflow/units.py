@@ -1,0 +1,222 @@
+"""Units of work: one fold and one group of methods that share what was trained."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spatialrag.bank.bank import Bank
+from spatialrag.cells.cell_bank import CellBank
+from spatialrag.evaluation.loso import loso
+from spatialrag.evaluation.methods import Row, paper, released, standard_rows
+from spatialrag.evaluation.panel import fix_panel
+from spatialrag.evaluation.report import finite, replace_text
+from spatialrag.expression.proportions import Proportions
+from spatialrag.prediction.backbones.backbone import Backbone, TrainedBackbone, make_backbone
+from spatialrag.prediction.controls import BackboneOnly
+from spatialrag.prediction.generag.generag import GeneRAG
+from spatialrag.provenance import fingerprint, plain
+from spatialrag.workflow.recipe import Recipe
+
+CONTROLS = ("depth_only", "mean_profile", "neighbors", "ridge_all")
+OVER = {"default": "generag", "tuned": "tuned", "paper": "paper", "released": "released"}
+_PRECISION = 4
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One fold and one group of methods.
+
+    Parameters
+    ----------
+    encoder, leave, slide
+        The fold.
+    group
+        A backbone's name, ``controls`` or ``ragst``.
+    seed
+        Of what is drawn.
+    """
+
+    encoder: str
+    leave: str
+    slide: str
+    group: str
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        """Of its file."""
+        kind = self.encoder.split(":")[0] + "-" + fingerprint(self.encoder)[:4]
+        return f"{kind}-{self.leave}-{self.slide}-{self.group}-{self.seed}"
+
+
+def plan(recipe: Recipe, slides: list[str]) -> list[Unit]:
+    """Return all units of a recipe, the longest kinds first."""
+    test = list(recipe.cohort.test or slides)
+    groups = [(name, seed) for name in recipe.methods.backbones for seed in _seeds(recipe, name)]
+    groups.sort(key=lambda pair: pair[0] != "stem")
+    groups += [("controls", 0)] + [("ragst", 0)] * (recipe.ragst is not None)
+    return [
+        Unit(encoder, leave, slide, name, seed)
+        for name, seed in groups
+        for encoder in recipe.embedding.encoders
+        for leave in recipe.evaluation.leave
+        for slide in test
+    ]
+
+
+def _seeds(recipe: Recipe, name: str) -> tuple[int, ...]:
+    draws = hasattr(make_backbone(name), "fitting")
+    return recipe.methods.seeds if draws else recipe.methods.seeds[:1]
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What units are run on.
+
+    Parameters
+    ----------
+    recipe
+        Of the experiment.
+    bank
+        All slides, embedded.
+    cells, proportions
+        For RAG-ST.
+    """
+
+    recipe: Recipe
+    bank: Bank
+    cells: CellBank | None = None
+    proportions: Proportions | None = None
+
+
+def run_unit(unit: Unit, material: Material, folder: Path) -> Path:
+    """Run a unit unless its result is there, and return the result's file."""
+    path = folder / f"{unit.name}-{_key(unit, material)[:12]}.json"
+    if path.exists():
+        return path
+    started = time.perf_counter()
+    references = _references(unit, material.bank)
+    rows, facts = _rows(unit, material, references)
+    evaluation = material.recipe.evaluation
+    report = loso(
+        material.bank,
+        settings=GeneRAG(scale=evaluation.scale),
+        rows=rows,
+        leave=unit.leave,
+        slides=[unit.slide],
+        n_core=evaluation.n_core,
+        n_global=evaluation.n_global,
+    )
+    found = report.slides[unit.slide]
+    if unit.group != "controls":
+        found = {name: found[name] for name in found if name not in ("depth_oracle", "null")}
+    record = {
+        "unit": plain(unit),
+        "facts": facts,
+        "seconds": time.perf_counter() - started,
+        "rows": {name: _plain_row(entry) for name, entry in found.items()},
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_text(path, json.dumps(finite(record)) + "\n")
+    return path
+
+
+def _key(unit: Unit, material: Material) -> str:
+    """Return what decides a unit's result: data, fold, methods and their settings."""
+    recipe = material.recipe
+    settings: object = recipe.methods.generag
+    if unit.group == "ragst":
+        given = "deconvolved" if material.proportions is None else material.proportions.fingerprint
+        settings = (material.cells.fingerprint, given)
+    elif unit.group != "controls":
+        every = unit.group in recipe.methods.on_all_genes
+        settings = (plain(_settings(unit)), recipe.methods.generag, every)
+    return fingerprint(
+        material.bank.fingerprint, str(plain(unit)), str(plain(recipe.evaluation)), str(settings)
+    )
+
+
+def _references(unit: Unit, bank: Bank) -> Bank:
+    if unit.leave == "slide":
+        return bank.without(slides=[unit.slide])
+    return bank.without(donors=[str(bank.slides.loc[unit.slide, "donor"])])
+
+
+def _settings(unit: Unit) -> Any:  # noqa: ANN401  (any backbone's)
+    settings = make_backbone(unit.group)
+    if hasattr(settings, "fitting"):
+        settings = replace(settings, fitting=replace(settings.fitting, seed=unit.seed))
+    return settings
+
+
+def _rows(unit: Unit, material: Material, references: Bank) -> tuple[list[Row], dict[str, Any]]:
+    scale = material.recipe.evaluation.scale
+    if unit.group == "controls":
+        n_core = material.recipe.evaluation.n_core
+        rows = standard_rows(GeneRAG(scale=scale), material.bank, n_core=n_core)
+        return [row for row in rows if row.name in CONTROLS], {}
+    if unit.group == "ragst":
+        from spatialrag.prediction.ragst.ragst import RAGST
+
+        return [Row("ragst", RAGST(material.cells, material.proportions))], {}
+    return _backbone_rows(unit, material, references)
+
+
+def _backbone_rows(
+    unit: Unit, material: Material, references: Bank
+) -> tuple[list[Row], dict[str, Any]]:
+    """Return the backbone alone, GeneRAG over it, and the backbone on all genes; trained once."""
+    recipe, scale = material.recipe, material.recipe.evaluation.scale
+    measured = material.bank.only([unit.slide])
+    panel = fix_panel(
+        references,
+        measured.genes[measured.measured_everywhere],
+        n_core=recipe.evaluation.n_core,
+        n_global=recipe.evaluation.n_global,
+    )
+    settings = _settings(unit)
+    started = time.perf_counter()
+    trained = settings.fit(references, panel.genes[: panel.n_core], scale=scale)
+    facts = {"train_seconds": time.perf_counter() - started}
+    facts |= {"epochs": trained.epochs} if hasattr(trained, "epochs") else {}
+    rows = [Row(unit.group, BackboneOnly(trained, None, scale), groups=("core",))]
+    rows += list(_over(unit.group, settings, trained, recipe, material.bank))
+    if unit.group in recipe.methods.on_all_genes:
+        every = settings.fit(references, panel.genes, scale=scale)
+        rows.append(Row(f"{unit.group}_all", BackboneOnly(every, None, scale)))
+    return rows, facts
+
+
+def _over(
+    name: str, settings: Backbone, trained: TrainedBackbone, recipe: Recipe, bank: Bank
+) -> Iterator[Row]:
+    """Yield GeneRAG over a trained backbone, a row per preset."""
+    scale, n = recipe.evaluation.scale, recipe.evaluation.n_core
+    methods = {
+        "default": GeneRAG(n_anchors=n),
+        "tuned": GeneRAG(n_anchors=n),
+        "paper": replace(paper(bank, n), n_anchors=n),
+        "released": released(bank, n),
+    }
+    for preset in recipe.methods.generag:
+        tuned = preset == "tuned"
+        # Tuning leaves references out, and must train on what is left of them.
+        backbone = settings if tuned else trained
+        method = replace(methods[preset], scale=scale, backbone=backbone)
+        yield Row(f"{name}+{OVER[preset]}", method, tuned=tuned)
+
+
+def _plain_row(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return a row's scores; of genes, names, correlations and whether they are core."""
+    kept = {key: value for key, value in entry.items() if key != "per_gene"}
+    table = entry.get("per_gene")
+    if table is not None:
+        kept["genes"] = table.index.tolist()
+        kept["pearson"] = np.round(table["pearson"].to_numpy(float), _PRECISION).tolist()
+        kept["is_core"] = table["core"].astype(int).tolist()
+    return kept

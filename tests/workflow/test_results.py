@@ -1,0 +1,81 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spatialrag.workflow.recipe import Cohort, Methods, Recipe
+from spatialrag.workflow.results import interval, read_results
+
+RECIPE = Recipe(
+    "Two slides", Cohort(table="x"), methods=Methods(backbones=("linear",), seeds=(0, 1))
+)
+
+
+@pytest.fixture
+def results(tmp_path):
+    """linear at .2 and .4; GeneRAG .1 above it on one slide, .3 on the other, in either seed."""
+    paths = []
+    for slide, base, gain in (("a", 0.2, 0.1), ("b", 0.4, 0.3)):
+        for seed in (0, 1):
+            shift = 0.02 * seed - 0.01
+            rows = {
+                "linear": {"core": {"pcc_300": base + shift}, "genes": ["G"], "is_core": [1]},
+                "linear+generag": {
+                    "core": {"pcc_300": base + gain + shift},
+                    "global": {"pcc_1000": 0.5},
+                },
+            }
+            rows["linear"]["pearson"] = [0.1 + seed]
+            paths.append(write(tmp_path, slide, "linear", seed, rows))
+        controls = {"depth_only": {"core": {"pcc_300": 0.25}, "global": {"pcc_1000": 0.4}}}
+        paths.append(write(tmp_path, slide, "controls", 0, controls))
+    return read_results(RECIPE, paths)
+
+
+def write(folder, slide, group, seed, rows):
+    unit = {"encoder": "color", "leave": "slide", "slide": slide, "group": group, "seed": seed}
+    path = folder / f"{slide}{group}{seed}.json"
+    record = {"unit": unit, "facts": {"train_seconds": 2.0}, "seconds": 3.0, "rows": rows}
+    path.write_text(json.dumps(record))
+    return path
+
+
+def test_seeds_are_averaged_before_slides(results):
+    assert results.per_slide().loc["color", "slide", "a", "linear"]["core pcc_300"] == 0.2
+    assert results.mean("color", "slide").loc["linear", "core pcc_300"] == pytest.approx(0.3)
+    assert results.folds == [("color", "slide")]
+    assert results.seconds == 18
+
+
+def test_gains_are_paired_by_slide(results):
+    gains = results.gains().set_index(["less", "metric"])
+    alone = gains.loc[("linear", "core pcc_300")]
+    assert alone["mean"] == pytest.approx(0.2)
+    assert (alone["low"], alone["high"]) == pytest.approx((0.1, 0.3))
+    assert alone["slides"] == "a +0.100, b +0.300"
+    assert alone["anchors"] == pytest.approx(0.3)
+    assert gains.loc[("depth_only", "global pcc_1000")]["mean"] == pytest.approx(0.1)
+    assert ("linear_all", "global pcc_1000") not in gains.index
+
+
+def test_intervals_by_hand():
+    found = interval(pd.Series([1.0], index=["a"]))
+    assert (found["mean"], found["low"], found["high"]) == (1, 1, 1)
+    values = pd.Series(np.random.default_rng(0).normal(2, 1, 50), index=range(50))
+    found = interval(values)
+    error = values.std(ddof=0) / np.sqrt(50)
+    assert found["low"] == pytest.approx(values.mean() - 1.96 * error, abs=0.05)
+    assert found["high"] == pytest.approx(values.mean() + 1.96 * error, abs=0.05)
+    assert interval(pd.Series(dtype=float))["n_slides"] == 0
+
+
+def test_tables_are_written(results, tmp_path):
+    results.write(tmp_path)
+    text = (tmp_path / "scores.md").read_text()
+    assert "| linear+generag | 0.500 |" in text
+    assert "2 slides: intervals are descriptive" in text
+    assert len(pd.read_csv(tmp_path / "scores.csv")) == 10
+    assert json.loads((tmp_path / "scores.json").read_text())["gains"]
+    genes, r, core = results.genes["color", "slide", "a", "linear"]
+    assert (genes, r.tolist(), core.tolist()) == (["G"], [0.1], [True])

@@ -1,0 +1,87 @@
+import json
+
+import pytest
+
+from spatialrag.errors import InputError
+from spatialrag.expression.cohort import read_cohort
+from spatialrag.workflow.recipe import read_recipe
+from spatialrag.workflow.run import run_experiment
+
+pytest.importorskip("torch")
+
+
+def changed(recipe_file, tmp_path, old, new):
+    path = tmp_path / "changed.toml"
+    text = recipe_file.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    return read_recipe(path)
+
+
+@pytest.fixture(scope="module")
+def first(recipe_file, toy_table, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out")
+    results = run_experiment(read_recipe(recipe_file), out, data=toy_table.parent)
+    return out, results
+
+
+def test_a_run_leaves_tables_and_a_report(first):
+    out, results = first
+    names = {path.name for path in out.iterdir()}
+    assert names == {
+        "banks", "cache", "units", "recipe.json", "scores.csv", "scores.json", "scores.md",
+        "report.html",
+    }  # fmt: skip
+    assert len(list((out / "units").iterdir())) == 8
+    record = json.loads((out / "recipe.json").read_text())
+    assert record["recipe"]["methods"]["seeds"] == [0, 1]
+    assert record["origin"]["spatialrag"]
+    methods = set(results.scores["method"])
+    assert {"linear", "linear+generag", "bleep+paper", "linear_all", "depth_only"} <= methods
+    assert (out / "report.html").read_text().count("<img") == 4
+
+
+def test_two_processes_find_the_same(first, recipe_file, toy_table, tmp_path):
+    """And of what is there, only what is missing is computed."""
+    out, results = first
+    kept = sorted((out / "units").iterdir())
+    gone = [path for path in kept if "bleep-1" in path.name]
+    before = {path.name: json.loads(path.read_text())["rows"] for path in gone}
+    assert len(gone) == 2
+    for path in gone:
+        path.unlink()
+    times = {path: path.stat().st_mtime_ns for path in kept if path.exists()}
+    again = run_experiment(read_recipe(recipe_file), out, data=toy_table.parent, jobs=2)
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+    for path in gone:
+        after = json.loads(path.read_text())["rows"]
+        for name, entry in before[path.name].items():
+            assert after[name]["core"] == pytest.approx(entry["core"], abs=1e-6)
+    assert len(again.scores) == len(results.scores)
+
+
+def test_folds_are_checked_before_anything_is_embedded(
+    recipe_file, toy_table, toy_sections, tmp_path, monkeypatch
+):
+    def never(*_, **__):
+        raise AssertionError("embedded")
+
+    monkeypatch.setattr("spatialrag.workflow.run.build_bank", never)
+    one = changed(recipe_file, tmp_path, 'leave = ["slide"]', 'leave = ["donor"]')
+    donor = toy_sections[0].donor
+    same = [s.slide for s in read_cohort(toy_table) if s.donor == donor]
+    path = tmp_path / "one.toml"
+    path.write_text(
+        (tmp_path / "changed.toml")
+        .read_text()
+        .replace('test = ["toy1", "toy4"]', f"slides = {json.dumps(same)}")
+    )
+    out = tmp_path / "out"
+    with pytest.raises(InputError, match="at least two donors"):
+        run_experiment(read_recipe(path), out, data=toy_table.parent)
+    with pytest.raises(InputError, match="jobs must be at least 1"):
+        run_experiment(one, out, data=toy_table.parent, jobs=0)
+    unknown = changed(recipe_file, tmp_path, '"toy4"]', '"toy9"]')
+    with pytest.raises(InputError, match="not in the cohort: toy9"):
+        run_experiment(unknown, out, data=toy_table.parent)
+    assert not out.exists()

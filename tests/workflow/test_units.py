@@ -1,0 +1,73 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spatialrag.evaluation.loso import loso
+from spatialrag.evaluation.methods import Row
+from spatialrag.prediction.generag.generag import GeneRAG
+from spatialrag.workflow.recipe import read_recipe
+from spatialrag.workflow.units import Material, Unit, plan, run_unit
+
+pytest.importorskip("torch")
+
+
+@pytest.fixture(scope="module")
+def material(recipe_file, toy_bank):
+    return Material(read_recipe(recipe_file), toy_bank)
+
+
+def test_every_fold_and_seed_is_planned_once(material):
+    units = plan(material.recipe, ["toy1", "toy2", "toy3", "toy4"])
+    assert len(units) == len(set(units)) == 2 * (1 + 2 + 1)
+    assert {unit.slide for unit in units} == {"toy1", "toy4"}
+    assert [unit.seed for unit in units if unit.group == "linear"] == [0, 0]
+    assert {unit.seed for unit in units if unit.group == "bleep"} == {0, 1}
+    assert len({unit.name for unit in units}) == len(units)
+
+
+def test_a_unit_scores_what_loso_scores(material, toy_bank, tmp_path):
+    unit = Unit("color", "slide", "toy4", "linear")
+    path = run_unit(unit, material, tmp_path)
+    rows = json.loads(path.read_text())["rows"]
+    assert list(rows) == ["linear", "linear+generag", "linear+paper", "linear_all"]
+    method = GeneRAG(n_anchors=40)
+    report = loso(toy_bank, rows=[Row("g", method)], slides=["toy4"], n_core=40, n_global=90)
+    expected = report.slides["toy4"]["g"]
+    assert rows["linear+generag"]["core"]["pcc_10"] == pytest.approx(expected["core"]["pcc_10"])
+    r = np.array(rows["linear+generag"]["pearson"])
+    np.testing.assert_allclose(r, expected["per_gene"]["pearson"].fillna(0), atol=6e-5)
+    assert sum(rows["linear"]["is_core"]) == 40
+
+
+def test_a_result_that_is_there_is_not_computed_again(material, tmp_path, monkeypatch):
+    unit = Unit("color", "slide", "toy4", "controls")
+    path = run_unit(unit, material, tmp_path)
+    rows = json.loads(path.read_text())["rows"]
+    assert {"depth_only", "mean_profile", "neighbors", "ridge_all", "null"} <= set(rows)
+
+    def never(*_, **__):
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr("spatialrag.workflow.units.loso", never)
+    assert run_unit(unit, material, tmp_path) == path
+    other = replace(
+        material,
+        recipe=replace(
+            material.recipe, evaluation=replace(material.recipe.evaluation, scale="log1p")
+        ),
+    )
+    with pytest.raises(AssertionError, match="computed again"):
+        run_unit(unit, other, tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_seeds_make_a_difference(material, tmp_path):
+    scores = []
+    for seed in (0, 1):
+        path = run_unit(Unit("color", "slide", "toy1", "bleep", seed), material, tmp_path)
+        record = json.loads(path.read_text())
+        assert record["facts"]["epochs"] >= 1
+        scores.append(record["rows"]["bleep"]["core"]["pcc_10"])
+    assert scores[0] != scores[1]
