@@ -36,12 +36,14 @@ def test_overfits_and_a_few_steps_are_enough(small):
 
     assert score() > 0.95
     np.testing.assert_array_equal(trained.predict(queries), trained.predict(queries))
-    assert score(steps=10) > score(steps=100) - 0.02
+    assert score(steps=2) > score(steps=100, start=1.0) - 0.02
 
 
 def test_settings_are_checked():
     with pytest.raises(InputError, match="steps lie between 1 and noise_steps"):
         Stem(steps=0)
+    with pytest.raises(InputError, match="start is a share of the schedule"):
+        Stem(start=0.0)
     with pytest.raises(InputError, match="takes every step"):
         Stem(ancestral=True)
     assert Stem.published().steps == 1000

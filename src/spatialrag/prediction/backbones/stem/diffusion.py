@@ -116,7 +116,8 @@ class Diffusion:
         shape
             Of the samples.
         steps
-            Of the schedule that are taken, evenly; all of them for the published sampler.
+            Of the schedule that are taken, evenly from ``start`` to the first; all of them for the
+            published sampler.
         generator
             Draws the noise.
         start
@@ -130,7 +131,7 @@ class Diffusion:
         """
         x = torch.randn(shape, generator=generator).to(device)
         last = round(start * (len(self.beta) - 1))
-        times = np.unique(np.linspace(0, last, steps).round().astype(int))[::-1]
+        times = np.unique(np.linspace(last, 0, steps).round().astype(int))[::-1]
         for i, time in enumerate(times):
             step = torch.full((shape[0],), int(time), device=device)
             output = denoise(x, step)

@@ -81,15 +81,15 @@ class Stem:
     depth: int = 2
     heads: int = 2
     noise_steps: int = 1000
-    steps: int = 10
+    steps: int = 2
     start: float = 0.7
-    samples: int = 5
+    samples: int = 20
     ancestral: bool = False
     components: int | None = 64
     standardize: bool = True
     fitting: Fitting = field(
         default_factory=lambda: Fitting(
-            epochs=60, learning_rate=2e-3, batch=64, patience=12, refit=False
+            epochs=60, learning_rate=5e-3, batch=64, patience=12, refit=False
         )
     )
     n_around: int = field(default=1, init=False)
