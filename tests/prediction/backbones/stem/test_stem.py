@@ -24,7 +24,7 @@ def test_published_size():
 
 def test_overfits_and_a_few_steps_are_enough(small):
     fitting = Fitting(epochs=1500, learning_rate=5e-3, batch=None, patience=None)
-    settings = Stem(width=32, depth=2, heads=2, components=None, samples=16, fitting=fitting)
+    settings = Stem(components=None, samples=16, steps=20, start=1.0, fitting=fitting)
     trained = settings.fit(small, small.genes, scale="log1p")
     truth = small.on_scale("log1p").toarray()
     queries = small.embeddings_of("s0")
@@ -36,7 +36,8 @@ def test_overfits_and_a_few_steps_are_enough(small):
 
     assert score() > 0.95
     np.testing.assert_array_equal(trained.predict(queries), trained.predict(queries))
-    assert score(steps=2) > score(steps=100, start=1.0) - 0.02
+    assert score(steps=5) > score(steps=100) - 0.02
+    assert score(steps=2, start=0.7) > 0.8  # the default: for embeddings that leave much open
 
 
 def test_settings_are_checked():
