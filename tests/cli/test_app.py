@@ -243,3 +243,25 @@ def test_encoders_are_listed_and_shown(run, tmp_path):
     code, _, err = run("encoders", "show", "uni9")
     assert code == 2
     assert "no encoder 'uni9'" in err
+
+
+def test_a_backbone_by_name(run, bank, toy_sections, prediction, work):
+    """Trained on the references; an unknown one is an error before any work."""
+    section, out = toy_sections[3], work / "probe.h5ad"
+    arguments = [
+        "predict", bank, out, "--slide", "toy4", "--spots", work / "spots.csv",
+        "--image", section.image, "--mpp", 1, "--encoder", "color", "--removed", 0,
+    ]  # fmt: skip
+    code, _, err = run(*arguments, "--backbone", "probe")
+    assert code == 0, err
+    values, linear = (ad.read_h5ad(path).X for path in (out, prediction))
+    assert values.shape == linear.shape
+    assert not np.allclose(values, linear)
+    code, _, err = run(*arguments, "--backbone", "prob")
+    assert code == 2
+    assert "did you mean 'probe'" in err
+    code, _, err = run(
+        *arguments, "--backbone", "probe", "--initial", out, "--initial-scale", "log1p"
+    )
+    assert code == 2
+    assert "two initial predictions" in err

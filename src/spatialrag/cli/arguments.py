@@ -42,6 +42,14 @@ EncoderDevice = Annotated[
     str,
     typer.Option("--encoder-device", help="Where a torch encoder runs: cpu, or e.g. cuda."),
 ]
+BackboneName = Annotated[
+    str,
+    typer.Option(
+        "--backbone",
+        help="Initial prediction of anchor genes: linear, probe, histogene, bleep, triplex, stem "
+        "or deepspot, trained on the references.",
+    ),
+]
 PatchUm = Annotated[
     float | None,
     typer.Option(

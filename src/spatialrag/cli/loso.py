@@ -10,6 +10,7 @@ from spatialrag.bank.store import open_bank
 from spatialrag.cells.build import TYPE_COLUMN
 from spatialrag.cells.cell_bank import CellBank
 from spatialrag.cli.arguments import (
+    BackboneName,
     Cache,
     Context,
     EncoderDevice,
@@ -38,6 +39,7 @@ from spatialrag.evaluation.loso import loso as leave_one_out
 from spatialrag.evaluation.methods import image_weight_rows, ragst_rows, standard_rows
 from spatialrag.expression.proportions import Proportions
 from spatialrag.metrics.biology import read_gmt
+from spatialrag.prediction.backbones.backbone import make_backbone
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.prediction.predictor import Predictor
 
@@ -69,6 +71,7 @@ def loso(
         str | None,
         typer.Option("--image-weights", help="Add a row per image weight, e.g. 0,0.25,0.5,0.75,1."),
     ] = None,
+    backbone: BackboneName = "linear",
     method: Annotated[
         str,
         typer.Option("--method", help="generag; or ragst, which adds its rows (needs --cells)."),
@@ -92,7 +95,8 @@ def loso(
     single_cell = None
     if method == "ragst":
         single_cell = read_cells(cells, type_column, type_map, her2st)
-    settings = GeneRAG()
+    make_backbone(backbone)  # an unknown name is an error before any work
+    settings = GeneRAG(backbone=backbone)
     sets = read_gmt(gmt) if gmt else None
     extra = image_weight_rows(settings, _numbers(image_weights)) if image_weights else []
     if bank is not None:

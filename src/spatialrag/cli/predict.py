@@ -9,10 +9,12 @@ import typer
 from spatialrag.bank.bank import Bank
 from spatialrag.bank.build import cut_thumbnails
 from spatialrag.bank.store import open_bank
-from spatialrag.cli.arguments import Cache, EncoderDevice, Json, write_json
+from spatialrag.cli.arguments import BackboneName, Cache, EncoderDevice, Json, write_json
 from spatialrag.cli.printing import console
 from spatialrag.encoders.embed import check_encoder, embed, side_of
+from spatialrag.errors import InputError
 from spatialrag.expression.read import read_positions
+from spatialrag.prediction.backbones.backbone import make_backbone
 from spatialrag.prediction.backbones.from_file import FromFile, read_names
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.prediction.generag.tuning import tune
@@ -57,6 +59,7 @@ def predict(
     tuned: Annotated[
         bool, typer.Option("--tune", help="Choose both inside the bank, leaving its slides out.")
     ] = False,
+    backbone: BackboneName = "linear",
     initial: Annotated[
         Path | None,
         typer.Option("--initial", help="Someone else's predictions (h5ad, csv, tsv, parquet)."),
@@ -105,7 +108,8 @@ def predict(
     json: Json = None,
 ) -> None:
     """Predict the whole transcriptome of a slide's spots from a bank, with citations."""
-    kernels_for(device)  # an absent device is an error before any work
+    kernels_for(device)  # an absent device is an error before any work, an unknown name too
+    make_backbone(backbone)
     references = open_bank(bank).without(slides=exclude_slide or [], donors=exclude_donor or [])
     if spots is not None:
         located = read_positions(spots, slide=slide, image=image, mpp=mpp)
@@ -114,16 +118,24 @@ def predict(
     stated = {"image_weight": image_weight, "strength": strength}
     stated |= {"anchors": None if anchors is None else read_names(anchors)}
     solver = WorkingSet(device=device)
-    settings = GeneRAG(scale=scale, missing=missing, solver=solver, **_given(stated))
+    settings = GeneRAG(
+        scale=scale,
+        missing=missing,
+        solver=solver,
+        backbone=backbone,
+        **_given(stated),
+    )
+    if initial is not None and backbone != "linear":
+        raise InputError("two initial predictions", expected="--initial or --backbone")
     if initial is not None:
-        backbone = FromFile(
+        file = FromFile(
             initial,
             scale=initial_scale or "undeclared",
             genes=initial_genes,
             spots=initial_spots,
             samples=initial_samples,
         )
-        settings = replace(settings, backbone=backbone, image_weight=image_weight or 0.0)
+        settings = replace(settings, backbone=file, image_weight=image_weight or 0.0)
     queries, thumbnails = located, None
     if initial is None or settings.image_weight > 0:
         queries, thumbnails = embed_queries(
