@@ -10,6 +10,7 @@ test = ["toy1", "toy4"]
 
 [embedding]
 encoders = ["color"]
+tiles = 2
 
 [evaluation]
 leave = ["slide"]

@@ -4,11 +4,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from spatialrag.encoders.tiles import embed_tiles
 from spatialrag.evaluation.loso import loso
 from spatialrag.evaluation.methods import Row
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.workflow.recipe import read_recipe
-from spatialrag.workflow.units import Material, Unit, plan, run_unit
+from spatialrag.workflow.units import Material, Unit, _key, _settings, plan, run_unit
 
 pytest.importorskip("torch")
 
@@ -71,3 +72,15 @@ def test_seeds_make_a_difference(material, tmp_path):
         assert record["facts"]["epochs"] >= 1
         scores.append(record["rows"]["bleep"]["core"]["pcc_10"])
     assert scores[0] != scores[1]
+
+
+def test_tiles_reach_the_backbones_that_look_within_patches(material, toy_sections, tmp_path):
+    tiles = embed_tiles(toy_sections, encoder="color", grid=2)
+    with_tiles = replace(material, tiles=tiles)
+    for group, differs in (("deepspot", True), ("bleep", False)):
+        unit = Unit("color", "slide", "toy4", group)
+        names = {_key(unit, each) for each in (material, with_tiles)}
+        assert (len(names) == 2) == differs
+    settings = _settings(Unit("color", "slide", "toy4", "deepspot", 7), with_tiles)
+    assert settings.tiles is tiles
+    assert settings.fitting.seed == 7

@@ -59,11 +59,19 @@ class Embedding:
         As `spatialrag embed` takes them; files relative to the data folder.
     patch_um, context
         As in `spatialrag.embed`.
+    tiles
+        Tiles along a side of the patch for backbones that look within it (DeepSpot, TRIPLEX); 0
+        for none. Encodes tiles² patches more per spot.
     """
 
     encoders: tuple[str, ...] = ("color",)
     patch_um: float | None = None
     context: int = CONTEXT
+    tiles: int = 0
+
+    def __post_init__(self) -> None:
+        if self.tiles < 0:
+            raise InputError("tiles must be 0 or more", got=str(self.tiles))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from spatialrag.cells.cell_bank import CellBank
 from spatialrag.cells.store import open_cells
 from spatialrag.cells.types import read_type_map
 from spatialrag.encoders.encoder import make_encoder
+from spatialrag.encoders.tiles import Tiles, embed_tiles
 from spatialrag.errors import InputError, listing
 from spatialrag.evaluation.report import replace_text
 from spatialrag.expression.cohort import read_cohort, read_her2st_cohort
@@ -73,22 +74,14 @@ def run_experiment(
     check_folds(recipe, sections)
     cells = None if recipe.ragst is None else _read_cells(recipe, data)
     out.mkdir(parents=True, exist_ok=True)
-    banks = {}
-    for encoder in recipe.embedding.encoders:
-        made = build_bank(
-            sections,
-            encoder=make_encoder(_resolve(encoder, data)),
-            patch_um=recipe.embedding.patch_um,
-            context=recipe.embedding.context,
-            thumbnail_px=0,
-            cache=cache_folder or out / "cache",
-        )
-        banks[encoder] = _store(made, out / "banks" / f"{fingerprint(encoder)[:12]}.zarr")
     slides = [section.slide for section in sections]
-    material = {
-        encoder: Material(recipe, open_bank(path), cells, _read_proportions(recipe, data, slides))
-        for encoder, path in banks.items()
-    }
+    proportions = _read_proportions(recipe, data, slides)
+    cache_folder = cache_folder or out / "cache"
+    material = {}
+    for encoder in recipe.embedding.encoders:
+        bank, tiles = _embed(recipe, sections, _resolve(encoder, data), cache_folder)
+        path = out / "banks" / f"{fingerprint(encoder)[:12]}.zarr"
+        material[encoder] = Material(recipe, _store(bank, path), tiles, cells, proportions)
     record = {"recipe": plain(recipe), "origin": origin()}
     record["banks"] = {encoder: each.bank.fingerprint for encoder, each in material.items()}
     replace_text(out / "recipe.json", json.dumps(record, indent=1) + "\n")
@@ -134,10 +127,34 @@ def _resolve(encoder: str, data: Path) -> str:
     return f"{name}:{data / argument}" if name and (data / argument).exists() else encoder
 
 
-def _store(bank: Bank, path: Path) -> Path:
+def _embed(
+    recipe: Recipe, sections: list[Section], encoder: str, cache_folder: str | Path
+) -> tuple[Bank, Tiles | None]:
+    made, settings = make_encoder(encoder), recipe.embedding
+    bank = build_bank(
+        sections,
+        encoder=made,
+        patch_um=settings.patch_um,
+        context=settings.context,
+        thumbnail_px=0,
+        cache=cache_folder,
+    )
+    if not settings.tiles:
+        return bank, None
+    return bank, embed_tiles(
+        sections,
+        encoder=made,
+        grid=settings.tiles,
+        patch_um=settings.patch_um,
+        cache=cache_folder,
+    )
+
+
+def _store(bank: Bank, path: Path) -> Bank:
+    """Return the bank as it is kept beside the results, so that they can be looked into later."""
     if not path.exists() or open_bank(path).fingerprint != bank.fingerprint:
         write_bank(bank, path, overwrite=True)
-    return path
+    return open_bank(path)
 
 
 def _read_cells(recipe: Recipe, data: Path) -> CellBank:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from spatialrag.bank.bank import Bank
 from spatialrag.cells.cell_bank import CellBank
+from spatialrag.encoders.tiles import Tiles
 from spatialrag.evaluation.loso import loso
 from spatialrag.evaluation.methods import Row, paper, released, standard_rows
 from spatialrag.evaluation.panel import fix_panel
@@ -84,12 +85,15 @@ class Material:
         Of the experiment.
     bank
         All slides, embedded.
+    tiles
+        Of their patches, where the recipe asks for them.
     cells, proportions
         For RAG-ST.
     """
 
     recipe: Recipe
     bank: Bank
+    tiles: Tiles | None = None
     cells: CellBank | None = None
     proportions: Proportions | None = None
 
@@ -135,7 +139,7 @@ def _key(unit: Unit, material: Material) -> str:
         settings = (material.cells.fingerprint, given)
     elif unit.group != "controls":
         every = unit.group in recipe.methods.on_all_genes
-        settings = (plain(_settings(unit)), recipe.methods.generag, every)
+        settings = (plain(_settings(unit, material)), recipe.methods.generag, every)
     return fingerprint(
         material.bank.fingerprint, str(plain(unit)), str(plain(recipe.evaluation)), str(settings)
     )
@@ -147,11 +151,14 @@ def _references(unit: Unit, bank: Bank) -> Bank:
     return bank.without(donors=[str(bank.slides.loc[unit.slide, "donor"])])
 
 
-def _settings(unit: Unit) -> Any:  # noqa: ANN401  (any backbone's)
+def _settings(unit: Unit, material: Material) -> Any:  # noqa: ANN401  (any backbone's)
     settings = make_backbone(unit.group)
-    if hasattr(settings, "fitting"):
-        settings = replace(settings, fitting=replace(settings.fitting, seed=unit.seed))
-    return settings
+    if not hasattr(settings, "fitting"):
+        return settings
+    changes = {"fitting": replace(settings.fitting, seed=unit.seed)}
+    if any(field.init and field.name == "tiles" for field in fields(settings)):
+        changes["tiles"] = material.tiles
+    return replace(settings, **changes)
 
 
 def _rows(unit: Unit, material: Material, references: Bank) -> tuple[list[Row], dict[str, Any]]:
@@ -179,7 +186,7 @@ def _backbone_rows(
         n_core=recipe.evaluation.n_core,
         n_global=recipe.evaluation.n_global,
     )
-    settings = _settings(unit)
+    settings = _settings(unit, material)
     started = time.perf_counter()
     trained = settings.fit(references, panel.genes[: panel.n_core], scale=scale)
     facts = {"train_seconds": time.perf_counter() - started}

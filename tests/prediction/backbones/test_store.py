@@ -5,6 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
+from spatialrag.encoders.tiles import Tiles  # noqa: E402
 from spatialrag.errors import InputError  # noqa: E402
 from spatialrag.prediction.backbones.backbone import make_backbone  # noqa: E402
 from spatialrag.prediction.backbones.store import read_backbone, write_backbone  # noqa: E402
@@ -28,6 +29,24 @@ def test_what_is_read_predicts_the_same(small, tmp_path, name):
     assert after.genes.tolist() == small.genes.tolist()
     queries = small.embeddings_of("s0")
     np.testing.assert_array_equal(after.predict(queries), before.predict(queries))
+
+
+def test_tiles_are_given_again(small, tmp_path):
+    vectors = np.random.default_rng(0).normal(size=(32, 4, 12)).astype(np.float32)
+    tiles = Tiles({"s0": small.references["barcode"].to_numpy(str)}, {"s0": vectors})
+    settings = make_backbone("deepspot")
+    fitting = replace(settings.fitting, epochs=1, patience=None)
+    settings = replace(settings, fitting=fitting, tiles=tiles)
+    before = settings.fit(small, small.genes, scale="log1p")
+    path = write_backbone(before, "deepspot", tmp_path / "b.safetensors")
+    after = read_backbone(path, bank=small, tiles=tiles)
+    queries = small.embeddings_of("s0")
+    np.testing.assert_array_equal(after.predict(queries), before.predict(queries))
+    with pytest.raises(InputError, match="trained with tiles"):
+        read_backbone(path, bank=small)
+    wrong = Tiles(tiles.spots, {"s0": vectors[:, :, :5]})
+    with pytest.raises(InputError, match="by another encoder"):
+        read_backbone(path, bank=small, tiles=wrong).predict(queries)
 
 
 def test_what_does_not_fit_is_refused(small, tmp_path):

@@ -46,6 +46,7 @@ class Probe:
         )
     )
     n_around: int = field(default=1, init=False)
+    tiles: None = field(default=None, init=False)
 
     def network(self, n_inputs: int, n_genes: int) -> SpotNetwork:
         """Return the network with random weights."""

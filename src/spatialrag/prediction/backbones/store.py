@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from spatialrag.bank.bank import Bank
+from spatialrag.encoders.tiles import Tiles
 from spatialrag.errors import InputError
 from spatialrag.prediction.backbones.fitting import Fitting
 from spatialrag.prediction.backbones.trained import TrainedNetwork
@@ -67,7 +68,9 @@ def write_backbone(trained: TrainedNetwork, name: str, path: str | Path) -> Path
     return path
 
 
-def read_backbone(path: str | Path, *, bank: Bank, device: str = "cpu") -> TrainedNetwork:
+def read_backbone(
+    path: str | Path, *, bank: Bank, tiles: Tiles | None = None, device: str = "cpu"
+) -> TrainedNetwork:
     """Read a trained network.
 
     Parameters
@@ -76,6 +79,8 @@ def read_backbone(path: str | Path, *, bank: Bank, device: str = "cpu") -> Train
         As `write_backbone` wrote it.
     bank
         References it is used with: embedded as those it was trained on, and measuring its genes.
+    tiles
+        Where it was trained with tiles: those of the slides it is asked about.
     device
         Where it runs.
 
@@ -94,7 +99,13 @@ def read_backbone(path: str | Path, *, bank: Bank, device: str = "cpu") -> Train
             fix="embed the bank as the one it was trained on, or train again",
         )
     bank.columns_of(record["genes"])
-    settings = _settings(backbones.get(record["backbone"]), record["settings"], device)
+    if (record["settings"]["tiles"] is None) != (tiles is None):
+        raise InputError(
+            f"{path.name} was trained {'without' if tiles else 'with'} tiles",
+            fix="pass tiles=embed_tiles(…) exactly when it was trained with them",
+        )
+    values = {**record["settings"], "tiles": tiles}
+    settings = _settings(backbones.get(record["backbone"]), values, device)
     axes = arrays.get("features.axes")
     n_inputs = len(arrays["features.mean"]) if axes is None else axes.shape[1]
     network = settings.network(n_inputs, len(record["genes"]))

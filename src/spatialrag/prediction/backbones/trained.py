@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from spatialrag.bank.bank import Bank
+from spatialrag.encoders.tiles import Tiles
 from spatialrag.prediction.backbones.fitting import Fitting, Slide, SpotNetwork, fit_network
 from spatialrag.prediction.backbones.views import view_of_queries, views_of_bank
 from spatialrag.prediction.features import Features
@@ -22,6 +23,8 @@ class NetworkBackbone(Protocol):
     ----------
     n_around
         Spots around each that it reads.
+    tiles
+        Of each spot's patch, for networks that look within it; else None.
     components
         Principal components of the embeddings it reads; None for all dimensions.
     standardize
@@ -31,6 +34,7 @@ class NetworkBackbone(Protocol):
     """
 
     n_around: int
+    tiles: Tiles | None
     components: int | None
     standardize: bool
     fitting: Fitting
@@ -79,6 +83,7 @@ class TrainedNetwork:
             self.bank,
             self.features,
             n_around=self.settings.n_around,
+            tiles=self.settings.tiles,
             device=self.settings.fitting.device,
         )
         with torch.inference_mode():
@@ -144,7 +149,9 @@ def _slides(
     settings: NetworkBackbone, bank: Bank, features: Features, targets: np.ndarray
 ) -> list[Slide]:
     device = settings.fitting.device
-    views = views_of_bank(bank, features, n_around=settings.n_around, device=device)
+    views = views_of_bank(
+        bank, features, n_around=settings.n_around, tiles=settings.tiles, device=device
+    )
     donors = bank.slides["donor"]
     groups = donors.to_numpy(str) if donors.nunique() >= 3 else bank.slides.index.to_numpy(str)
     slide_of = bank.slide_of

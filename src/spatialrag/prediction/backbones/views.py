@@ -1,11 +1,13 @@
 """What networks read of a slide: embeddings, places, and which spots lie around each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 from spatialrag.bank.bank import Bank
+from spatialrag.encoders.embeddings import Embeddings
+from spatialrag.encoders.tiles import Tiles
 from spatialrag.errors import InputError, MissingDependencyError
 from spatialrag.prediction.features import Features
 from spatialrag.prediction.predictor import Queries, vectors_of
@@ -35,12 +37,15 @@ class View:
         The nearest other spots, nearest first.
     distance : (n, k) float32
         To them, in spot pitches; infinite where the slide has no more spots.
+    tiles : (n, t, d) float32, optional
+        Of each spot's patch, standardized as the vectors.
     """
 
     vectors: torch.Tensor
     places: torch.Tensor
     around: torch.Tensor
     distance: torch.Tensor
+    tiles: torch.Tensor | None = None
 
     @property
     def n_spots(self) -> int:
@@ -75,26 +80,53 @@ def view_of(vectors: np.ndarray, xy: np.ndarray, *, n_around: int, device: str =
 
 
 def views_of_bank(
-    bank: Bank, features: Features, *, n_around: int, device: str = "cpu"
+    bank: Bank,
+    features: Features,
+    *,
+    n_around: int,
+    tiles: Tiles | None = None,
+    device: str = "cpu",
 ) -> list[View]:
     """Return a view per slide of the bank, in its order."""
     bank.require_embeddings()
-    xy = bank.references[["x", "y"]].to_numpy(float)
-    slide_of = bank.slide_of
-    return [
-        view_of(
-            features.transform(bank.embeddings[slide_of == i]),
-            xy[slide_of == i],
-            n_around=n_around,
-            device=device,
-        )
-        for i in range(len(bank.slides))
-    ]
+    slides = (bank.embeddings_of(slide) for slide in bank.slides.index)
+    return [_view(each, features, n_around, tiles, device) for each in slides]
 
 
 def view_of_queries(
-    queries: Queries, bank: Bank, features: Features, *, n_around: int, device: str = "cpu"
+    queries: Queries,
+    bank: Bank,
+    features: Features,
+    *,
+    n_around: int,
+    tiles: Tiles | None = None,
+    device: str = "cpu",
 ) -> View:
     """Return the view of queries, after checking that they compare with the bank's."""
-    vectors = features.transform(vectors_of(queries, bank))
-    return view_of(vectors, np.asarray(queries.xy, float), n_around=n_around, device=device)
+    vectors_of(queries, bank)
+    return _view(queries, features, n_around, tiles, device)
+
+
+def _view(
+    found: Embeddings, features: Features, n_around: int, tiles: Tiles | None, device: str
+) -> View:
+    vectors = features.transform(found.vectors)
+    view = view_of(vectors, np.asarray(found.xy, float), n_around=n_around, device=device)
+    if tiles is None:
+        return view
+    within = tiles.of(found.slide, found.spots)
+    dim = found.vectors.shape[1] // (2 if found.encoder.context else 1)
+    if within.shape[2] != dim:
+        raise InputError(
+            f"tiles of {found.slide!r} are by another encoder than its patches",
+            expected=f"{dim} dimensions",
+            got=str(within.shape[2]),
+        )
+    # A tile has its spot's surroundings, so that it lies in the same space as a patch.
+    around = np.broadcast_to(
+        found.vectors[:, None, dim:], (*within.shape[:2], found.vectors.shape[1] - dim)
+    )
+    joined = np.concatenate([within, around], axis=2)
+    flat = features.transform(joined.reshape(-1, joined.shape[2]))
+    tensor = torch.as_tensor(flat, dtype=torch.float32, device=device)
+    return replace(view, tiles=tensor.view(*within.shape[:2], -1))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -77,6 +79,17 @@ def test_places_enter_by_a_convolution_over_the_grid():
     moved = everywhere._around(x, VIEW.places)
     torch.testing.assert_close(moved[1], x[0])
     torch.testing.assert_close(moved[0], torch.zeros(8))
+
+
+def test_tiles_are_the_tokens_of_the_target_view():
+    torch.manual_seed(0)
+    network = Triplex(5, 3, SIZES, 0.3).eval()
+    rows = torch.arange(12)
+    whole = network(VIEW, rows)
+    same = replace(VIEW, tiles=VIEW.vectors[:, None].expand(12, 9, 5))
+    torch.testing.assert_close(network(same, rows), whole)
+    other = replace(VIEW, tiles=torch.randn(12, 9, 5))
+    assert not torch.allclose(network(other, rows), whole)
 
 
 def test_every_head_is_trained():

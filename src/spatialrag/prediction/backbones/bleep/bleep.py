@@ -112,6 +112,7 @@ class BLEEP:
         default_factory=lambda: Fitting(epochs=60, learning_rate=1e-3, weight_decay=1e-3, batch=128)
     )
     n_around: int = field(default=1, init=False)
+    tiles: None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         if self.n_retrieved < 1 or not self.temperature > 0:

@@ -1,10 +1,11 @@
-"""DeepSpot (Nonchev et al. 2025): deep sets over a spot and the spots around it."""
+"""DeepSpot (Nonchev et al. 2025): deep sets over a spot, its tiles and the spots around it."""
 
 from dataclasses import dataclass, field
 
 import torch
 from torch import nn
 
+from spatialrag.encoders.tiles import Tiles
 from spatialrag.prediction.backbones.fitting import Fitting, SpotNetwork
 from spatialrag.prediction.backbones.trained import train_on_bank
 from spatialrag.prediction.backbones.views import ADJACENT, View
@@ -24,11 +25,11 @@ class Ensemble(nn.Module):
 
 
 class DeepSets(SpotNetwork):
-    """rho([phi(spot), max over neighbors of phi])."""
+    """rho([phi(spot), sum over tiles of phi, max over neighbors of phi])."""
 
     def __init__(self, n_inputs: int, n_genes: int, settings: "DeepSpot") -> None:
         super().__init__()
-        width = settings.width
+        width, sets = settings.width, 2 if settings.tiles is None else 3
         self.phi = Ensemble(
             [
                 nn.Sequential(nn.Linear(n_inputs, width), nn.Dropout(settings.dropout), nn.ReLU())
@@ -41,7 +42,7 @@ class DeepSets(SpotNetwork):
                 nn.Sequential(
                     nn.Dropout(settings.dropout),
                     nn.ReLU(),
-                    nn.Linear(2 * width, n_genes),
+                    nn.Linear(sets * width, n_genes),
                     nn.Dropout(settings.output_dropout),
                 )
                 for _ in range(settings.ensemble)
@@ -58,7 +59,10 @@ class DeepSets(SpotNetwork):
         own, around = known[where[:, 0]], known[where[:, 1:]]
         # phi is never negative, so a neighbor that is not there is a row of zeros, as published.
         near = (view.distance[rows] <= ADJACENT).unsqueeze(-1)
-        return self.rho(torch.cat([own, (around * near).amax(dim=1)], dim=1))
+        sets = [own, (around * near).amax(dim=1)]
+        if view.tiles is not None:
+            sets.insert(1, self.phi(view.tiles[rows]).sum(dim=1))
+        return self.rho(torch.cat(sets, dim=1))
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,9 @@ class DeepSpot:
         Networks phi and rho each.
     dropout, output_dropout
         Of phi and of rho's input; of rho's output.
+    tiles
+        Of the patches (sub-spots), from `embed_tiles`, for references and queries; without them
+        a spot is one vector and its neighbors.
     components, standardize, fitting
         As in `NetworkBackbone`.
     """
@@ -81,15 +88,17 @@ class DeepSpot:
     ensemble: int = 4
     dropout: float = 0.3
     output_dropout: float = 0.1
+    tiles: Tiles | None = None
     components: int | None = 256
     standardize: bool = True
     fitting: Fitting = field(default_factory=lambda: Fitting(epochs=60, learning_rate=5e-4))
     n_around: int = field(default=8, init=False)
 
     @classmethod
-    def published(cls) -> "DeepSpot":
-        """Return the published sizes and training (without sub-spots)."""
+    def published(cls, tiles: Tiles | None = None) -> "DeepSpot":
+        """Return the published sizes and training."""
         return cls(
+            tiles=tiles,
             width=512,
             ensemble=10,
             components=None,

@@ -105,6 +105,7 @@ class HisToGene:
     standardize: bool = True
     fitting: Fitting = field(default_factory=lambda: Fitting(epochs=150, batch=None, patience=20))
     n_around: int = field(default=1, init=False)
+    tiles: None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         if self.fitting.batch is not None:

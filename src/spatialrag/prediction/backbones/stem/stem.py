@@ -93,6 +93,7 @@ class Stem:
         )
     )
     n_around: int = field(default=1, init=False)
+    tiles: None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= self.noise_steps or self.samples < 1:

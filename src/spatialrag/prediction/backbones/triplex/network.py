@@ -198,7 +198,8 @@ class Triplex(SpotNetwork):
 
     def by_view(self, view: View, rows: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return predictions (len(rows), n_genes) of the fused token and of each view."""
-        target = self.target(view.vectors[rows])[:, None]
+        seen = view.vectors[:, None] if view.tiles is None else view.tiles
+        target = self.target(seen[rows])
         neighbor, there = self.neighbor(view, rows)
         everywhere = self.everywhere(view)[rows]
         tokens = dict(self._tokens(target, neighbor, there, everywhere))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from spatialrag.encoders.tiles import Tiles
 from spatialrag.prediction.backbones.fitting import Fitting, SpotNetwork
 from spatialrag.prediction.backbones.trained import train_on_bank
 from spatialrag.prediction.backbones.triplex.network import Sizes, Triplex
@@ -17,6 +18,9 @@ class TRIPLEX:
         Of the network.
     n_around
         Spots of the neighbor view; 24 are a 5 x 5 grid without its centre.
+    tiles
+        Of the patches, from `embed_tiles`, for references and queries: the tokens of the target
+        view. Without them it has one, the spot's own vector.
     distillation
         Share of a view's loss that is its distance from the fused prediction.
     components, standardize, fitting
@@ -25,15 +29,17 @@ class TRIPLEX:
 
     sizes: Sizes = field(default_factory=Sizes)
     n_around: int = 24
+    tiles: Tiles | None = None
     distillation: float = 0.3
     components: int | None = 256
     standardize: bool = True
     fitting: Fitting = field(default_factory=lambda: Fitting(epochs=40, batch=128))
 
     @classmethod
-    def published(cls) -> "TRIPLEX":
+    def published(cls, tiles: Tiles | None = None) -> "TRIPLEX":
         """Return the published sizes and training for Spatial Transcriptomics arrays."""
         return cls(
+            tiles=tiles,
             sizes=Sizes(
                 width=512,
                 fusion_depth=1,
