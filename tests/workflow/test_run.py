@@ -38,7 +38,7 @@ def test_a_run_leaves_tables_and_a_report(first):
     assert record["origin"]["spatialrag"]
     methods = set(results.scores["method"])
     assert {"linear", "linear+generag", "bleep+paper", "linear_all", "depth_only"} <= methods
-    assert (out / "report.html").read_text().count("<img") == 4
+    assert (out / "report.html").read_text().count("<img") == 5
 
 
 def test_two_processes_find_the_same(first, recipe_file, toy_table, tmp_path):

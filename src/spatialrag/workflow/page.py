@@ -1,11 +1,13 @@
 """The report of an experiment as one page."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from spatialrag.evaluation.report import replace_text
 from spatialrag.plots import page
@@ -19,11 +21,33 @@ _COLUMNS = {
 }
 
 
-def write_page(results: Results, path: Path, record: dict[str, Any]) -> None:
-    """Write the report: tables, bars, PCC against k, genes, gains, settings."""
+def write_page(
+    results: Results,
+    path: Path,
+    record: dict[str, Any],
+    sweeps: Mapping[tuple[str, str], Figure] | None = None,
+) -> None:
+    """Write the report: tables, bars, PCC against k, genes, gains, settings.
+
+    Parameters
+    ----------
+    results
+        What was found.
+    path
+        The HTML file.
+    record
+        Settings and environment.
+    sweeps
+        By encoder and what is left out, a figure of one gene at several image weights.
+    """
     sections = []
     for encoder, leave in results.folds:
-        sections.append((f"{encoder}, {leave} left out", _fold(results, encoder, leave)))
+        parts = _fold(results, encoder, leave)
+        if sweeps and (encoder, leave) in sweeps:
+            parts.append(page.paragraph(_SWEEP, note=True))
+            figure = sweeps[encoder, leave]
+            parts.append(page.picture(figure, description="a gene at several image weights"))
+        sections.append((f"{encoder}, {leave} left out", parts))
     gains = results.gains()
     if len(gains):
         parts = [page.paragraph(_CAVEAT, note=True)]
@@ -35,6 +59,10 @@ def write_page(results: Results, path: Path, record: dict[str, Any]) -> None:
     replace_text(path, page.page(results.recipe.title, sections))
 
 
+_SWEEP = (
+    "One gene that no backbone was trained on, at several image weights (linear backbone): the "
+    "best predicted of its kind, not a usual one."
+)
 _CAVEAT = (
     "Mean difference over slides; low and high are 95 % of means over slides drawn with "
     "replacement, descriptive below six slides. anchors: the backbone's own mean correlation on "

@@ -34,6 +34,7 @@ from spatialrag.provenance import fingerprint, origin, plain
 from spatialrag.workflow.page import write_page
 from spatialrag.workflow.recipe import Recipe
 from spatialrag.workflow.results import Results, read_results
+from spatialrag.workflow.sweep import plot_sweep
 from spatialrag.workflow.units import Material, Unit, plan, run_unit
 
 
@@ -88,7 +89,12 @@ def run_experiment(
     paths = _run(plan(recipe, slides), material, out / "units", jobs)
     results = read_results(recipe, paths)
     results.write(out)
-    write_page(results, out / "report.html", record)
+    first = next(iter(recipe.cohort.test or slides))
+    sweeps = {
+        (encoder, leave): plot_sweep(material[encoder], leave=leave, slide=first)
+        for encoder, leave in results.folds
+    }
+    write_page(results, out / "report.html", record, sweeps)
     return results
 
 
