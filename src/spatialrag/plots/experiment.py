@@ -26,6 +26,7 @@ def plot_bars(per_slide: pd.DataFrame, *, metric: str) -> Figure:
         ax.plot(per_slide[slide], place, "o", markersize=3.5, label=slide, alpha=0.8)
     ax.set_yticks(place, per_slide.index, fontsize=8)
     ax.set_xlabel(metric)
+    ax.set_ylim(-0.7, len(per_slide) - 0.3)
     ax.axvline(0, color="0.5", linewidth=0.8)
     ax.legend(frameon=False, fontsize=8, loc="lower right")
     return figure

@@ -1,7 +1,7 @@
 """What an experiment found: one table of scores, and the gains with their spread."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ class Results:
         """Return what GeneRAG adds to each backbone, paired by slide.
 
         On core genes against the backbone alone, on global genes against the same backbone trained
-        on all of them, where it was, and both against the depth-only control.
+        on all of them, where it was; the recipe's first preset also against the depth-only control.
 
         Returns
         -------
@@ -81,32 +81,33 @@ class Results:
             each slide, anchors (mean r of the backbone's own core genes).
         """
         table, rows = self.per_slide(), []
-        names = table.index.get_level_values("method").unique()
-        core, everything = self.headline("core"), self.headline("global")
         for encoder, leave in self.folds:
             scores = table.loc[encoder, leave]
-            for backbone in self.recipe.methods.backbones:
-                for preset in self.recipe.methods.generag:
-                    method = f"{backbone}+{OVER[preset]}"
-                    for metric, other in (
-                        (core, backbone),
-                        (core, "depth_only"),
-                        (everything, f"{backbone}_all"),
-                        (everything, "depth_only"),
-                    ):
-                        if other not in names or method not in names:
-                            continue
-                        difference = (
-                            scores.xs(method, level="method")[metric]
-                            - scores.xs(other, level="method")[metric]
-                        ).dropna()
-                        anchors = scores.xs(backbone, level="method")[core].mean()
-                        rows.append(
-                            {"encoder": encoder, "leave": leave, "method": method}
-                            | {"less": other, "metric": metric, "anchors": float(anchors)}
-                            | interval(difference)
-                        )
+            names = set(scores.index.get_level_values("method"))
+            for backbone, method, other, metric in self._comparisons():
+                if not {backbone, method, other} <= names:
+                    continue
+                pair = [scores.xs(name, level="method")[metric] for name in (method, other)]
+                anchors = scores.xs(backbone, level="method")[self.headline("core")].mean()
+                rows.append(
+                    {"encoder": encoder, "leave": leave, "method": method}
+                    | {"less": other, "metric": metric, "anchors": float(anchors)}
+                    | interval((pair[0] - pair[1]).dropna())
+                )
         return pd.DataFrame(rows)
+
+    def _comparisons(self) -> Iterator[tuple[str, str, str, str]]:
+        """Yield backbone, method, what it is compared with, and the metric."""
+        core, everything = self.headline("core"), self.headline("global")
+        first = self.recipe.methods.generag[0] if self.recipe.methods.generag else ""
+        for backbone in self.recipe.methods.backbones:
+            for preset in self.recipe.methods.generag:
+                method = f"{backbone}+{OVER[preset]}"
+                yield backbone, method, backbone, core
+                yield backbone, method, f"{backbone}_all", everything
+                if preset == first:
+                    yield backbone, method, "depth_only", core
+                    yield backbone, method, "depth_only", everything
 
     def write(self, out: Path) -> None:
         """Write ``scores.csv``, ``scores.json`` and ``scores.md``."""
