@@ -3,6 +3,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
+from spatialrag.bank.build import build_bank
 from spatialrag.encoders.embed import check_encoder, embed
 from spatialrag.errors import InputError
 
@@ -67,3 +68,29 @@ def test_check_encoder(toy_sections):
         check_encoder(Counting(fingerprint="2"), record)
     with pytest.raises(InputError, match="pass --encoder"):
         check_encoder(None, record)
+
+
+def test_the_side_of_patches_is_the_encoders_own(toy_sections):
+    trained = Counting()
+    trained.patch_um = 40.0
+    trained.source = "weights@1"
+    record = embed(toy_sections[0], encoder=trained).encoder
+    assert (record.patch_um, record.source) == (40.0, "weights@1")
+    assert embed(toy_sections[0], encoder=Counting()).encoder.patch_um == 150.0
+    assert embed(toy_sections[0], encoder=trained, patch_um=90).encoder.patch_um == 90.0
+    assert replace(record, source="elsewhere") == record
+
+
+def test_a_slide_too_coarse_for_its_encoder(toy_sections):
+    """Patches of 8 px over 1.6 µm are .2 µm per pixel: at 1 µm per pixel they would be blur."""
+    fine = Counting()
+    fine.patch_um = 1.6
+    with pytest.raises(
+        InputError, match=r"(?s)too coarse for the encoder 'counting'.*at most 0\.8"
+    ):
+        embed(toy_sections[0], encoder=fine)
+    assert fine.calls == []
+    with pytest.raises(InputError, match="too coarse"):
+        build_bank(toy_sections, encoder=fine)
+    fine.patch_um = None
+    embed(toy_sections[0], encoder=fine, patch_um=1.6)

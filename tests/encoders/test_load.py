@@ -144,3 +144,17 @@ def test_weights_decide_the_fingerprint(tiny_zoo, tmp_path):
 def test_slide_encoders_come_from_files():
     with pytest.raises(InputError, match="precomputed:FOLDER"):
         make_encoder("threads")
+
+
+def test_a_revision_is_asked_for(tiny_zoo, tmp_path, monkeypatch):
+    asked = []
+
+    def download(entry, revision):
+        asked.append((entry.name, revision))
+        return tmp_path, f"{entry.source}@{revision}"
+
+    monkeypatch.setattr("spatialrag.encoders.load.download", download)
+    save(build_timm(tiny_zoo["uni"]), tmp_path / "model.safetensors")
+    assert make_encoder("uni:@0123abc").source == "MahmoodLab/UNI@0123abc"
+    make_encoder("uni")
+    assert asked == [("uni", "0123abc"), ("uni", None)]

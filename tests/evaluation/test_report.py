@@ -1,9 +1,11 @@
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from spatialrag.evaluation.report import Report
+from spatialrag.errors import InputError
+from spatialrag.evaluation.report import Report, replace_text
 
 
 @pytest.fixture
@@ -31,3 +33,18 @@ def test_written_files(report, tmp_path):
     assert "## Slide b: core" in text
     assert len(pd.read_csv(tmp_path / "out.genes.csv")) == 2
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
+    path = tmp_path / "scores.json"
+    path.write_text("before")
+
+    def full(self, text):
+        self.open("w").close()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(InputError, match="(?s)cannot be written.*No space left.*run it again"):
+        replace_text(path, "after")
+    assert [p.name for p in tmp_path.iterdir()] == ["scores.json"]
+    assert path.read_text() == "before"

@@ -214,7 +214,16 @@ def _encoder(
 
 
 def __getattr__(name: str) -> Callable[[str], NetworkEncoder]:
-    """Return what makes a published encoder from the text after its colon: ``uni:FOLDER``."""
+    """Return what makes a published encoder from the text after its colon.
+
+    ``uni:FOLDER`` names weights, ``uni:@COMMIT`` a revision of the hub.
+    """
     if name not in zoo():
         raise AttributeError(name)
-    return lambda argument: load_encoder(name, weights=argument or None)
+
+    def from_spec(argument: str) -> NetworkEncoder:
+        if argument.startswith("@"):
+            return load_encoder(name, revision=argument[1:])
+        return load_encoder(name, weights=argument or None)
+
+    return from_spec

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from spatialrag.errors import InputError
+
 CORE_COLUMNS = ("pcc_10", "pcc_50", "pcc_300", "spearman", "mse", "gene_gene", "n_constant")
 GLOBAL_COLUMNS = (
     "pcc_300",
@@ -162,7 +164,21 @@ def finite(value: Any) -> Any:  # noqa: ANN401  (any JSON value)
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write a text file aside, then put it in place."""
+    """Write a text file aside, then put it in place.
+
+    Raises
+    ------
+    InputError
+        It cannot be written (a full disk); nothing half-written is left.
+    """
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    aside.write_text(text)
-    aside.replace(path)
+    try:
+        aside.write_text(text)
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise InputError(
+            f"{path} cannot be written",
+            got=error.strerror or str(error),
+            fix="make room or name another place; what is finished is kept, so run it again",
+        ) from error
