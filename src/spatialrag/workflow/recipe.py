@@ -110,8 +110,8 @@ class Methods:
     on_all_genes
         Those that are trained on all global genes as well.
     generag
-        Presets over each backbone: ``default``, ``tuned`` (image weight and strength chosen inside
-        each fold), ``paper``, ``released``.
+        Presets over each backbone: ``default``, ``tuned`` (image weight chosen on the references of
+        each fold, see `ImageWeightChosen`), ``paper``, ``released``.
     seeds
         Of backbones that draw; the others run once.
     """

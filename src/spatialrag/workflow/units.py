@@ -20,6 +20,7 @@ from spatialrag.expression.proportions import Proportions
 from spatialrag.prediction.backbones.backbone import Backbone, TrainedBackbone, make_backbone
 from spatialrag.prediction.controls import BackboneOnly
 from spatialrag.prediction.generag.generag import GeneRAG
+from spatialrag.prediction.generag.tuning import ImageWeightChosen
 from spatialrag.provenance import fingerprint, plain
 from spatialrag.workflow.recipe import Recipe
 
@@ -204,18 +205,16 @@ def _over(
 ) -> Iterator[Row]:
     """Yield GeneRAG over a trained backbone, a row per preset."""
     scale, n = recipe.evaluation.scale, recipe.evaluation.n_core
-    methods = {
-        "default": GeneRAG(n_anchors=n),
-        "tuned": GeneRAG(n_anchors=n),
-        "paper": replace(paper(bank, n), n_anchors=n),
-        "released": released(bank, n),
-    }
+    default = GeneRAG(scale=scale, n_anchors=n)
     for preset in recipe.methods.generag:
-        tuned = preset == "tuned"
-        # Tuning leaves references out, and must train on what is left of them.
-        backbone = settings if tuned else trained
-        method = replace(methods[preset], scale=scale, backbone=backbone)
-        yield Row(f"{name}+{OVER[preset]}", method, tuned=tuned)
+        if preset == "tuned":
+            method = ImageWeightChosen(replace(default, backbone=settings), trained)
+        elif preset == "default":
+            method = replace(default, backbone=trained)
+        else:
+            made = released(bank, n) if preset == "released" else paper(bank, n)
+            method = replace(made, scale=scale, n_anchors=n, backbone=trained)
+        yield Row(f"{name}+{OVER[preset]}", method)
 
 
 def _plain_row(entry: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,11 @@
+from dataclasses import dataclass, replace
+
 import numpy as np
 import pytest
 
 from spatialrag.errors import InputError
 from spatialrag.prediction.generag import GeneRAG
-from spatialrag.prediction.generag.tuning import _choose, tune
+from spatialrag.prediction.generag.tuning import ImageWeightChosen, _choose, tune
 
 
 def test_only_references_are_used_and_the_table_tells(references):
@@ -36,3 +38,42 @@ def test_sparsest_within_one_standard_error():
 def test_one_slide_cannot_be_left_out(references):
     with pytest.raises(InputError, match="at least two slides"):
         tune(references.only(["toy1"]), GeneRAG())
+
+
+class Noise:
+    """A backbone that knows nothing: anchors at random."""
+
+    def fit(self, bank, genes, *, scale):
+        return TrainedNoise(np.asarray(genes), scale, float(bank.on_scale(scale).mean()))
+
+
+@dataclass
+class TrainedNoise:
+    genes: np.ndarray
+    scale: str
+    mean: float
+
+    def predict(self, queries):
+        rng = np.random.default_rng(0)
+        return np.abs(rng.normal(self.mean, 1, (len(queries.spots), len(self.genes))))
+
+
+def test_images_weigh_more_where_the_backbone_knows_nothing(references, queries):
+    settings = GeneRAG(n_anchors=60)
+    trusted = ImageWeightChosen(settings).fit(references)
+    noise = ImageWeightChosen(replace(settings, backbone=Noise())).fit(references)
+    assert noise.settings.image_weight > 0.05
+    assert noise.settings.image_weight >= trusted.settings.image_weight
+    assert noise.predict(queries).expression.shape[0] == len(queries.spots)
+
+
+def test_a_backbone_at_hand_is_not_trained_again(references):
+    trained = Noise().fit(references, references.genes[:60], scale="log1p_cp10k")
+    method = ImageWeightChosen(GeneRAG(n_anchors=60, backbone=Noise()), trained)
+    assert method.fit(references).backbone is trained
+
+
+def test_with_one_slide_nothing_is_chosen(references):
+    one = references.only([references.slides.index[0]])
+    fitted = ImageWeightChosen(GeneRAG(n_anchors=60, image_weight=0.2)).fit(one)
+    assert fitted.settings.image_weight == 0.2

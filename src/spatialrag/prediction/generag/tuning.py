@@ -1,7 +1,7 @@
 """Choosing image_weight and strength inside the bank, one reference slide left out at a time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -9,8 +9,9 @@ import pandas as pd
 from spatialrag.bank.bank import Bank
 from spatialrag.errors import InputError
 from spatialrag.metrics.expression import pearson_per_gene
+from spatialrag.prediction.backbones.backbone import TrainedBackbone
 from spatialrag.prediction.citations import cite
-from spatialrag.prediction.generag.generag import GeneRAG
+from spatialrag.prediction.generag.generag import FittedGeneRAG, GeneRAG
 from spatialrag.progress import track
 from spatialrag.retrieval.anchors import choose_anchors
 
@@ -42,11 +43,9 @@ def tune(
     image_weights: Sequence[float] = IMAGE_WEIGHTS,
     strengths: Sequence[float] = STRENGTHS,
     n_scored: int = 1000,
+    sparse: bool = True,
 ) -> Tuning:
     """Choose image_weight and strength by leave-one-slide-out over the references.
-
-    Of the settings within one standard error of the best mean score, the one with the fewest
-    references per spot is chosen.
 
     Parameters
     ----------
@@ -58,6 +57,9 @@ def tune(
         The grid. Without embeddings only image_weight 0 is tried.
     n_scored
         Genes scored: the most variable of the references.
+    sparse
+        Of the settings within one standard error of the best mean score, choose the one with the
+        fewest references per spot; else the best.
     """
     if len(bank.slides) < 2:
         raise InputError(
@@ -76,7 +78,7 @@ def tune(
     for fold, slide in enumerate(track(bank.slides.index, label="tune", total=len(bank.slides))):
         references, held_out = bank.without(slides=[slide]), bank.only([slide])
         scores[:, fold] = _score(grid, references, held_out, slide, n_scored)
-    return _choose(grid, scores)
+    return _choose(grid, scores, sparse=sparse)
 
 
 def _score(
@@ -105,14 +107,14 @@ def _score(
     return np.array(scores)
 
 
-def _choose(grid: list[GeneRAG], scores: np.ndarray) -> Tuning:
+def _choose(grid: list[GeneRAG], scores: np.ndarray, *, sparse: bool = True) -> Tuning:
     means = scores.mean(axis=1)
     best = int(means[:, 0].argmax())
     # Slides differ in level, so the error is that of the difference to the best setting.
     difference = scores[best, :, 0] - scores[..., 0]
     spread = difference.std(axis=1, ddof=1) / np.sqrt(scores.shape[1])
     within = np.flatnonzero(means[:, 0] >= means[best, 0] - spread)
-    chosen = within[means[within, 1].argmin()]
+    chosen = within[means[within, 1].argmin()] if sparse else best
     table = pd.DataFrame(
         {
             "image_weight": [settings.image_weight for settings in grid],
@@ -123,3 +125,38 @@ def _choose(grid: list[GeneRAG], scores: np.ndarray) -> Tuning:
         }
     )
     return Tuning(grid[chosen], table)
+
+
+@dataclass(frozen=True)
+class ImageWeightChosen:
+    """GeneRAG whose image weight is chosen on the references.
+
+    Retrieval rests on anchors as its backbone predicts them. Where those are poor, images must
+    weigh more; how poor they are shows on reference slides that the backbone has not seen.
+
+    Parameters
+    ----------
+    generag
+        Settings with a backbone that is trained anew without each reference slide.
+    trained
+        That backbone trained on all references, where it is at hand already.
+    image_weights
+        Among which is chosen, by the mean over left-out slides.
+    """
+
+    generag: GeneRAG = field(default_factory=GeneRAG)
+    trained: TrainedBackbone | None = None
+    image_weights: tuple[float, ...] = (0.05, 0.3, 0.6, 0.9)
+
+    def fit(self, bank: Bank) -> FittedGeneRAG:
+        """Choose and fit; one reference slide leaves nothing to choose on: the weight stays."""
+        best = self.generag
+        if len(bank.slides) > 1:
+            strengths = [best.strength]
+            found = tune(
+                bank, best, image_weights=self.image_weights, strengths=strengths, sparse=False
+            )
+            best = found.best
+        if self.trained is not None:
+            best = replace(best, backbone=self.trained)
+        return best.fit(bank)
