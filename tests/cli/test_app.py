@@ -257,6 +257,9 @@ def test_a_backbone_by_name(run, bank, toy_sections, prediction, work):
     values, linear = (ad.read_h5ad(path).X for path in (out, prediction))
     assert values.shape == linear.shape
     assert not np.allclose(values, linear)
+    code, _, err = run(*arguments, "--tune", "--json", work / "tuned.json")
+    assert code == 0, err
+    assert json.loads((work / "tuned.json").read_text())["image_weight"] in (0.05, 0.3, 0.6, 0.9)
     code, _, err = run(*arguments, "--backbone", "prob")
     assert code == 2
     assert "did you mean 'probe'" in err

@@ -17,7 +17,7 @@ from spatialrag.expression.read import read_positions
 from spatialrag.prediction.backbones.backbone import make_backbone
 from spatialrag.prediction.backbones.from_file import FromFile, read_names
 from spatialrag.prediction.generag.generag import GeneRAG
-from spatialrag.prediction.generag.tuning import tune
+from spatialrag.prediction.generag.tuning import ImageWeightChosen
 from spatialrag.prediction.prediction import picture_tissue
 from spatialrag.prediction.predictor import Queries
 from spatialrag.prediction.store import write_prediction
@@ -57,7 +57,10 @@ def predict(
         typer.Option("--strength", help="l of Eq. 1, as a fraction of the vanishing strength."),
     ] = None,
     tuned: Annotated[
-        bool, typer.Option("--tune", help="Choose both inside the bank, leaving its slides out.")
+        bool,
+        typer.Option(
+            "--tune", help="Choose the image weight inside the bank, leaving its slides out."
+        ),
     ] = False,
     backbone: BackboneName = "linear",
     initial: Annotated[
@@ -141,9 +144,10 @@ def predict(
         queries, thumbnails = embed_queries(
             located, references, encoder, cache, device=encoder_device
         )
-    if tuned:
-        settings = tune(references, settings).best
-    prediction = settings.fit(references).predict(queries, removed=removed)
+    method = ImageWeightChosen(settings) if tuned else settings
+    fitted = method.fit(references)
+    settings = fitted.settings
+    prediction = fitted.predict(queries, removed=removed)
     tissue = None if located.image is None else picture_tissue(located)
     write_prediction(prediction.with_pictures(thumbnails, tissue), out)
     facts = {
