@@ -10,7 +10,6 @@ test = ["toy1", "toy4"]
 
 [embedding]
 encoders = ["color"]
-tiles = 2
 
 [evaluation]
 leave = ["slide"]

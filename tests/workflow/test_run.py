@@ -1,11 +1,12 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 from spatialrag.errors import InputError
 from spatialrag.expression.cohort import read_cohort
 from spatialrag.workflow.recipe import read_recipe
-from spatialrag.workflow.run import run_experiment
+from spatialrag.workflow.run import _embed, run_experiment
 
 pytest.importorskip("torch")
 
@@ -85,3 +86,11 @@ def test_folds_are_checked_before_anything_is_embedded(
     with pytest.raises(InputError, match="not in the cohort: toy9"):
         run_experiment(unknown, out, data=toy_table.parent)
     assert not out.exists()
+
+
+def test_tiles_are_embedded_where_the_recipe_asks(recipe_file, toy_sections, tmp_path):
+    recipe = read_recipe(recipe_file)
+    asked = replace(recipe, embedding=replace(recipe.embedding, tiles=2, patch_um=60.0))
+    bank, tiles = _embed(asked, toy_sections[:1], "color", tmp_path)
+    assert tiles.vectors["toy1"].shape[:2] == (bank.n_references, 4)
+    assert bank.encoder.patch_um == 60.0
