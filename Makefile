@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 LIGHT := $(VENV)/.stamp-light
 FULL := $(VENV)/.stamp-full
 
-.PHONY: demo venv test test-slow lint bench clean
+.PHONY: demo venv test coverage test-slow lint bench clean
 
 demo: $(LIGHT)
 	$(BIN)/spatialrag demo --out demo
@@ -17,6 +17,10 @@ venv: $(FULL)
 test: $(FULL)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --durations=15
+
+# Apart from the tests: tracing every line slows those that train networks.
+coverage: $(FULL)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --cov --cov-report=term
 
 test-slow: $(FULL)
