@@ -66,6 +66,9 @@ def test_clam_tensor_with_its_coordinates_beside_it(tmp_path):
     found = read_vectors(tmp_path / "pt_files" / "s.pt")
     np.testing.assert_array_equal(found.vectors, VECTORS)
     assert found.side == 512
+    torch.save(torch.nn.Linear(1, 1), tmp_path / "pt_files" / "s.pt")
+    with pytest.raises(InputError, match="could execute code"):
+        read_vectors(tmp_path / "pt_files" / "s.pt")
     torch.save(torch.ones(3, 4), tmp_path / "pt_files" / "s.pt")
     with pytest.raises(InputError, match="of different tiles"):
         read_vectors(tmp_path / "pt_files" / "s.pt")

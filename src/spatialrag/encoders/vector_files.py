@@ -5,6 +5,7 @@ also ``.pt`` beside it; HEST-bench writes ``embeddings`` and ``barcodes``; LazyS
 in a Zarr store whose tiles are polygons.
 """
 
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,7 +126,14 @@ def _read_pt(path: Path) -> VectorFile:
             f"{path.name} does not say which tile a vector is of",
             expected=f"{path.stem}.h5 with coords beside it, in ../h5_files or in ../patches",
         )
-    vectors = torch.load(path, map_location="cpu", weights_only=True).float().numpy()
+    try:
+        vectors = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            f"{path.name} is refused: loading it could execute code",
+            expected="a file with a tensor alone",
+        ) from error
+    vectors = vectors.float().numpy()
     with h5py.File(beside) as file:
         corners, side = _tiles(file, beside)
     if len(vectors) != len(corners):

@@ -95,11 +95,15 @@ def _folds(bank: Bank, leave: str, slides: Sequence[str] | None) -> Iterator[Fol
     if unknown:
         raise InputError(f"slides not in the bank: {listing(sorted(unknown))}")
     for slide in names:
-        if leave == "slide":
-            references = bank.without(slides=[slide])
-        else:
-            references = bank.without(donors=[bank.slides.loc[slide, "donor"]])
-        yield Fold(slide, references, bank.only([slide]))
+        yield Fold(slide, references_for(bank, slide, leave=leave), bank.only([slide]))
+
+
+def references_for(bank: Bank, slide: str, *, leave: str) -> Bank:
+    """Return what a slide may be predicted from: without it, or without all of its donor's."""
+    check_leave(leave)
+    if leave == "slide":
+        return bank.without(slides=[slide])
+    return bank.without(donors=[bank.slides.loc[slide, "donor"]])
 
 
 def _score_fold(

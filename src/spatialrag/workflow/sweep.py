@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from spatialrag.evaluation.loso import references_for
 from spatialrag.evaluation.panel import fix_panel
 from spatialrag.metrics.expression import pearson_per_gene
 from spatialrag.plots.maps import plot_map
@@ -29,9 +30,7 @@ def plot_sweep(material: Material, *, leave: str, slide: str) -> Figure:
         The fold.
     """
     evaluation, bank = material.recipe.evaluation, material.bank
-    references = bank.without(slides=[slide])
-    if leave == "donor":
-        references = bank.without(donors=[str(bank.slides.loc[slide, "donor"])])
+    references = references_for(bank, slide, leave=leave)
     test = bank.only([slide])
     panel = fix_panel(
         references,

@@ -12,7 +12,7 @@ import numpy as np
 from spatialrag.bank.bank import Bank
 from spatialrag.cells.cell_bank import CellBank
 from spatialrag.encoders.tiles import Tiles
-from spatialrag.evaluation.loso import loso
+from spatialrag.evaluation.loso import loso, references_for
 from spatialrag.evaluation.methods import Row, paper, released, standard_rows
 from spatialrag.evaluation.panel import fix_panel
 from spatialrag.evaluation.report import finite, replace_text
@@ -105,7 +105,7 @@ def run_unit(unit: Unit, material: Material, folder: Path) -> Path:
     if path.exists():
         return path
     started = time.perf_counter()
-    references = _references(unit, material.bank)
+    references = references_for(material.bank, unit.slide, leave=unit.leave)
     rows, facts = _rows(unit, material, references)
     evaluation = material.recipe.evaluation
     report = loso(
@@ -144,12 +144,6 @@ def _key(unit: Unit, material: Material) -> str:
     return fingerprint(
         material.bank.fingerprint, str(plain(unit)), str(plain(recipe.evaluation)), str(settings)
     )
-
-
-def _references(unit: Unit, bank: Bank) -> Bank:
-    if unit.leave == "slide":
-        return bank.without(slides=[unit.slide])
-    return bank.without(donors=[str(bank.slides.loc[unit.slide, "donor"])])
 
 
 def _settings(unit: Unit, material: Material) -> Any:  # noqa: ANN401  (any backbone's)

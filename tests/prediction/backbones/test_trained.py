@@ -31,11 +31,16 @@ def test_empty_spots_teach_nothing(small):
     references = small.references.copy()
     references.iloc[3, references.columns.get_loc("total_counts")] = 0
     empty = replace(small, expression=counts, references=references)
-    first = Probe(fitting=LONG).fit(empty, small.genes, scale="log1p")
-    moved = replace(empty, expression=empty.expression)
-    assert first.settings.fitting.epochs == first.epochs
-    assert np.isfinite(first.predict(moved.embeddings_of("s0"))).all()
-    assert (first.centre == 0).all()
+    vectors = small.embeddings.copy()
+    vectors[3] = 50.0
+    moved = replace(empty, embeddings=vectors)
+    queries = small.embeddings_of("s0")
+    found = [
+        Probe(fitting=LONG).fit(bank, small.genes, scale="log1p").predict(queries)
+        for bank in (empty, moved, replace(small, embeddings=vectors))
+    ]
+    np.testing.assert_array_equal(found[0], found[1])
+    assert not np.allclose(found[0], found[2])
 
 
 def test_a_gene_that_never_varies(small):

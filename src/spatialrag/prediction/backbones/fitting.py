@@ -224,7 +224,6 @@ class _Run:
         for epoch in track(remaining, label=self.label, total=len(remaining)):
             if self._stops():
                 break
-            self._seed_dropout(epoch)
             self._epoch(slides, epoch)
             if watched:
                 self.losses.append(self._held(watched))
@@ -241,16 +240,13 @@ class _Run:
             return False
         return len(self.losses) - 1 - int(np.argmin(self.losses)) >= self.fitting.patience
 
-    def _seed_dropout(self, epoch: int) -> None:
-        """Draw dropout from the seed: a resumed training then ends as an uninterrupted one."""
-        self.dropout_seed = self.fitting.seed * 1_000_003 + epoch
-
     def _epoch(self, slides: list[Slide], epoch: int) -> None:
         self.network.train()
         batches = [(slide, rows) for slide in slides for rows in self._split(slide.rows)]
         order = torch.randperm(len(batches), generator=self.generator).tolist()
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.dropout_seed)
+            # Dropout is drawn from the epoch: a resumed training ends as an uninterrupted one.
+            torch.manual_seed(self.fitting.seed * 1_000_003 + epoch)
             for i in order:
                 slide, rows = batches[i]
                 self.optimizer.zero_grad(set_to_none=True)
