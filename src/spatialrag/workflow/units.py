@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -132,8 +133,9 @@ def run_unit(unit: Unit, material: Material, folder: Path) -> Path:
 
 
 def _key(unit: Unit, material: Material) -> str:
-    """Return what decides a unit's result: data, fold, methods and their settings."""
+    """Return what decides a unit's result: data, fold, methods and their settings, version."""
     recipe = material.recipe
+    defaults = plain([GeneRAG(), ImageWeightChosen()])
     settings: object = recipe.methods.generag
     if unit.group == "ragst":
         given = "deconvolved" if material.proportions is None else material.proportions.fingerprint
@@ -141,9 +143,8 @@ def _key(unit: Unit, material: Material) -> str:
     elif unit.group != "controls":
         every = unit.group in recipe.methods.on_all_genes
         settings = (plain(_settings(unit, material)), recipe.methods.generag, every)
-    return fingerprint(
-        material.bank.fingerprint, str(plain(unit)), str(plain(recipe.evaluation)), str(settings)
-    )
+    decisive = (plain(unit), plain(recipe.evaluation), settings, defaults, version("spatialrag"))
+    return fingerprint(material.bank.fingerprint, *map(str, decisive))
 
 
 def _settings(unit: Unit, material: Material) -> Any:  # noqa: ANN401  (any backbone's)

@@ -32,12 +32,27 @@ def test_sparsest_within_one_standard_error():
     scores[0] = [[0.50, 200], [0.60, 200], [0.40, 200]]
     scores[1] = [[0.49, 50], [0.61, 50], [0.39, 50]]  # as good but for noise, and sparser
     scores[2] = [[0.30, 5], [0.40, 5], [0.20, 5]]  # far worse
-    assert _choose(grid, scores).best.strength == 0.1
+    assert _choose(grid, scores, prefer="sparse").best.strength == 0.1
+
+
+def test_first_within_one_standard_error():
+    """The default stays unless another is better for clear reasons."""
+    grid = [GeneRAG(image_weight=w) for w in (0.05, 0.3, 0.9)]
+    scores = np.ones((3, 3, 2))
+    scores[:, :, 0] = [[0.50, 0.60, 0.40], [0.52, 0.62, 0.42], [0.60, 0.61, 0.41]]
+    assert _choose(grid, scores, prefer="first").best.image_weight == 0.3
+    scores[0, :, 0] = [0.56, 0.57, 0.45]
+    assert _choose(grid, scores, prefer="first").best.image_weight == 0.05
 
 
 def test_one_slide_cannot_be_left_out(references):
     with pytest.raises(InputError, match="at least two slides"):
         tune(references.only(["toy1"]), GeneRAG())
+
+
+def test_unknown_preference(references):
+    with pytest.raises(InputError, match="one of sparse, first"):
+        tune(references, GeneRAG(), prefer="best")
 
 
 class Noise:

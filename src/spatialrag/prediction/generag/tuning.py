@@ -17,6 +17,7 @@ from spatialrag.retrieval.anchors import choose_anchors
 
 IMAGE_WEIGHTS = (0.0, 0.1, 0.3)
 STRENGTHS = (0.03, 0.1, 0.3)
+PREFER = ("sparse", "first")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +44,7 @@ def tune(
     image_weights: Sequence[float] = IMAGE_WEIGHTS,
     strengths: Sequence[float] = STRENGTHS,
     n_scored: int = 1000,
-    sparse: bool = True,
+    prefer: str = "sparse",
 ) -> Tuning:
     """Choose image_weight and strength by leave-one-slide-out over the references.
 
@@ -57,10 +58,12 @@ def tune(
         The grid. Without embeddings only image_weight 0 is tried.
     n_scored
         Genes scored: the most variable of the references.
-    sparse
-        Of the settings within one standard error of the best mean score, choose the one with the
-        fewest references per spot; else the best.
+    prefer
+        Which of the settings within one standard error of the best mean score: ``sparse``, with
+        the fewest references per spot; ``first`` of the grid (image weights, then strengths).
     """
+    if prefer not in PREFER:
+        raise InputError("unknown preference", expected=f"one of {', '.join(PREFER)}", got=prefer)
     if len(bank.slides) < 2:
         raise InputError(
             "tuning leaves one reference slide out at a time",
@@ -78,7 +81,7 @@ def tune(
     for fold, slide in enumerate(track(bank.slides.index, label="tune", total=len(bank.slides))):
         references, held_out = bank.without(slides=[slide]), bank.only([slide])
         scores[:, fold] = _score(grid, references, held_out, slide, n_scored)
-    return _choose(grid, scores, sparse=sparse)
+    return _choose(grid, scores, prefer=prefer)
 
 
 def _score(
@@ -107,14 +110,14 @@ def _score(
     return np.array(scores)
 
 
-def _choose(grid: list[GeneRAG], scores: np.ndarray, *, sparse: bool = True) -> Tuning:
+def _choose(grid: list[GeneRAG], scores: np.ndarray, *, prefer: str) -> Tuning:
     means = scores.mean(axis=1)
     best = int(means[:, 0].argmax())
     # Slides differ in level, so the error is that of the difference to the best setting.
     difference = scores[best, :, 0] - scores[..., 0]
     spread = difference.std(axis=1, ddof=1) / np.sqrt(scores.shape[1])
     within = np.flatnonzero(means[:, 0] >= means[best, 0] - spread)
-    chosen = within[means[within, 1].argmin()] if sparse else best
+    chosen = within[means[within, 1].argmin()] if prefer == "sparse" else within[0]
     table = pd.DataFrame(
         {
             "image_weight": [settings.image_weight for settings in grid],
@@ -141,22 +144,31 @@ class ImageWeightChosen:
     trained
         That backbone trained on all references, where it is at hand already.
     image_weights
-        Among which is chosen, by the mean over left-out slides.
+        Among which is chosen, by the mean r of ``n_scored`` genes over left-out slides: the first
+        within one standard error of the best. A few slides say little: the first, which should be
+        the default, is left for clear reasons alone.
+    n_scored
+        The most variable genes of the references. Those beyond the anchors count: larger weights
+        may gain on anchors what they lose on all other genes.
     """
 
     generag: GeneRAG = field(default_factory=GeneRAG)
     trained: TrainedBackbone | None = None
     image_weights: tuple[float, ...] = (0.05, 0.3, 0.6, 0.9)
+    n_scored: int = 5000
 
     def fit(self, bank: Bank) -> FittedGeneRAG:
         """Choose and fit; one reference slide leaves nothing to choose on: the weight stays."""
         best = self.generag
         if len(bank.slides) > 1:
-            strengths = [best.strength]
-            found = tune(
-                bank, best, image_weights=self.image_weights, strengths=strengths, sparse=False
-            )
-            best = found.best
+            best = tune(
+                bank,
+                best,
+                image_weights=self.image_weights,
+                strengths=[best.strength],
+                n_scored=self.n_scored,
+                prefer="first",
+            ).best
         if self.trained is not None:
             best = replace(best, backbone=self.trained)
         return best.fit(bank)

@@ -13,8 +13,11 @@ def exact(diffusion):
     def denoise(noisy, step):
         kept = torch.as_tensor(diffusion.kept, dtype=torch.float32)[step][:, None]
         variance = kept * SPREAD**2 + 1 - kept
-        noise = (1 - kept).sqrt() * (noisy - kept.sqrt() * MEAN) / variance
-        return torch.stack([noise, torch.ones_like(noise)], dim=-1)
+        first = (1 - kept).sqrt() * (noisy - kept.sqrt() * MEAN) / variance
+        if diffusion.predicts == "velocity":
+            clean = MEAN + kept.sqrt() * SPREAD**2 * (noisy - kept.sqrt() * MEAN) / variance
+            first = kept.sqrt() * first - (1 - kept).sqrt() * clean
+        return torch.stack([first, torch.ones_like(first)], dim=-1)
 
     return denoise
 
@@ -37,10 +40,11 @@ def test_noise_has_the_stated_variance():
     assert float(noisy.var()) == pytest.approx(1 - kept, rel=0.03)
 
 
+@pytest.mark.parametrize("predicts", ["noise", "velocity"])
 @pytest.mark.parametrize(("steps", "ancestral"), [(1000, True), (100, False), (10, False)])
-def test_samplers_find_the_distribution(steps, ancestral):
+def test_samplers_find_the_distribution(steps, ancestral, predicts):
     """With the exact denoiser; ten steps without noise keep the mean, and most of the spread."""
-    diffusion = Diffusion.linear()
+    diffusion = Diffusion.linear(predicts=predicts)
     x = diffusion.sample(
         exact(diffusion),
         (4000, 1),
@@ -52,14 +56,32 @@ def test_samplers_find_the_distribution(steps, ancestral):
     assert float(x.std()) == pytest.approx(SPREAD, rel=0.25 if steps == 10 else 0.06)
 
 
-def test_loss_by_hand():
-    """A denoiser that says zero: the noise's own variance, plus the bound of the variance."""
-    diffusion = Diffusion.linear(50)
+def test_one_step_with_the_velocity_is_the_mean():
+    """From pure noise at the end of the schedule, where next to nothing is left of x."""
+    diffusion = Diffusion.linear(predicts="velocity")
+    generator = torch.Generator().manual_seed(0)
+    x = diffusion.sample(exact(diffusion), (100, 1), steps=1, generator=generator)
+    np.testing.assert_allclose(x.numpy(), MEAN, atol=0.02)
+
+
+@pytest.mark.parametrize("predicts", ["noise", "velocity"])
+def test_loss_by_hand(predicts):
+    """A denoiser that says there is no noise, plus the bound of the variance."""
+    diffusion = Diffusion.linear(50, predicts=predicts)
     rng = np.random.default_rng(0)
     x, noise = rng.normal(size=(6, 3)), rng.normal(size=(6, 3))
     step = np.array([0, 1, 7, 20, 33, 49])
+
+    def denoise(noisy, step):
+        """No noise: x is then what is seen, divided by sqrt(kept), and so is minus velocity."""
+        output = torch.zeros(*noisy.shape, 2)
+        if predicts == "velocity":
+            kept = torch.as_tensor(diffusion.kept, dtype=torch.float32)[step][:, None]
+            output[..., 0] = -(1 - kept).sqrt() / kept.sqrt() * noisy
+        return output
+
     found = diffusion.loss(
-        lambda noisy, _: torch.zeros(*noisy.shape, 2),
+        denoise,
         torch.tensor(x, dtype=torch.float32),
         torch.tensor(step),
         torch.tensor(noise, dtype=torch.float32),
@@ -74,7 +96,10 @@ def test_loss_by_hand():
     a, b = np.sqrt(before) * beta / (1 - kept), np.sqrt(1 - beta) * (1 - before) / (1 - kept)
     gap = a * (x - noisy / np.sqrt(kept))
     bound = 0.5 * (middle - low + np.exp(low - middle) + gap**2 * np.exp(-middle) - 1)
-    expected = np.square(noise).mean() + bound.mean() / np.log(2) * 50 / 1000
+    error = np.square(noise)
+    if predicts == "velocity":  # the error of the noise, divided by the share of the signal
+        error = error / kept
+    expected = error.mean() + bound.mean() / np.log(2) * 50 / 1000
     assert (b >= 0).all()
     assert float(found) == pytest.approx(expected, rel=1e-4)
 

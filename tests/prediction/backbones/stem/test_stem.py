@@ -22,10 +22,9 @@ def test_published_size():
     assert round(count / 1e6) == 36
 
 
-@pytest.mark.slow
 def test_overfits_and_a_few_steps_are_enough(small):
-    fitting = Fitting(epochs=1500, learning_rate=5e-3, batch=None, patience=None)
-    settings = Stem(components=None, samples=16, steps=20, start=1.0, fitting=fitting)
+    fitting = Fitting(epochs=300, learning_rate=5e-3, batch=None, patience=None)
+    settings = Stem(components=None, fitting=fitting)
     trained = settings.fit(small, small.genes, scale="log1p")
     truth = small.on_scale("log1p").toarray()
     queries = small.embeddings_of("s0")
@@ -37,18 +36,7 @@ def test_overfits_and_a_few_steps_are_enough(small):
 
     assert score() > 0.95
     np.testing.assert_array_equal(trained.predict(queries), trained.predict(queries))
-    assert score(steps=5) > score(steps=100) - 0.02
-    assert score(steps=2, start=0.7) > 0.8  # the default: for embeddings that leave much open
-
-
-def test_a_short_training_already_tells_spots_apart(small):
-    fitting = Fitting(epochs=150, learning_rate=5e-3, batch=None, patience=None)
-    trained = Stem(components=None, fitting=fitting).fit(small, small.genes, scale="log1p")
-    truth = small.on_scale("log1p").toarray()
-    queries = small.embeddings_of("s0")
-    found = trained.predict(queries)
-    assert np.mean([np.corrcoef(found[:, j], truth[:, j])[0, 1] for j in range(10)]) > 0.2
-    np.testing.assert_array_equal(trained.predict(queries), found)
+    assert score(steps=1, start=1.0) > score(steps=100, start=1.0) - 0.02
 
 
 def test_settings_are_checked():
@@ -58,4 +46,6 @@ def test_settings_are_checked():
         Stem(start=0.0)
     with pytest.raises(InputError, match="takes every step"):
         Stem(ancestral=True)
+    with pytest.raises(InputError, match="one of noise, velocity"):
+        Stem(predicts="score")
     assert Stem.published().steps == 1000

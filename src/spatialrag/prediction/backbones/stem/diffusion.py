@@ -7,7 +7,10 @@ import numpy as np
 import torch
 
 Denoiser = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""From noisy values (n, g) and steps (n,) to (n, g, 2): noise, and where the variance lies."""
+"""From noisy values (n, g) and steps (n,) to (n, g, 2): noise or velocity, and where the variance
+lies."""
+
+TARGETS = ("noise", "velocity")
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,15 +21,19 @@ class Diffusion:
     ----------
     beta : (steps,)
         Variance added in each step.
+    predicts
+        What a denoiser's first output is: ``noise`` e (as published), or ``velocity``
+        sqrt(a) e - sqrt(1 - a) x of x_t = sqrt(a) x + sqrt(1 - a) e (Salimans & Ho 2022).
     """
 
     beta: np.ndarray
+    predicts: str = "noise"
 
     @classmethod
-    def linear(cls, steps: int = 1000) -> "Diffusion":
+    def linear(cls, steps: int = 1000, *, predicts: str = "noise") -> "Diffusion":
         """Return the linear schedule from 1e-4 to 0.02 of 1,000 steps, stretched to others."""
         factor = 1000 / steps
-        return cls(np.linspace(factor * 1e-4, min(factor * 0.02, 0.999), steps))
+        return cls(np.linspace(factor * 1e-4, min(factor * 0.02, 0.999), steps), predicts)
 
     @property
     def kept(self) -> np.ndarray:
@@ -46,7 +53,7 @@ class Diffusion:
     def loss(
         self, denoise: Denoiser, x: torch.Tensor, step: torch.Tensor, noise: torch.Tensor
     ) -> torch.Tensor:
-        """Return mean((predicted noise - noise)^2) plus the variational term of the variance.
+        """Return the mean squared error of the target plus the variational term of the variance.
 
         The variational term trains the variance alone: its mean is detached, and it is weighted by
         steps / 1,000 as in the published loss.
@@ -55,7 +62,20 @@ class Diffusion:
         predicted, variance = denoise(noisy, step).unbind(dim=-1)
         frozen = torch.stack([predicted.detach(), variance], dim=-1)
         bound = self.variational(frozen, x, noisy, step) * len(self.beta) / 1000
-        return (predicted - noise).square().mean() + bound.mean()
+        target = noise
+        if self.predicts == "velocity":
+            kept = _of(self.kept, step)
+            target = kept.sqrt() * noise - (1 - kept).sqrt() * x
+        return (predicted - target).square().mean() + bound.mean()
+
+    def noise_of(
+        self, predicted: torch.Tensor, noisy: torch.Tensor, step: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the noise (n, g) that a denoiser's first output says is in noisy values."""
+        if self.predicts == "noise":
+            return predicted
+        kept = _of(self.kept, step)
+        return kept.sqrt() * predicted + (1 - kept).sqrt() * noisy
 
     def variational(
         self, output: torch.Tensor, x: torch.Tensor, noisy: torch.Tensor, step: torch.Tensor
@@ -69,7 +89,8 @@ class Diffusion:
         true_mean = (before.sqrt() * beta * x + (1 - beta).sqrt() * (1 - before) * noisy) / (
             1 - kept
         )
-        clean = (noisy - (1 - kept).sqrt() * predicted) / kept.sqrt()
+        noise = self.noise_of(predicted, noisy, step)
+        clean = (noisy - (1 - kept).sqrt() * noise) / kept.sqrt()
         mean = (before.sqrt() * beta * clean + (1 - beta).sqrt() * (1 - before) * noisy) / (
             1 - kept
         )
@@ -138,10 +159,10 @@ class Diffusion:
             if ancestral:
                 x = self._step_back(output, x, step, generator)
                 continue
-            predicted = output[..., 0]
-            clean = (x - np.sqrt(1 - self.kept[time]) * predicted) / np.sqrt(self.kept[time])
+            noise = self.noise_of(output[..., 0], x, step)
+            clean = (x - np.sqrt(1 - self.kept[time]) * noise) / np.sqrt(self.kept[time])
             kept = self.kept[times[i + 1]] if i + 1 < len(times) else 1.0
-            x = np.sqrt(kept) * clean + np.sqrt(1 - kept) * predicted
+            x = np.sqrt(kept) * clean + np.sqrt(1 - kept) * noise
         return x
 
     def _step_back(
@@ -153,7 +174,8 @@ class Diffusion:
     ) -> torch.Tensor:
         predicted, share = output.unbind(dim=-1)
         kept, beta = _of(self.kept, step), _of(self.beta, step)
-        mean = (x - beta / (1 - kept).sqrt() * predicted) / (1 - beta).sqrt()
+        drawn = self.noise_of(predicted, x, step)
+        mean = (x - beta / (1 - kept).sqrt() * drawn) / (1 - beta).sqrt()
         if int(step[0]) == 0:
             return mean
         noise = torch.randn(x.shape, generator=generator).to(x.device)

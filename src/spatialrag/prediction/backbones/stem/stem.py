@@ -6,7 +6,7 @@ import torch
 
 from spatialrag.errors import InputError
 from spatialrag.prediction.backbones.fitting import Fitting, Slide, SpotNetwork
-from spatialrag.prediction.backbones.stem.diffusion import Diffusion
+from spatialrag.prediction.backbones.stem.diffusion import TARGETS, Diffusion
 from spatialrag.prediction.backbones.stem.network import GeneDenoiser
 from spatialrag.prediction.backbones.trained import train_on_bank
 from spatialrag.prediction.backbones.views import View
@@ -23,7 +23,7 @@ class ConditionalDiffusion(SpotNetwork):
             n_inputs, n_genes, width=settings.width, depth=settings.depth, heads=settings.heads
         )
         self.settings = settings
-        self.diffusion = Diffusion.linear(settings.noise_steps)
+        self.diffusion = Diffusion.linear(settings.noise_steps, predicts=settings.predicts)
 
     def loss(self, slide: Slide, rows: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Return the loss of denoising at a step drawn for each spot."""
@@ -65,6 +65,8 @@ class Stem:
         Of the denoiser.
     noise_steps
         Of the schedule.
+    predicts
+        ``noise``, as published, or ``velocity``, see `Diffusion`.
     steps
         Taken when sampling.
     start
@@ -81,15 +83,16 @@ class Stem:
     depth: int = 2
     heads: int = 2
     noise_steps: int = 1000
+    predicts: str = "velocity"
     steps: int = 2
     start: float = 0.7
-    samples: int = 20
+    samples: int = 10
     ancestral: bool = False
     components: int | None = 64
     standardize: bool = True
     fitting: Fitting = field(
         default_factory=lambda: Fitting(
-            epochs=60, learning_rate=5e-3, batch=64, patience=12, refit=False
+            epochs=60, learning_rate=2e-3, batch=64, patience=12, refit=False
         )
     )
     n_around: int = field(default=1, init=False)
@@ -100,6 +103,12 @@ class Stem:
             raise InputError(
                 "steps lie between 1 and noise_steps, samples are at least 1",
                 got=f"steps {self.steps}, noise_steps {self.noise_steps}, samples {self.samples}",
+            )
+        if self.predicts not in TARGETS:
+            raise InputError(
+                "unknown target of the denoiser",
+                expected=f"one of {', '.join(TARGETS)}",
+                got=repr(self.predicts),
             )
         if not 0 < self.start <= 1:
             raise InputError("start is a share of the schedule, above 0", got=str(self.start))
@@ -117,6 +126,7 @@ class Stem:
             width=384,
             depth=12,
             heads=6,
+            predicts="noise",
             steps=1000,
             start=1.0,
             samples=20,
