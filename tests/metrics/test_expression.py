@@ -7,6 +7,7 @@ from scipy import stats
 from spatialrag.errors import InputError
 from spatialrag.metrics.expression import (
     errors,
+    mean_coexpression,
     null_pcc_k,
     pcc_k,
     pearson_per_gene,
@@ -72,3 +73,12 @@ def test_top_gene_overlap_by_hand():
     predicted = np.array([[9.0, 1, 8, 0], [np.nan, 1, 2, 9]])
     assert top_gene_overlap(predicted, truth, 2) == 0.75
     assert top_gene_overlap(truth, truth, 3) == 1
+
+
+def test_coexpression_is_the_mean_over_pairs():
+    r = np.corrcoef(B.T)
+    expected = r[np.triu_indices(7, 1)].mean()
+    assert mean_coexpression(B) == pytest.approx(expected)
+    assert mean_coexpression(np.column_stack([B, np.full(40, 3.0)])) == pytest.approx(expected)
+    assert mean_coexpression(np.column_stack([A[:, 0], 2 * A[:, 0]])) == pytest.approx(1)
+    assert np.isnan(mean_coexpression(A[:, :1]))

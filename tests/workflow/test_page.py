@@ -18,7 +18,9 @@ def test_the_page_holds_tables_pictures_and_settings(tmp_path):
             absent = {f"{g} {m}": np.nan for g in METRICS for m in METRICS[g]}
             rows.append(absent | row)
             genes["color", "slide", slide, method] = (names, rng.random(60), np.arange(60) < 20)
-    results = Results(Recipe("A <title>", Cohort(table="x")), pd.DataFrame(rows), 1.0, genes)
+    cohort = pd.DataFrame({"donor": ["A", "B"]}, ["a", "b"])
+    recipe = Recipe("A <title>", Cohort(table="x"))
+    results = Results(recipe, pd.DataFrame(rows), 1.0, genes, cohort)
     write_page(results, tmp_path / "report.html", {"setting": "<kept>"})
     text = (tmp_path / "report.html").read_text()
     assert "A &lt;title&gt;" in text

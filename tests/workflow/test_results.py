@@ -30,7 +30,8 @@ def results(tmp_path):
             paths.append(write(tmp_path, slide, "linear", seed, rows))
         controls = {"depth_only": {"core": {"pcc_300": 0.25}, "global": {"pcc_1000": 0.4}}}
         paths.append(write(tmp_path, slide, "controls", 0, controls))
-    return read_results(RECIPE, paths)
+    cohort = pd.DataFrame({"donor": ["A", "B"], "spots": [12, 9], "r": [0.25, 0.5]}, ["a", "b"])
+    return read_results(RECIPE, paths, cohort)
 
 
 def write(folder, slide, group, seed, rows):

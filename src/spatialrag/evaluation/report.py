@@ -125,16 +125,22 @@ class Report:
         return "\n".join(parts)
 
 
-def markdown_table(table: pd.DataFrame) -> str:
-    """Return a table as Markdown, three decimals."""
+def markdown_table(table: pd.DataFrame, *, index: str = "method") -> str:
+    """Return a table as Markdown, numbers with three decimals, its index under a heading."""
     lines = [
-        "| method | " + " | ".join(table.columns) + " |",
+        f"| {index} | " + " | ".join(table.columns) + " |",
         "|---" * (len(table.columns) + 1) + "|",
     ]
     for name, row in table.iterrows():
-        cells = ["" if pd.isna(value) else f"{value:.3f}" for value in row]
+        cells = [_cell(value) for value in row]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    if pd.isna(value):
+        return ""
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def _mean(entries: list[dict[str, Any]]) -> dict[str, Any]:

@@ -34,6 +34,22 @@ def spearman_per_gene(predicted: np.ndarray, measured: np.ndarray) -> np.ndarray
     return pearson_per_gene(*ranks)
 
 
+def mean_coexpression(values: np.ndarray) -> float:
+    """Return the mean of Pearson's r over all pairs of genes of (n_spots, n_genes).
+
+    Pairs with a constant gene are left out; NaN where fewer than two genes vary.
+    """
+    centred = np.asarray(values, np.float64) - np.mean(values, axis=0, dtype=np.float64)
+    norms = np.linalg.norm(centred, axis=0)
+    varies = ~_constant(values, centred)
+    n = int(varies.sum())
+    if n < 2:
+        return float("nan")
+    # The squared length of the sum of unit vectors is n plus twice the sum over pairs.
+    total = (centred[:, varies] / norms[varies]).sum(axis=1)
+    return float((total @ total - n) / (n * (n - 1)))
+
+
 def pcc_k(r: np.ndarray, k: int) -> float:
     """Return PCC-k, the mean of the ``k`` best correlations: genes are ranked on the test truth.
 

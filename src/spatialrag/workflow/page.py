@@ -27,7 +27,7 @@ def write_page(
     record: dict[str, Any],
     sweeps: Mapping[tuple[str, str], Figure] | None = None,
 ) -> None:
-    """Write the report: tables, bars, PCC against k, genes, gains, settings.
+    """Write the report: the cohort, tables, bars, PCC against k, genes, gains, settings.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def write_page(
     sweeps
         By encoder and what is left out, a figure of one gene at several image weights.
     """
-    sections = []
+    sections = [("Cohort", [page.table(results.cohort, index="slide")])]
     for encoder, leave in results.folds:
         parts = _fold(results, encoder, leave)
         if sweeps and (encoder, leave) in sweeps:

@@ -37,12 +37,15 @@ class Results:
         Spent on all units, training included.
     genes
         Per encoder, leave, slide and method (first seed): (genes, Pearson, is core).
+    cohort : pandas.DataFrame
+        The slides, see `describe_cohort`.
     """
 
     recipe: Recipe
     scores: pd.DataFrame
     seconds: float
     genes: dict[tuple[str, str, str, str], tuple[list[str], np.ndarray, np.ndarray]]
+    cohort: pd.DataFrame
 
     @property
     def folds(self) -> list[tuple[str, str]]:
@@ -113,6 +116,7 @@ class Results:
         """Write ``scores.csv``, ``scores.json`` and ``scores.md``."""
         replace_text(out / "scores.csv", self.scores.to_csv(index=False, float_format="%.6g"))
         record = {
+            "cohort": json.loads(self.cohort.to_json(orient="index")),
             "scores": json.loads(self.scores.to_json(orient="records")),
             "gains": json.loads(self.gains().to_json(orient="records")),
         }
@@ -121,7 +125,7 @@ class Results:
 
     def markdown(self) -> str:
         """Return mean tables per encoder and fold, tables per slide, and the gains."""
-        parts = [f"# {self.recipe.title}", ""]
+        parts = [f"# {self.recipe.title}", "", markdown_table(self.cohort, index="slide"), ""]
         table = self.per_slide()
         for encoder, leave in self.folds:
             folds = table.loc[encoder, leave]
@@ -161,8 +165,8 @@ def interval(differences: pd.Series) -> dict[str, Any]:
     }
 
 
-def read_results(recipe: Recipe, paths: Sequence[Path]) -> Results:
-    """Return the results of units' files."""
+def read_results(recipe: Recipe, paths: Sequence[Path], cohort: pd.DataFrame) -> Results:
+    """Return the results of units' files, beside the cohort they are of."""
     rows, genes, seconds = [], {}, 0.0
     for path in paths:
         record = json.loads(path.read_text())
@@ -186,7 +190,8 @@ def read_results(recipe: Recipe, paths: Sequence[Path]) -> Results:
     order = {name: i for i, name in enumerate(recipe.methods.backbones)}
     table["order"] = table["group"].map(order).fillna(len(order))
     table = table.sort_values(["encoder", "leave", "slide", "order", "seed"], kind="stable")
-    return Results(recipe, table.drop(columns="order").reset_index(drop=True), seconds, genes)
+    table = table.drop(columns="order").reset_index(drop=True)
+    return Results(recipe, table, seconds, genes, cohort)
 
 
 def _trained(facts: dict[str, Any]) -> dict[str, Any]:

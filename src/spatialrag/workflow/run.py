@@ -31,6 +31,7 @@ from spatialrag.expression.proportions import (
 from spatialrag.expression.section import Section
 from spatialrag.progress import track
 from spatialrag.provenance import fingerprint, origin, plain
+from spatialrag.workflow.cohort import describe_cohort
 from spatialrag.workflow.page import write_page
 from spatialrag.workflow.recipe import Recipe
 from spatialrag.workflow.results import Results, read_results
@@ -87,7 +88,8 @@ def run_experiment(
     record["banks"] = {encoder: each.bank.fingerprint for encoder, each in material.items()}
     replace_text(out / "recipe.json", json.dumps(record, indent=1) + "\n")
     paths = _run(plan(recipe, slides), material, out / "units", jobs)
-    results = read_results(recipe, paths)
+    bank = next(iter(material.values())).bank
+    results = read_results(recipe, paths, describe_cohort(bank, recipe.evaluation))
     results.write(out)
     first = next(iter(recipe.cohort.test or slides))
     sweeps = {
