@@ -53,7 +53,7 @@ def test_resumed_run_ends_where_an_uninterrupted_one_does(tmp_path):
 def test_checkpoint_of_another_run(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         fit(Line(stop_at=12), Training(save_every=5), checkpoint=tmp_path / "c", key="a")
-    with pytest.raises(InputError, match="another run"):
+    with pytest.raises(InputError, match="another training"):
         fit(Line(), Training(), checkpoint=tmp_path / "c", key="b")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from spatialrag.checkpoint import read_checkpoint, write_checkpoint
 from spatialrag.errors import InputError
 from spatialrag.progress import track
 
@@ -96,7 +97,13 @@ def train(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
     path = None if checkpoint is None else Path(checkpoint)
-    losses = _resume(path, key, network, optimizer, generator)
+    losses: list[float] = []
+    state = read_checkpoint(path, key, same="spots, expression, semantics and settings")
+    if state:
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        generator.set_state(state["generator"])
+        losses = list(state["losses"])
     remaining = range(len(losses), settings.epochs)
     for epoch in track(remaining, label=label, total=len(remaining)):
         if _flat(losses, settings.patience):
@@ -115,7 +122,13 @@ def train(
         if look is not None and settings.trace_every and (epoch + 1) % settings.trace_every == 0:
             look(epoch + 1)
         if path is not None and (epoch + 1) % settings.save_every == 0:
-            _save(path, key, network, optimizer, generator, losses)
+            state = {
+                "network": network.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "generator": generator.get_state(),
+                "losses": losses,
+            }
+            write_checkpoint(path, key, state)
     if path is not None:
         path.unlink(missing_ok=True)
     return np.array(losses)
@@ -126,45 +139,3 @@ def _flat(losses: list[float], patience: int | None) -> bool:
         return False
     before, now = np.mean(losses[-2 * patience : -patience]), np.mean(losses[-patience:])
     return bool(now > before - 1e-3 * abs(before))
-
-
-def _save(
-    path: Path,
-    key: str,
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    generator: torch.Generator,
-    losses: list[float],
-) -> None:
-    state = {
-        "key": key,
-        "network": network.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "generator": generator.get_state(),
-        "losses": losses,
-    }
-    aside = path.with_name(f".{path.name}.partial")
-    torch.save(state, aside)
-    aside.replace(path)
-
-
-def _resume(
-    path: Path | None,
-    key: str,
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    generator: torch.Generator,
-) -> list[float]:
-    if path is None or not path.exists():
-        return []
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    if state["key"] != key:
-        raise InputError(
-            f"{path} is the checkpoint of another run",
-            expected="the same spots, expression, semantics and settings",
-            fix="delete it, or name another file",
-        )
-    network.load_state_dict(state["network"])
-    optimizer.load_state_dict(state["optimizer"])
-    generator.set_state(state["generator"])
-    return list(state["losses"])

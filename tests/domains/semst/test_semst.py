@@ -71,7 +71,7 @@ def test_interrupted_run_ends_the_same(stripes, tmp_path, monkeypatch):
         settings.fit_predict(tissue, n_domains=4, checkpoint=tmp_path / "run.pt")
     monkeypatch.setattr(module, "backward", real)
     other = replace(settings, seed=3)
-    with pytest.raises(InputError, match="another run"):
+    with pytest.raises(InputError, match="another training"):
         other.fit_predict(tissue, n_domains=4, checkpoint=tmp_path / "run.pt")
     resumed = settings.fit_predict(tissue, n_domains=4, checkpoint=tmp_path / "run.pt")
     np.testing.assert_array_equal(resumed.embedding, whole.embedding)

@@ -116,7 +116,7 @@ def test_interrupted_training_resumes(data, tmp_path, monkeypatch):
     calls.clear()
     with pytest.raises(KeyboardInterrupt):
         settings.fit(convolutions(), patches, shares, checkpoint=path, **options)
-    with pytest.raises(InputError, match="another fine-tuning"):
+    with pytest.raises(InputError, match="another training"):
         replace(settings, seed=1).fit(convolutions(), patches, shares, checkpoint=path, **options)
 
 

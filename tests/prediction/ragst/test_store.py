@@ -45,15 +45,3 @@ def test_not_such_a_file(tmp_path, train_bank, atlas):
     (tmp_path / "text").write_text("hello, I am no tensor")
     with pytest.raises(InputError, match="not a fitted RAG-ST"):
         read_ragst(tmp_path / "text", bank=train_bank, cells=atlas)
-
-
-def test_failure_while_writing_leaves_nothing(fitted, tmp_path, monkeypatch):
-    import safetensors.numpy
-
-    def broken(*_, **__):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(safetensors.numpy, "save_file", broken)
-    with pytest.raises(OSError, match="disk full"):
-        write_ragst(fitted, tmp_path / "model.safetensors")
-    assert list(tmp_path.iterdir()) == []

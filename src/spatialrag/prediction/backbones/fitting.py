@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from spatialrag.checkpoint import read_checkpoint, write_checkpoint
 from spatialrag.errors import InputError
 from spatialrag.prediction.backbones.views import View
 from spatialrag.progress import track
@@ -283,7 +284,6 @@ class _Run:
         if path is None:
             return
         state = {
-            "key": self.key,
             "epochs": epochs,
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -291,20 +291,12 @@ class _Run:
             "losses": self.losses,
             "best": self.best,
         }
-        aside = path.with_name(f".{path.name}.partial")
-        torch.save(state, aside)
-        aside.replace(path)
+        write_checkpoint(path, self.key, state)
 
     def _resume(self, path: Path | None) -> int:
-        if path is None or not path.exists():
+        state = read_checkpoint(path, self.key, same="bank, genes and settings")
+        if state is None:
             return 0
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        if state["key"] != self.key:
-            raise InputError(
-                f"{path} is the checkpoint of another training",
-                expected="the same bank, genes and settings",
-                fix="delete it, or name another file",
-            )
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"])

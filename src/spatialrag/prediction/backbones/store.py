@@ -1,18 +1,16 @@
-"""Trained backbones on disk: one safetensors file, never a pickle."""
+"""Trained backbones on disk."""
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import load_file, save_file
 
 from spatialrag.bank.bank import Bank
 from spatialrag.encoders.tiles import Tiles
 from spatialrag.errors import InputError
+from spatialrag.model_file import read_model, write_model
 from spatialrag.prediction.backbones.fitting import Fitting
 from spatialrag.prediction.backbones.trained import TrainedNetwork
 from spatialrag.prediction.features import Features
@@ -40,7 +38,6 @@ def write_backbone(trained: TrainedNetwork, name: str, path: str | Path) -> Path
             f"{type(trained.settings).__name__} is not registered as {name!r}",
             expected="the name its class can be found by when it is read",
         )
-    path = Path(path)
     arrays = {
         _NETWORK + key: value.cpu().numpy() for key, value in trained.network.state_dict().items()
     }
@@ -57,15 +54,7 @@ def write_backbone(trained: TrainedNetwork, name: str, path: str | Path) -> Path
         "encoder": str(trained.bank.encoder),
         "epochs": trained.epochs,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.partial")
-    try:
-        contiguous = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
-        save_file(contiguous, aside, metadata={"spatialrag": json.dumps(record)})
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
-    return path
+    return write_model(path, arrays, record)
 
 
 def read_backbone(
@@ -90,7 +79,9 @@ def read_backbone(
         Not such a file, another encoder, or genes that the bank lacks.
     """
     path = Path(path)
-    arrays, record = _read(path)
+    arrays, record = read_model(
+        path, schema=SCHEMA, kind="trained backbone", writer="write_backbone"
+    )
     if record["encoder"] != str(bank.encoder):
         raise InputError(
             f"{path.name} was trained on other embeddings",
@@ -128,24 +119,6 @@ def read_backbone(
         network.to(device).eval(),
         record["epochs"],
     )
-
-
-def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    if not path.is_file():
-        raise InputError(f"{path} does not exist", fix="train the backbone first")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            record = json.loads((file.metadata() or {})["spatialrag"])
-        arrays = load_file(path)
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise InputError(
-            f"{path.name} is not a trained backbone",
-            expected="a file that write_backbone wrote",
-            got=f"{type(error).__name__}: {error}",
-        ) from error
-    if record.get("schema", 0) > SCHEMA:
-        raise InputError(f"{path.name} was written by a newer spatialrag", fix="upgrade spatialrag")
-    return arrays, record
 
 
 def _settings(kind: Any, values: dict[str, Any], device: str) -> Any:  # noqa: ANN401  (a room's)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import softmax
 
+from spatialrag.checkpoint import read_checkpoint, write_checkpoint
 from spatialrag.errors import InputError, MissingDependencyError
 from spatialrag.prediction.ragst.composition import best_temperature, cross_entropy
 from spatialrag.progress import track
@@ -225,8 +226,7 @@ class _Run:
 
     def train(self, checkpoint: Path | None) -> np.ndarray:
         settings = self.settings
-        if checkpoint is not None and checkpoint.exists():
-            self._load(checkpoint)
+        self._load(checkpoint)
         remaining = range(len(self.losses), settings.epochs)
         for _ in track(remaining, label="fine-tune", total=len(remaining)):
             if len(self.losses) - int(np.argmin(self.losses or [0])) > settings.patience:
@@ -275,26 +275,20 @@ class _Run:
         return fingerprint(str(plain(self.settings)), self.patches, self.targets, self.held)
 
     def _save(self, path: Path) -> None:
-        aside = path.with_name(f".{path.name}.partial")
         state = {
-            "key": self._key(),
             "both": self.both.state_dict(),
             "best": self.best,
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
             "losses": self.losses,
         }
-        torch.save(state, aside)
-        aside.replace(path)
+        write_checkpoint(path, self._key(), state)
 
-    def _load(self, path: Path) -> None:
-        state = torch.load(path, map_location=self.settings.device, weights_only=True)
-        if state["key"] != self._key():
-            raise InputError(
-                f"{path} is the checkpoint of another fine-tuning",
-                expected="the same patches, proportions, groups and settings",
-                fix="delete it, or name another file",
-            )
+    def _load(self, path: Path | None) -> None:
+        same, device = "patches, proportions, groups and settings", self.settings.device
+        state = read_checkpoint(path, self._key(), same=same, device=device)
+        if state is None:
+            return
         self.both.load_state_dict(state["both"])
         self.best = state["best"]
         self.optimizer.load_state_dict(state["optimizer"])

@@ -1,9 +1,8 @@
-"""A fitted RAG-ST on disk: one safetensors file, never a pickle.
+"""A fitted RAG-ST on disk.
 
 The file holds what was learned; references stay in their banks, which are checked by fingerprint.
 """
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ import torch
 
 from spatialrag.bank.bank import Bank
 from spatialrag.cells.cell_bank import CellBank
-from spatialrag.errors import InputError, MissingDependencyError
+from spatialrag.errors import InputError
+from spatialrag.model_file import read_model, write_model
 from spatialrag.prediction.features import Features
 from spatialrag.prediction.ragst.attention import Attention
 from spatialrag.prediction.ragst.composition import Composition, FittedComposition
@@ -30,7 +30,6 @@ SCHEMA = 1
 
 def write_ragst(fitted: FittedRAGST, path: str | Path) -> Path:
     """Write what was learned: aside first, then put in place."""
-    path = Path(path)
     stage, head, residual = fitted.stage, fitted.stage.head, fitted.residual
     arrays: dict[str, np.ndarray] = {
         "head.mean": head.features.mean,
@@ -69,15 +68,7 @@ def write_ragst(fitted: FittedRAGST, path: str | Path) -> Path:
         "composition": plain(settings.composition),
         "generator": plain(settings.generator),
     }
-    tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.partial")
-    try:
-        _safetensors().save_file(tensors, aside, metadata={"spatialrag": json.dumps(record)})
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
-    return path
+    return write_model(path, arrays, record)
 
 
 def read_ragst(
@@ -101,7 +92,9 @@ def read_ragst(
         Not such a file, a newer one, or banks of other spots, cells, genes, types or encoder.
     """
     path = Path(path)
-    arrays, record = _read(path)
+    arrays, record = read_model(
+        path, schema=SCHEMA, kind="fitted RAG-ST", writer="`spatialrag ragst fit`"
+    )
     if set(record["slides"]) <= set(bank.slides.index):
         bank = bank.only(record["slides"])
     _check(path, record, bank, cells)
@@ -149,37 +142,6 @@ def read_ragst(
             **{n: arrays[f"residual.{n}"] for n in ("coefficients", "intercept", "bound")}
         )
     return FittedRAGST(settings, bank, stage, fitted, residual)
-
-
-def _safetensors() -> Any:  # noqa: ANN401  (a module)
-    try:
-        import safetensors.numpy
-    except ImportError as error:
-        raise MissingDependencyError(
-            "safetensors", extra="ragst", needed_for="RAG-ST checkpoints"
-        ) from error
-    return safetensors.numpy
-
-
-def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    if not path.is_file():
-        raise InputError(f"{path} does not exist", fix="run spatialrag ragst fit first")
-    arrays_of = _safetensors()
-    from safetensors import safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            record = json.loads((file.metadata() or {})["spatialrag"])
-        arrays = arrays_of.load_file(path)
-    except Exception as error:
-        raise InputError(
-            f"{path} is not a fitted RAG-ST",
-            expected="a file that `spatialrag ragst fit` wrote",
-            got=f"{type(error).__name__}: {error}",
-        ) from error
-    if record["schema"] > SCHEMA:
-        raise InputError(f"{path} was written by a newer spatialrag", fix="upgrade spatialrag")
-    return arrays, record
 
 
 def _check(path: Path, record: dict[str, Any], bank: Bank, cells: CellBank) -> None:
