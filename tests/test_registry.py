@@ -1,7 +1,7 @@
 import pytest
 
 from spatialrag import registry
-from spatialrag.errors import InputError
+from spatialrag.errors import InputError, MissingDependencyError
 
 SEAMS = [
     registry.encoders,
@@ -34,3 +34,13 @@ def test_entry_points_add_names(monkeypatch):
     assert "mine" in registry.solvers.names()
     assert registry.solvers.get("mine") is dict
     assert "mine" not in registry.encoders.names()
+
+
+def test_an_absent_package_is_named_with_its_extra(tmp_path, monkeypatch):
+    (tmp_path / "needs_more.py").write_text("import no_such_package.part")
+    monkeypatch.syspath_prepend(tmp_path)
+    seam = registry.Registry("solvers", {"mine": "needs_more:Part"}, extra="fast")
+    with pytest.raises(MissingDependencyError, match=r"(?s)no_such_package.*solver 'mine'.*fast"):
+        seam.get("mine")
+    with pytest.raises(ModuleNotFoundError):
+        registry.Registry("solvers", {"mine": "needs_more:Part"}).get("mine")

@@ -12,15 +12,26 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
 
-from spatialrag.errors import InputError
+from spatialrag.errors import InputError, MissingDependencyError
 
 
 @dataclass(frozen=True)
 class Registry:
-    """Names of one seam (encoders, backbones, …) and where their parts live."""
+    """Names of one seam (encoders, backbones, …) and where their parts live.
+
+    Parameters
+    ----------
+    seam
+        In plural.
+    builtin
+        Name to ``module:attribute``.
+    extra
+        Of the optional dependencies that some built-in parts need.
+    """
 
     seam: str
     builtin: dict[str, str] = field(default_factory=dict)
+    extra: str = ""
 
     def names(self) -> list[str]:
         """Return every known name, built-in and from entry points, sorted."""
@@ -33,10 +44,11 @@ class Registry:
         ------
         InputError
             The name is unknown; the message offers the nearest known name.
+        MissingDependencyError
+            The part needs a package that is not installed.
         """
         if name in self.builtin:
-            module, _, attribute = self.builtin[name].partition(":")
-            return getattr(import_module(module), attribute)
+            return self._load(name)
         for point in self._entry_points():
             if point.name == name:
                 return point.load()
@@ -46,6 +58,19 @@ class Registry:
             expected=f"one of {', '.join(self.names())}",
             fix=f"did you mean {nearest[0]!r}?" if nearest else "",
         )
+
+    def _load(self, name: str) -> object:
+        module, _, attribute = self.builtin[name].partition(":")
+        try:
+            return getattr(import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            package = (error.name or "").partition(".")[0]
+            if not self.extra or package in ("", "spatialrag"):
+                raise
+            needed_for = f"the {self.seam.rstrip('s')} {name!r}"
+            raise MissingDependencyError(
+                package, extra=self.extra, needed_for=needed_for
+            ) from error
 
     def _entry_points(self) -> list:
         return list(entry_points(group=f"spatialrag.{self.seam}"))
@@ -78,6 +103,7 @@ backbones = Registry(
         "stem": "spatialrag.prediction.backbones.stem.stem:Stem",
         "deepspot": "spatialrag.prediction.backbones.deepspot.deepspot:DeepSpot",
     },
+    extra="torch",
 )
 solvers = Registry(
     "solvers",

@@ -3,22 +3,16 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from scipy.spatial import cKDTree
 
 from spatialrag.bank.bank import Bank
 from spatialrag.encoders.embeddings import Embeddings
 from spatialrag.encoders.tiles import Tiles
-from spatialrag.errors import InputError, MissingDependencyError
+from spatialrag.errors import InputError
 from spatialrag.prediction.features import Features
 from spatialrag.prediction.predictor import Queries, vectors_of
 from spatialrag.slides.spots import spot_pitch
-
-try:
-    import torch
-except ImportError as error:
-    raise MissingDependencyError(
-        "torch", extra="torch", needed_for="backbones that are networks"
-    ) from error
 
 ADJACENT = 1.6  # pitches: the eight neighbors of a square grid, the six of a hexagonal one
 
