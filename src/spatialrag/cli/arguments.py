@@ -38,6 +38,9 @@ EncoderName = Annotated[
         "(`spatialrag encoders list`), e.g. uni or uni:FOLDER.",
     ),
 ]
+BankEncoder = Annotated[
+    str | None, typer.Option("--encoder", help="The encoder the bank was built with.")
+]
 EncoderDevice = Annotated[
     str,
     typer.Option("--encoder-device", help="Where a torch encoder runs: cpu, or e.g. cuda."),

@@ -10,6 +10,7 @@ from spatialrag.bank.bank import Bank
 from spatialrag.bank.build import THUMBNAIL_PX, build_bank, check_addition, join_banks
 from spatialrag.bank.store import describe, open_bank, verify_bank, write_bank
 from spatialrag.cli.arguments import (
+    BankEncoder,
     Cache,
     Context,
     EncoderDevice,
@@ -22,7 +23,7 @@ from spatialrag.cli.arguments import (
     read_sections,
     write_json,
 )
-from spatialrag.cli.printing import console, print_frame
+from spatialrag.cli.printing import console, print_facts, print_frame
 from spatialrag.encoders.embed import CONTEXT, check_encoder
 from spatialrag.encoders.encoder import make_encoder
 from spatialrag.errors import InputError
@@ -85,9 +86,7 @@ def add(
     her2st: Her2st = None,
     hest: Hest = None,
     sections: Sections = None,
-    encoder: Annotated[
-        str | None, typer.Option("--encoder", help="The encoder the bank was built with.")
-    ] = None,
+    encoder: BankEncoder = None,
     encoder_device: EncoderDevice = "cpu",
     cache: Cache = None,
     json: Json = None,
@@ -147,5 +146,4 @@ def _show(bank: Bank, path: Path, json: Path | None) -> None:
     write_json(json, facts)
     frame = pd.DataFrame(facts.pop("slides")).set_index("slide")
     print_frame(frame, title=str(path), index="slide")
-    for name, value in facts.items():
-        console().print(f"{name}: {value}", highlight=False)
+    print_facts(facts)

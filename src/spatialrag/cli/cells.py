@@ -20,7 +20,7 @@ from spatialrag.cells.store import describe_cells, open_cells, verify_cells, wri
 from spatialrag.cells.types import TypeMap, read_type_map
 from spatialrag.cli.arguments import Her2st, Json, Sections, Table, read_sections, write_json
 from spatialrag.cli.cell_arguments import TypeColumn, TypeMapFile
-from spatialrag.cli.printing import console, print_frame
+from spatialrag.cli.printing import console, print_facts, print_frame
 from spatialrag.errors import InputError
 from spatialrag.evaluation.report import replace_text
 
@@ -245,5 +245,4 @@ def _show(bank: CellBank, path: Path, json: Path | None) -> None:
     )
     datasets = pd.DataFrame(facts.pop("datasets")).set_index("dataset")
     print_frame(datasets, title="data sets", index="dataset")
-    for name, value in facts.items():
-        console().print(f"{name}: {value}", highlight=False)
+    print_facts(facts)

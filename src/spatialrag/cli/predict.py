@@ -6,22 +6,23 @@ from typing import Annotated, Any
 
 import typer
 
-from spatialrag.bank.bank import Bank
-from spatialrag.bank.build import cut_thumbnails
 from spatialrag.bank.store import open_bank
-from spatialrag.cli.arguments import BackboneName, Cache, EncoderDevice, Json, write_json
-from spatialrag.cli.printing import console
-from spatialrag.encoders.embed import check_encoder, embed, side_of
+from spatialrag.cli.arguments import (
+    BackboneName,
+    BankEncoder,
+    Cache,
+    EncoderDevice,
+    Json,
+    write_json,
+)
+from spatialrag.cli.printing import print_facts
+from spatialrag.cli.queries import Image, Mpp, Out, Slide, embed_queries, write_with_pictures
 from spatialrag.errors import InputError
 from spatialrag.expression.read import read_positions
 from spatialrag.prediction.backbones.backbone import make_backbone
 from spatialrag.prediction.backbones.from_file import FromFile, read_names
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.prediction.generag.tuning import ImageWeightChosen
-from spatialrag.prediction.prediction import picture_tissue
-from spatialrag.prediction.predictor import Queries
-from spatialrag.prediction.store import write_prediction
-from spatialrag.slides.spots import Spots
 from spatialrag.slides.tissue import grid_spots
 from spatialrag.solvers.kernels import kernels_for
 from spatialrag.solvers.working_set import WorkingSet
@@ -29,8 +30,8 @@ from spatialrag.solvers.working_set import WorkingSet
 
 def predict(
     bank: Annotated[Path, typer.Argument(help="The bank, e.g. bank.zarr.")],
-    out: Annotated[Path, typer.Argument(help="The prediction to write, .h5ad.")],
-    slide: Annotated[str, typer.Option("--slide", help="Name of the query slide.")],
+    out: Out,
+    slide: Slide,
     spots: Annotated[
         Path | None,
         typer.Option(
@@ -43,11 +44,9 @@ def predict(
     grid_um: Annotated[
         float, typer.Option("--grid-um", help="Distance between the grid's spots, µm.")
     ] = 100.0,
-    image: Annotated[Path | None, typer.Option("--image", help="The H&E file.")] = None,
-    mpp: Annotated[float | None, typer.Option("--mpp", help="µm per pixel of the image.")] = None,
-    encoder: Annotated[
-        str | None, typer.Option("--encoder", help="The encoder the bank was built with.")
-    ] = None,
+    image: Image = None,
+    mpp: Mpp = None,
+    encoder: BankEncoder = None,
     encoder_device: EncoderDevice = "cpu",
     image_weight: Annotated[
         float | None, typer.Option("--image-weight", help="w of Eq. 1, 0 to 1.")
@@ -148,43 +147,16 @@ def predict(
     fitted = method.fit(references)
     settings = fitted.settings
     prediction = fitted.predict(queries, removed=removed)
-    tissue = None if located.image is None else picture_tissue(located)
-    write_prediction(prediction.with_pictures(thumbnails, tissue), out)
-    facts = {
-        "spots": len(prediction.spots),
-        "genes": len(prediction.genes),
-        "scale": prediction.scale,
+    facts = write_with_pictures(prediction, located, thumbnails, out)
+    facts |= {
         "image_weight": settings.image_weight,
         "strength": settings.strength,
-        "references_per_spot": float(prediction.citations.n_active.mean()),
-        "effective_number": float(prediction.citations.effective_number.mean()),
         "largest_relative_gap": float(prediction.certificate["relative_gap"].max()),
         "genes_with_missing_values": int(prediction.missing.any(axis=0).sum()),
     }
-    for name, value in facts.items():
-        console().print(f"{name}: {value}", highlight=False)
+    print_facts(facts)
     write_json(json, facts)
 
 
 def _given(options: dict[str, object]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
-
-
-def embed_queries(
-    located: Spots, bank: Bank, encoder: str | None, cache: Path | None, *, device: str
-) -> tuple[Queries, object]:
-    """Return query embeddings as the bank was embedded, and pictures of the patches or None."""
-    bank.require_embeddings()
-    made = check_encoder(encoder, bank.encoder, device=device)
-    vectors = embed(
-        located,
-        encoder=made,
-        patch_um=bank.encoder.patch_um,
-        context=bank.encoder.context,
-        cache=cache,
-    )
-    if bank.thumbnails is None or located.image is None:
-        return vectors, None
-    size, side = bank.thumbnails.shape[1], side_of(None, bank.encoder.patch_um or None)
-    located = located.of_names(vectors.spots)
-    return vectors, cut_thumbnails(located, patch_um=side, size_px=size)

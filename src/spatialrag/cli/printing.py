@@ -1,4 +1,6 @@
-"""Tables on the terminal."""
+"""Tables and facts on the terminal."""
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -24,6 +26,12 @@ def print_frame(frame: pd.DataFrame, *, title: str, index: str = "") -> None:
     for name, row in frame.iterrows():
         table.add_row(str(name), *(_cell(value) for value in row))
     console().print(table)
+
+
+def print_facts(facts: Mapping[str, object]) -> None:
+    """Print a line per fact."""
+    for name, value in facts.items():
+        console().print(f"{name}: {value}", highlight=False)
 
 
 def _cell(value: object) -> str:

@@ -8,7 +8,7 @@ import typer
 
 from spatialrag.bank.store import open_bank
 from spatialrag.cells.build import TYPE_COLUMN
-from spatialrag.cli.arguments import Cache, EncoderDevice, Json, write_json
+from spatialrag.cli.arguments import BankEncoder, Cache, EncoderDevice, Json, write_json
 from spatialrag.cli.cell_arguments import (
     ProportionsFile,
     TypeColumn,
@@ -17,15 +17,14 @@ from spatialrag.cli.cell_arguments import (
     read_given_proportions,
 )
 from spatialrag.cli.explain import Csv, Figure, Gene, Spot, Top, tell
-from spatialrag.cli.predict import embed_queries
-from spatialrag.cli.printing import console, print_frame
+from spatialrag.cli.printing import print_facts, print_frame
+from spatialrag.cli.queries import Image, Mpp, Out, Slide, embed_queries, write_with_pictures
 from spatialrag.errors import InputError
 from spatialrag.explanation.explanation import explain as explain_value
 from spatialrag.explanation.types import attention_by_type, carriers
 from spatialrag.expression.read import read_positions
 from spatialrag.plots.types import save_attention
-from spatialrag.prediction.prediction import picture_tissue
-from spatialrag.prediction.store import read_prediction, write_prediction
+from spatialrag.prediction.store import read_prediction
 
 app = typer.Typer(
     help="RAG-ST: cell types and single-cell references to expression.", no_args_is_help=True
@@ -108,7 +107,8 @@ def fit(
         "genes": len(fitted.generator.pool.genes),
         "platform_prior": stage.platform.prior,
     }
-    _say(facts, json)
+    print_facts(facts)
+    write_json(json, facts)
 
 
 @app.command()
@@ -116,16 +116,14 @@ def predict(
     model: Annotated[Path, typer.Argument(help="The model that `ragst fit` wrote.")],
     bank: BankPath,
     cells: CellsPath,
-    out: Annotated[Path, typer.Argument(help="The prediction to write, .h5ad.")],
-    slide: Annotated[str, typer.Option("--slide", help="Name of the query slide.")],
+    out: Out,
+    slide: Slide,
     spots: Annotated[
         Path, typer.Option("--spots", help="Spot centres, as in `spatialrag predict`.")
     ],
-    image: Annotated[Path | None, typer.Option("--image", help="The H&E file.")] = None,
-    mpp: Annotated[float | None, typer.Option("--mpp", help="µm per pixel of the image.")] = None,
-    encoder: Annotated[
-        str | None, typer.Option("--encoder", help="The encoder the bank was built with.")
-    ] = None,
+    image: Image = None,
+    mpp: Mpp = None,
+    encoder: BankEncoder = None,
     encoder_device: EncoderDevice = "cpu",
     her2st: Annotated[
         Path | None, typer.Option("--her2st", help="Given to `ragst fit`: give it here too.")
@@ -150,17 +148,13 @@ def predict(
     if not residual:
         fitted = fitted.without_residual()
     prediction = fitted.predict(queries)
-    tissue = None if located.image is None else picture_tissue(located)
-    write_prediction(prediction.with_pictures(thumbnails, tissue), out)
-    facts = {
-        "spots": len(prediction.spots),
-        "genes": len(prediction.genes),
-        "references_per_spot": float(prediction.citations.n_active.mean()),
-        "effective_number": float(prediction.citations.effective_number.mean()),
+    facts = write_with_pictures(prediction, located, thumbnails, out)
+    facts |= {
         "uncited_share": prediction.uncited_share,
         "attention": attention_by_type(prediction).mean().round(4).to_dict(),
     }
-    _say(facts, json)
+    print_facts(facts)
+    write_json(json, facts)
 
 
 @app.command()
@@ -189,9 +183,3 @@ def explain(
         save_attention(read, attention)
     if types_csv is not None:
         carriers(read).to_csv(types_csv, index_label="gene")
-
-
-def _say(facts: dict[str, object], json: Path | None) -> None:
-    for name, value in facts.items():
-        console().print(f"{name}: {value}", highlight=False)
-    write_json(json, facts)
