@@ -49,6 +49,14 @@ def test_seeds_are_averaged_before_slides(results):
     assert results.seconds == 18
 
 
+def test_the_spread_is_that_of_seeds(results):
+    summary = results.summary("color", "slide")
+    assert summary.loc["linear", "core pcc_300"] == pytest.approx(0.3)
+    expected = np.std([0.29, 0.31], ddof=1)
+    assert summary.loc["linear", "core pcc_300, over seeds"] == pytest.approx(expected)
+    assert np.isnan(summary.loc["depth_only", "core pcc_300, over seeds"])
+
+
 def test_gains_are_paired_by_slide(results):
     gains = results.gains().set_index(["less", "metric"])
     alone = gains.loc[("linear", "core pcc_300")]

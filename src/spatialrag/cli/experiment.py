@@ -35,9 +35,8 @@ def run(
     read = read_recipe(recipe)
     results = run_experiment(read, out, data=data or recipe.parent, cache_folder=cache, jobs=jobs)
     for encoder, leave in results.folds:
-        mean = results.mean(encoder, leave)
-        shown = [results.headline("core"), results.headline("global")]
-        print_frame(mean[shown], title=f"{encoder}, {leave} left out", index="method")
+        summary = results.summary(encoder, leave)
+        print_frame(summary, title=f"{encoder}, {leave} left out", index="method")
     spent = results.seconds
     console().print(f"{len(results.scores)} rows, {spent / 60:.0f} minutes of one core in all")
     console().print(f"open {out / 'report.html'}; tables: {out / 'scores.md'}", highlight=False)

@@ -73,7 +73,7 @@ _CAVEAT = (
 def _fold(results: Results, encoder: str, leave: str) -> list[str]:
     mean = results.mean(encoder, leave)
     folds = results.per_slide().loc[encoder, leave]
-    parts = []
+    parts = [page.table(results.summary(encoder, leave), index="mean over slides")]
     for group, columns in _COLUMNS.items():
         shown = mean.reindex(columns=[c for c in columns if c in mean]).dropna(how="all")
         parts.append(page.table(shown, index=f"{group} genes, mean over slides"))

@@ -70,6 +70,19 @@ class Results:
         table = self.per_slide().loc[encoder, leave]
         return table.groupby("method", sort=False).mean().dropna(axis=1, how="all")
 
+    def summary(self, encoder: str, leave: str) -> pd.DataFrame:
+        """Return the two metrics told first, methods by (metric, its spread over seeds).
+
+        The spread is the standard deviation over seeds of the mean over slides; absent with one.
+        """
+        metrics = [self.headline("core"), self.headline("global")]
+        scores = self.scores.query("encoder == @encoder and leave == @leave")
+        seeds = scores.groupby(["method", "seed"], sort=False)[metrics].mean()
+        spread = seeds.groupby("method", sort=False).std().add_suffix(", over seeds")
+        table = self.mean(encoder, leave)[metrics].join(spread)
+        columns = [name for metric in metrics for name in (metric, f"{metric}, over seeds")]
+        return table[columns].dropna(axis=1, how="all")
+
     def gains(self) -> pd.DataFrame:
         """Return what GeneRAG adds to each backbone, paired by slide.
 
@@ -131,6 +144,7 @@ class Results:
             folds = table.loc[encoder, leave]
             slides = folds.index.get_level_values("slide").unique()
             parts += [f"## {encoder}, {leave} left out: mean over {', '.join(slides)}", ""]
+            parts += [markdown_table(self.summary(encoder, leave)), "", "### All metrics", ""]
             parts += [markdown_table(self.mean(encoder, leave)), ""]
             for metric in (self.headline("core"), self.headline("global")):
                 wide = folds[metric].unstack("slide").reindex(columns=slides)

@@ -1,0 +1,65 @@
+"""The tables of docs/results/experiments.md, from the scores of experiments.
+
+Backbones by presets, the mean over slides, ± the standard deviation over seeds where there are
+several. Core genes (PCC-300), but for columns that say global (PCC-1000).
+
+    python benchmarks/experiment_tables.py OUT/scores.csv ...
+"""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+CORE, GLOBAL = "core pcc_300", "global pcc_1000"
+PRESETS = {"+ GeneRAG": "generag", "+ tuned": "tuned", "+ paper": "paper", "+ released": "released"}
+CONTROLS = ("ragst", "depth_only", "neighbors", "ridge_all", "depth_oracle")
+
+
+def cell(scores, method, metric):
+    """Mean over slides, spread over seeds."""
+    rows = scores[scores["method"] == method]
+    seeds = rows.groupby("seed")[metric].mean().dropna()
+    if seeds.empty:
+        return ""
+    text = f"{seeds.mean():.3f}".replace("0.", ".")
+    return text if len(seeds) < 2 else text + f" ± {seeds.std():.3f}".replace("0.", ".")
+
+
+def table(scores):
+    names = [name for name in scores["group"].unique() if name not in ("controls", "ragst")]
+    methods = set(scores["method"])
+    shown = {
+        heading: preset
+        for heading, preset in PRESETS.items()
+        if any(f"{name}+{preset}" in methods for name in names)
+    }
+    wide = {f"{heading}, global": preset for heading, preset in list(shown.items())[:2]}
+    heads = ["", "alone", *shown, *wide, "trained on all, global"]
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    for name in names:
+        cells = [cell(scores, name, CORE)]
+        cells += [cell(scores, f"{name}+{preset}", CORE) for preset in shown.values()]
+        cells += [cell(scores, f"{name}+{preset}", GLOBAL) for preset in wide.values()]
+        cells.append(cell(scores, f"{name}_all", GLOBAL))
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    for name in CONTROLS:
+        if name in methods:
+            empty = [""] * len(shown)
+            cells = [cell(scores, name, CORE), *empty, cell(scores, name, GLOBAL)]
+            cells += [""] * len(wide)
+            lines.append(f"| *{name}* | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("scores", type=Path, nargs="+")
+    for path in parser.parse_args().scores:
+        frame = pd.read_csv(path)
+        for (encoder, leave), scores in frame.groupby(["encoder", "leave"], sort=False):
+            print(f"{path.parent.name}: {encoder}, {leave} left out\n\n{table(scores)}\n")
+
+
+if __name__ == "__main__":
+    main()
