@@ -1,17 +1,18 @@
 """Stem (Zhu et al. 2025): expression drawn from a diffusion model under the patch embedding."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
 from spatialrag.errors import InputError
-from spatialrag.prediction.backbones.fitting import Fitting, Slide, SpotNetwork
+from spatialrag.prediction.backbones.fitting import Fitting, Slide, SpotNetwork, mean_r
 from spatialrag.prediction.backbones.stem.diffusion import TARGETS, Diffusion
 from spatialrag.prediction.backbones.stem.network import GeneDenoiser
 from spatialrag.prediction.backbones.trained import train_on_bank
 from spatialrag.prediction.backbones.views import View
 
 _BATCH = 256
+_QUICK = 0.7
 
 
 class ConditionalDiffusion(SpotNetwork):
@@ -37,7 +38,15 @@ class ConditionalDiffusion(SpotNetwork):
 
     def forward(self, view: View, rows: torch.Tensor) -> torch.Tensor:
         """Return the mean of samples (len(rows), n_genes); the same seed, the same samples."""
-        settings = self.settings
+        return self._draw(view, rows, self.settings)
+
+    def watch(self, slide: Slide) -> float:
+        """Return the score of a held-out slide with one step and two samples, after each epoch."""
+        quick = replace(self.settings, steps=1, start=_QUICK, samples=2, ancestral=False)
+        drawn = self._draw(slide.view, slide.rows, quick)
+        return mean_r(drawn, slide.targets[slide.rows])
+
+    def _draw(self, view: View, rows: torch.Tensor, settings: "Stem") -> torch.Tensor:
         generator = torch.Generator().manual_seed(settings.fitting.seed)
         repeated = view.vectors[rows].repeat_interleave(settings.samples, dim=0)
         drawn = [
@@ -92,7 +101,7 @@ class Stem:
     standardize: bool = True
     fitting: Fitting = field(
         default_factory=lambda: Fitting(
-            epochs=60, learning_rate=2e-3, batch=64, patience=12, refit=False
+            epochs=60, learning_rate=2e-3, batch=64, patience=25, refit=False
         )
     )
     n_around: int = field(default=1, init=False)
