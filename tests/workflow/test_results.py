@@ -42,6 +42,12 @@ def write(folder, slide, group, seed, rows):
     return path
 
 
+def test_rows_come_in_the_order_of_the_recipe(results):
+    assert results.scores["slide"].tolist() == ["a"] * 5 + ["b"] * 5
+    assert results.scores["group"].tolist() == (["linear"] * 4 + ["controls"]) * 2
+    assert results.scores["seed"].tolist() == [0, 0, 1, 1, 0] * 2
+
+
 def test_seeds_are_averaged_before_slides(results):
     assert results.per_slide().loc["color", "slide", "a", "linear"]["core pcc_300"] == 0.2
     assert results.mean("color", "slide").loc["linear", "core pcc_300"] == pytest.approx(0.3)

@@ -23,7 +23,8 @@ def plot_bars(per_slide: pd.DataFrame, *, metric: str) -> Figure:
     colors = ["#7a3b8f" if "+" in name else "#b9b4c2" for name in per_slide.index]
     ax.barh(place, per_slide.mean(axis=1), color=colors, height=0.7)
     for slide in per_slide:
-        ax.plot(per_slide[slide], place, "o", markersize=3.5, label=slide, alpha=0.8)
+        # A white edge keeps points apart from bars of any color.
+        ax.plot(per_slide[slide], place, "o", markersize=5, markeredgecolor="white", label=slide)
     ax.set_yticks(place, per_slide.index, fontsize=8)
     ax.set_xlabel(metric)
     ax.set_ylim(-0.7, len(per_slide) - 0.3)

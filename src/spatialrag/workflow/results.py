@@ -201,11 +201,26 @@ def read_results(recipe: Recipe, paths: Sequence[Path], cohort: pd.DataFrame) ->
     table = pd.DataFrame(rows)
     numbers = [column for column in table if " " in column]
     table[numbers] = table[numbers].astype(float)
-    order = {name: i for i, name in enumerate(recipe.methods.backbones)}
-    table["order"] = table["group"].map(order).fillna(len(order))
-    table = table.sort_values(["encoder", "leave", "slide", "order", "seed"], kind="stable")
-    table = table.drop(columns="order").reset_index(drop=True)
+    table = _in_order(table, recipe).reset_index(drop=True)
     return Results(recipe, table, seconds, genes, cohort)
+
+
+def _in_order(table: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
+    """Return the rows as the recipe lists encoders, folds and backbones; controls after these."""
+    listed = {
+        "encoder": recipe.embedding.encoders,
+        "leave": recipe.evaluation.leave,
+        "slide": tuple(sorted(table["slide"].unique())),
+        "group": recipe.methods.backbones,
+    }
+    place = pd.DataFrame(
+        {
+            column: table[column].map({name: i for i, name in enumerate(names)}).fillna(len(names))
+            for column, names in listed.items()
+        }
+    )
+    place["seed"] = table["seed"]
+    return table.loc[place.sort_values(list(place.columns), kind="stable").index]
 
 
 def _trained(facts: dict[str, Any]) -> dict[str, Any]:
