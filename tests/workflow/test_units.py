@@ -12,6 +12,7 @@ from spatialrag.workflow.recipe import read_recipe
 from spatialrag.workflow.units import Material, Unit, _key, _settings, plan, run_unit
 
 pytest.importorskip("torch")
+from spatialrag.prediction.backbones.bleep.bleep import TwoTowers
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,39 @@ def test_seeds_make_a_difference(material, tmp_path):
         assert record["facts"]["epochs"] >= 1
         scores.append(record["rows"]["bleep"]["core"]["pcc_10"])
     assert scores[0] != scores[1]
+
+
+def test_a_killed_training_goes_on(material, tmp_path, monkeypatch):
+    """Killed in the last training, that of the backbone on all genes."""
+    monkeypatch.setattr("spatialrag.prediction.backbones.fitting._PAUSE", 0.0)
+    methods = replace(material.recipe.methods, on_all_genes=("bleep",), generag=())
+    material = replace(material, recipe=replace(material.recipe, methods=methods))
+    unit = Unit("color", "slide", "toy1", "bleep")
+    calls, loss = [], TwoTowers.loss
+
+    def counted(self, slide, rows, generator):
+        calls.append(0)
+        if len(calls) == stop_at:
+            raise KeyboardInterrupt
+        return loss(self, slide, rows, generator)
+
+    stop_at = -1
+    monkeypatch.setattr(TwoTowers, "loss", counted)
+    whole = json.loads(run_unit(unit, material, tmp_path / "whole").read_text())["rows"]
+    stop_at, total = len(calls) - 2, len(calls)
+    calls.clear()
+    with pytest.raises(KeyboardInterrupt):
+        run_unit(unit, material, tmp_path / "killed")
+    left = {"".join(p.suffixes) for p in (tmp_path / "killed").iterdir()}
+    assert left == {".all-training.all", ".all-training.search"}
+    stop_at = -1
+    calls.clear()
+    path = run_unit(unit, material, tmp_path / "killed")
+    assert len(calls) < total
+    rows = json.loads(path.read_text())["rows"]
+    for name in ("bleep", "bleep_all"):
+        assert rows[name]["pearson"] == whole[name]["pearson"]
+    assert [p.name for p in (tmp_path / "killed").iterdir()] == [path.name]
 
 
 def test_tiles_reach_the_backbones_that_look_within_patches(material):

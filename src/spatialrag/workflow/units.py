@@ -106,8 +106,9 @@ def run_unit(unit: Unit, material: Material, folder: Path) -> Path:
     if path.exists():
         return path
     started = time.perf_counter()
+    folder.mkdir(parents=True, exist_ok=True)
     references = references_for(material.bank, unit.slide, leave=unit.leave)
-    rows, facts = _rows(unit, material, references)
+    rows, facts = _rows(unit, material, references, path.with_suffix(".training"))
     evaluation = material.recipe.evaluation
     report = loso(
         material.bank,
@@ -127,7 +128,6 @@ def run_unit(unit: Unit, material: Material, folder: Path) -> Path:
         "seconds": time.perf_counter() - started,
         "rows": {name: _plain_row(entry) for name, entry in found.items()},
     }
-    folder.mkdir(parents=True, exist_ok=True)
     replace_text(path, json.dumps(finite(record)) + "\n")
     return path
 
@@ -157,7 +157,9 @@ def _settings(unit: Unit, material: Material) -> Any:  # noqa: ANN401  (any back
     return replace(settings, **changes)
 
 
-def _rows(unit: Unit, material: Material, references: Bank) -> tuple[list[Row], dict[str, Any]]:
+def _rows(
+    unit: Unit, material: Material, references: Bank, checkpoint: Path
+) -> tuple[list[Row], dict[str, Any]]:
     scale = material.recipe.evaluation.scale
     if unit.group == "controls":
         n_core = material.recipe.evaluation.n_core
@@ -167,11 +169,11 @@ def _rows(unit: Unit, material: Material, references: Bank) -> tuple[list[Row], 
         from spatialrag.prediction.ragst.ragst import RAGST
 
         return [Row("ragst", RAGST(material.cells, material.proportions))], {}
-    return _backbone_rows(unit, material, references)
+    return _backbone_rows(unit, material, references, checkpoint)
 
 
 def _backbone_rows(
-    unit: Unit, material: Material, references: Bank
+    unit: Unit, material: Material, references: Bank, checkpoint: Path
 ) -> tuple[list[Row], dict[str, Any]]:
     """Return the backbone alone, GeneRAG over it, and the backbone on all genes; trained once."""
     recipe, scale = material.recipe, material.recipe.evaluation.scale
@@ -184,15 +186,26 @@ def _backbone_rows(
     )
     settings = _settings(unit, material)
     started = time.perf_counter()
-    trained = settings.fit(references, panel.genes[: panel.n_core], scale=scale)
+    trained = _train(settings, references, panel.genes[: panel.n_core], scale, checkpoint)
     facts = {"train_seconds": time.perf_counter() - started}
     facts |= {"epochs": trained.epochs} if hasattr(trained, "epochs") else {}
     rows = [Row(unit.group, BackboneOnly(trained, None, scale), groups=("core",))]
     rows += list(_over(unit.group, settings, trained, recipe, material.bank))
     if unit.group in recipe.methods.on_all_genes:
-        every = settings.fit(references, panel.genes, scale=scale)
+        every = _train(
+            settings, references, panel.genes, scale, checkpoint.with_suffix(".all-training")
+        )
         rows.append(Row(f"{unit.group}_all", BackboneOnly(every, None, scale)))
     return rows, facts
+
+
+def _train(
+    settings: Backbone, references: Bank, genes: np.ndarray, scale: str, checkpoint: Path
+) -> TrainedBackbone:
+    """Train a backbone; a network that was killed goes on where it was."""
+    if not hasattr(settings, "fitting"):
+        return settings.fit(references, genes, scale=scale)
+    return settings.fit(references, genes, scale=scale, checkpoint=checkpoint)
 
 
 def _over(

@@ -26,6 +26,20 @@ class Layer(SpotNetwork):
         return self.layer(view.vectors[rows])
 
 
+class Remembering(Layer):
+    """Predicts with what it keeps of the references, as BLEEP does."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("level", torch.empty(0))
+
+    def forward(self, view, rows):
+        return super().forward(view, rows) + 0 * self.level.sum()
+
+    def remember(self, slides):
+        self.level = torch.cat([slide.targets.mean(dim=1) for slide in slides])
+
+
 def make_slide(group, *, n=40, seed=0, noise=0.3):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n, 3))
@@ -39,8 +53,8 @@ SLIDES = [make_slide(f"d{i}", seed=i) for i in range(4)]
 FITTING = Fitting(epochs=25, learning_rate=0.05, batch=16, patience=4)
 
 
-def run(slides=SLIDES, fitting=FITTING, **options):
-    return fit_network(Layer, slides, fitting, label="layer", **options)
+def run(slides=SLIDES, fitting=FITTING, make=Layer, **options):
+    return fit_network(make, slides, fitting, label="layer", **options)
 
 
 def groups(slides):
@@ -114,15 +128,17 @@ def test_the_seed_decides():
     assert not torch.equal(weight[0], weight[2])
 
 
+@pytest.mark.parametrize("kind", [Layer, Remembering])
 @pytest.mark.parametrize("part", ["search", "all"])
-def test_an_interrupted_training_ends_as_an_uninterrupted_one(tmp_path, part):
+def test_an_interrupted_training_ends_as_an_uninterrupted_one(tmp_path, part, kind, monkeypatch):
     """Stopped in the search, and in the training on everything."""
-    whole = run()
+    monkeypatch.setattr("spatialrag.prediction.backbones.fitting._PAUSE", 0.0)
+    whole = run(make=kind)
     stop_at = 24 if part == "search" else 7 * len(whole.held) + 20
     path = tmp_path / "run.pt"
     steps = 0
 
-    class Interrupted(Layer):
+    class Interrupted(kind):
         def loss(self, slide, rows, generator):
             nonlocal steps
             steps += 1
@@ -134,8 +150,8 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(tmp_path, part):
         fit_network(Interrupted, SLIDES, FITTING, label="x", checkpoint=path, key="k")
     assert {p.name for p in tmp_path.iterdir()} >= {f"run.pt.{part}"}
     with pytest.raises(InputError, match="checkpoint of another training"):
-        run(checkpoint=path, key="other")
-    resumed = run(checkpoint=path, key="k")
+        run(make=kind, checkpoint=path, key="other")
+    resumed = run(make=kind, checkpoint=path, key="k")
     assert resumed.epochs == whole.epochs
     assert torch.equal(resumed.network.layer[1].weight, whole.network.layer[1].weight)
     assert not list(tmp_path.iterdir())

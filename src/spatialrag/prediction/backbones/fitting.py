@@ -1,5 +1,6 @@
 """The training loop of backbones: batches within slides, stopping on held-out donors."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from spatialrag.progress import track
 
 _HELD = 0.2
 _FEWEST = 8  # spots: r of fewer decides nothing
+_PAUSE = 60.0  # seconds between checkpoints: writing them must not rule a short epoch
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,8 @@ def fit_network(
     label
         Of the progress bar.
     checkpoint, key
-        A file to resume from and write to, removed at the end; one of another key is refused.
+        A file to resume from and to write to every minute, removed at the end; one of another key
+        is refused.
 
     Raises
     ------
@@ -257,6 +260,7 @@ class _Run:
         self.generator = torch.Generator().manual_seed(fitting.seed)
         self.scores: list[float] = []
         self.best: dict[str, torch.Tensor] = {}
+        self.saved = time.monotonic()
 
     def train(
         self, slides: list[Slide], watched: list[Slide], epochs: int, path: Path | None
@@ -325,7 +329,7 @@ class _Run:
         return float(np.mean([self.network.watch(slide) for slide in slides]))
 
     def _save(self, path: Path | None, epochs: int) -> None:
-        if path is None:
+        if path is None or time.monotonic() - self.saved < _PAUSE:
             return
         state = {
             "epochs": epochs,
@@ -336,6 +340,7 @@ class _Run:
             "best": self.best,
         }
         write_checkpoint(path, self.key, state)
+        self.saved = time.monotonic()
 
     def _resume(self, path: Path | None) -> int:
         state = read_checkpoint(path, self.key, same="bank, genes and settings")
