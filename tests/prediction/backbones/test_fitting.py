@@ -5,15 +5,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from spatialrag.errors import InputError  # noqa: E402
-from spatialrag.metrics.expression import pearson_per_gene  # noqa: E402
-from spatialrag.prediction.backbones.fitting import (  # noqa: E402
-    Fitting,
-    Slide,
-    SpotNetwork,
-    fit_network,
-    hold_out,
-    mean_r,
-)
+from spatialrag.prediction.backbones.fitting import Fitting, fit_network, hold_out  # noqa: E402
+from spatialrag.prediction.backbones.network import Slide, SpotNetwork  # noqa: E402
 from spatialrag.prediction.backbones.views import view_of  # noqa: E402
 
 
@@ -82,14 +75,6 @@ def test_of_a_single_slide_one_end_is_held_out():
     assert not set(other.rows.tolist()) & set(strip.rows.tolist())
     tiny = [make_slide("d", n=12)]
     assert hold_out(tiny, FITTING) == (tiny, [])
-
-
-def test_mean_r_is_that_of_the_metric():
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(30, 5)), rng.normal(size=(30, 5))
-    x[:, 2] = 0
-    found = mean_r(torch.as_tensor(x), torch.as_tensor(y))
-    assert found == pytest.approx(pearson_per_gene(x, y).mean())
 
 
 def test_a_shifted_donor_does_not_stop_training():

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from spatialrag.prediction.backbones.fitting import Fitting, SpotNetwork
+from spatialrag.prediction.backbones.fitting import Fitting
+from spatialrag.prediction.backbones.network import SpotNetwork
 from spatialrag.prediction.backbones.trained import train_on_bank
 from spatialrag.prediction.backbones.views import View
 

@@ -9,7 +9,8 @@ import torch
 
 from spatialrag.bank.bank import Bank
 from spatialrag.encoders.tiles import Tiles
-from spatialrag.prediction.backbones.fitting import Fitting, Slide, SpotNetwork, fit_network
+from spatialrag.prediction.backbones.fitting import Fitting, fit_network
+from spatialrag.prediction.backbones.network import Slide, SpotNetwork
 from spatialrag.prediction.backbones.views import view_of_queries, views_of_bank
 from spatialrag.prediction.features import Features
 from spatialrag.prediction.predictor import Queries

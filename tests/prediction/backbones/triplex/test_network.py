@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from spatialrag.prediction.backbones.fitting import Slide  # noqa: E402
+from spatialrag.prediction.backbones.network import Slide  # noqa: E402
 from spatialrag.prediction.backbones.triplex.network import (  # noqa: E402
     Attention,
     GlobalView,

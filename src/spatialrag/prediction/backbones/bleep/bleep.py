@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from spatialrag.errors import InputError
-from spatialrag.prediction.backbones.fitting import Fitting, Slide, SpotNetwork
+from spatialrag.prediction.backbones.fitting import Fitting
+from spatialrag.prediction.backbones.network import Slide, SpotNetwork
 from spatialrag.prediction.backbones.trained import train_on_bank
 from spatialrag.prediction.backbones.views import View
 

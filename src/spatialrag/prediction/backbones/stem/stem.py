@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from spatialrag.errors import InputError
-from spatialrag.prediction.backbones.fitting import Fitting, Slide, SpotNetwork, mean_r
+from spatialrag.prediction.backbones.fitting import Fitting
+from spatialrag.prediction.backbones.network import Slide, SpotNetwork, mean_r
 from spatialrag.prediction.backbones.stem.diffusion import TARGETS, Diffusion
 from spatialrag.prediction.backbones.stem.network import GeneDenoiser
 from spatialrag.prediction.backbones.trained import train_on_bank

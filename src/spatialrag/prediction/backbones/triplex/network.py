@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from spatialrag.prediction.backbones.fitting import Slide, SpotNetwork
+from spatialrag.prediction.backbones.network import Slide, SpotNetwork
 from spatialrag.prediction.backbones.views import View
 
 N_BUCKETS = 16  # distances in half pitches; farther ones share the last

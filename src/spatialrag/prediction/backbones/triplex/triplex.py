@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 
 from spatialrag.encoders.tiles import Tiles
-from spatialrag.prediction.backbones.fitting import Fitting, SpotNetwork
+from spatialrag.prediction.backbones.fitting import Fitting
+from spatialrag.prediction.backbones.network import SpotNetwork
 from spatialrag.prediction.backbones.trained import train_on_bank
 from spatialrag.prediction.backbones.triplex.network import Sizes, Triplex
 
