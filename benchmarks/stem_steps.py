@@ -83,7 +83,7 @@ def main():
             row["seconds"] = time.perf_counter() - started
             rows.append(row)
             print(row, flush=True)
-    print(markdown_table(pd.DataFrame(rows).set_index("target")))
+    print(markdown_table(pd.DataFrame(rows).set_index("target"), index="target"))
     if options.json:
         record = origin() | {"encoder": options.encoder, "slide": SLIDE, "rows": rows}
         options.json.write_text(json.dumps(record, indent=1, default=np.generic.item) + "\n")
