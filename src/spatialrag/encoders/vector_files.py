@@ -5,7 +5,6 @@ also ``.pt`` beside it; HEST-bench writes ``embeddings`` and ``barcodes``; LazyS
 in a Zarr store whose tiles are polygons.
 """
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pandas as pd
 from spatialrag import keys
 from spatialrag.errors import InputError, MissingDependencyError, listing
 from spatialrag.expression.table import read_frame
+from spatialrag.tensor_file import read_tensor
 
 _ARRAYS = ("embeddings", "features")
 _NAMES = ("barcodes", "barcode", "spots")
@@ -111,12 +111,6 @@ def _tiles(file: h5py.File, path: Path) -> tuple[np.ndarray, float]:
 
 def _read_pt(path: Path) -> VectorFile:
     """Read CLAM's tensor of features; where its tiles lie is in an h5 of the same name."""
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingDependencyError(
-            "torch", extra="torch", needed_for=f"reading {path.name}"
-        ) from error
     folders = (path.parent, path.parent.parent / "h5_files", path.parent.parent / "patches")
     beside = next(
         (f / f"{path.stem}.h5" for f in folders if (f / f"{path.stem}.h5").is_file()), None
@@ -126,14 +120,7 @@ def _read_pt(path: Path) -> VectorFile:
             f"{path.name} does not say which tile a vector is of",
             expected=f"{path.stem}.h5 with coords beside it, in ../h5_files or in ../patches",
         )
-    try:
-        vectors = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise InputError(
-            f"{path.name} is refused: loading it could execute code",
-            expected="a file with a tensor alone",
-        ) from error
-    vectors = vectors.float().numpy()
+    vectors = read_tensor(path)
     with h5py.File(beside) as file:
         corners, side = _tiles(file, beside)
     if len(vectors) != len(corners):

@@ -7,10 +7,11 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from spatialrag.errors import InputError, MissingDependencyError, listing
+from spatialrag.errors import InputError, listing
 from spatialrag.expression.normalize import SCALES
 from spatialrag.expression.table import read_frame
 from spatialrag.prediction.predictor import Queries
+from spatialrag.tensor_file import read_tensor
 
 DECLARED = (*SCALES, "log2p1")
 _TABLES = (".csv", ".tsv", ".txt", ".gz", ".parquet")
@@ -112,30 +113,8 @@ def _read(
         raise InputError(
             f"{path.name} names neither genes nor spots", fix="pass genes=… and spots=…"
         )
-    array = _load_tensor(path) if path.suffix == ".pt" else np.load(path, allow_pickle=False)
+    array = read_tensor(path) if path.suffix == ".pt" else np.load(path, allow_pickle=False)
     return pd.DataFrame(_average(array, len(spots), len(genes), samples), spots, genes)
-
-
-def _load_tensor(path: Path) -> np.ndarray:
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingDependencyError(
-            "torch", extra="torch", needed_for=f"reading {path.name}"
-        ) from error
-    import pickle
-
-    try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise InputError(
-            f"{path.name} is refused: loading it could execute code",
-            expected="a file with a tensor alone",
-            fix="save the tensor itself: torch.save(tensor, path)",
-        ) from error
-    if not isinstance(loaded, torch.Tensor):
-        raise InputError(f"{path.name} holds a {type(loaded).__name__}", expected="one tensor")
-    return loaded.detach().float().numpy()
 
 
 def _average(array: np.ndarray, n_spots: int, n_genes: int, samples: int) -> np.ndarray:

@@ -13,7 +13,6 @@ from spatialrag.prediction.backbones.trained import train_on_bank
 from spatialrag.prediction.backbones.views import View
 
 _BATCH = 256
-_QUICK = 0.7
 
 
 class ConditionalDiffusion(SpotNetwork):
@@ -43,7 +42,7 @@ class ConditionalDiffusion(SpotNetwork):
 
     def watch(self, slide: Slide) -> float:
         """Return the score of a held-out slide with one step and two samples, after each epoch."""
-        quick = replace(self.settings, steps=1, start=_QUICK, samples=2, ancestral=False)
+        quick = replace(self.settings, steps=1, samples=2, ancestral=False)
         drawn = self._draw(slide.view, slide.rows, quick)
         return mean_r(drawn, slide.targets[slide.rows])
 
