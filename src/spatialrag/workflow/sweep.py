@@ -10,6 +10,7 @@ from spatialrag.evaluation.loso import references_for
 from spatialrag.evaluation.panel import fix_panel
 from spatialrag.metrics.expression import pearson_per_gene
 from spatialrag.plots.maps import plot_map
+from spatialrag.prediction.citations import cite
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.workflow.units import Material
 
@@ -41,14 +42,15 @@ def plot_sweep(material: Material, *, leave: str, slide: str) -> Figure:
     genes = panel.genes[panel.n_core :] if len(panel.genes) > panel.n_core else panel.genes
     truth = test.on_scale(evaluation.scale)[:, test.columns_of(genes)].toarray()
     queries, seen = test.embeddings_of(slide), ~test.empty
-    backbone = GeneRAG(scale=evaluation.scale, n_anchors=evaluation.n_core)
-    trained = backbone.fit(references).backbone
+    method = GeneRAG(scale=evaluation.scale, n_anchors=evaluation.n_core)
+    fitted, columns = method.fit(references), references.columns_of(genes)
+    grid = [replace(method, image_weight=weight) for weight in IMAGE_WEIGHTS]
     maps = {}
-    for weight in IMAGE_WEIGHTS:
-        method = replace(backbone, backbone=trained, image_weight=weight)
-        values = np.nan_to_num(method.fit(references).predict(queries).of_genes(genes))
+    for weight, solution in zip(IMAGE_WEIGHTS, fitted.solutions(queries, grid), strict=True):
+        citations = cite(references, fitted.rows, solution.weights, method.scale)
+        values = np.nan_to_num(fitted.expression(citations)[:, columns])
         maps[weight] = (values, pearson_per_gene(values[seen], truth[seen]))
-    best = int(np.argmax(maps[backbone.image_weight][1]))
+    best = int(np.argmax(maps[method.image_weight][1]))
     drawn = {f"{genes[best]} measured": truth[:, best]}
     for weight, (values, r) in maps.items():
         drawn[f"w = {weight:g}, r = {r[best]:.2f}"] = values[:, best]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from spatialrag.errors import InputError
+from spatialrag.prediction.citations import cite
 from spatialrag.prediction.generag import GeneRAG
 from spatialrag.prediction.generag.tuning import ImageWeightChosen, _choose, tune
 
@@ -92,3 +93,14 @@ def test_with_one_slide_nothing_is_chosen(references):
     one = references.only([references.slides.index[0]])
     fitted = ImageWeightChosen(GeneRAG(n_anchors=60, image_weight=0.2)).fit(one)
     assert fitted.settings.image_weight == 0.2
+
+
+def test_one_fit_serves_every_image_weight(references, queries):
+    """Weights 0 and 1 too, where a block of its own fit would be left out."""
+    settings = GeneRAG(n_anchors=60)
+    grid = [replace(settings, image_weight=w) for w in (0.0, 0.05, 1.0)]
+    fitted = settings.fit(references)
+    for each, solution in zip(grid, fitted.solutions(queries, grid), strict=True):
+        citations = cite(references, fitted.rows, solution.weights, settings.scale)
+        expected = each.fit(references).predict(queries).expression
+        np.testing.assert_allclose(fitted.expression(citations), expected, rtol=0.01, atol=0.01)

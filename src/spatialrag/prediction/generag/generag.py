@@ -313,6 +313,21 @@ class FittedGeneRAG:
         shared = Problem(matrix, right, 1.0, 1.0, self.settings.positive)
         return [self._restate(shared, settings) for settings in grid]
 
+    def solutions(self, queries: Queries, grid: Sequence[GeneRAG]) -> list[Solution]:
+        """Return the solutions of `problems`, along a path where the solver has one.
+
+        Raises
+        ------
+        NotConvergedError
+            The solver could not prove its tolerance for every query.
+        """
+        solver, problems = self.settings.solver, self.problems(queries, grid)
+        if hasattr(solver, "solve_path"):
+            found = solver.solve_path(problems)
+        else:
+            found = [solver.solve(problem) for problem in problems]
+        return [solution.require_converged() for solution in found]
+
     def _restate(self, problem: Problem, settings: GeneRAG) -> Problem:
         w, blocks = settings.image_weight, []
         for block, weight in ((self.image_block, w), (self.anchor_block, 1 - w)):

@@ -91,20 +91,13 @@ def _score(
     # Fitted once: the settings of the grid do not change blocks, anchors or backbone.
     weighed = {settings.image_weight for settings in grid}
     fitted = replace(grid[0], image_weight=0.5 if weighed != {0.0} else 0.0).fit(references)
-    solver, queries = grid[0].solver, held_out.embeddings_of(slide)
-    problems = fitted.problems(queries, grid)
-    if hasattr(solver, "solve_path"):
-        solutions = solver.solve_path(problems)
-    else:
-        solutions = [solver.solve(problem) for problem in problems]
     shared = references.measured_everywhere & np.isin(references.genes, held_out.genes)
     genes = choose_anchors(references, shared, rule="variable", n=n_scored)
     rows, columns = ~held_out.empty, references.columns_of(genes)
     truth = held_out.on_scale(grid[0].scale)[:, held_out.columns_of(genes)].toarray()[rows]
     scores = []
-    for solution in solutions:
-        weights = solution.require_converged().weights
-        citations = cite(references, fitted.rows, weights, grid[0].scale)
+    for solution in fitted.solutions(held_out.embeddings_of(slide), grid):
+        citations = cite(references, fitted.rows, solution.weights, grid[0].scale)
         r = pearson_per_gene(fitted.expression(citations)[np.ix_(rows, columns)], truth)
         scores.append((r.mean(), citations.n_active.mean()))
     return np.array(scores)
