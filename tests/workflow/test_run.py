@@ -1,8 +1,10 @@
 import json
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
+from spatialrag.encoders.encoder import make_encoder
 from spatialrag.errors import InputError
 from spatialrag.expression.cohort import read_cohort
 from spatialrag.workflow.recipe import read_recipe
@@ -82,15 +84,30 @@ def test_folds_are_checked_before_anything_is_embedded(
         run_experiment(read_recipe(path), out, data=toy_table.parent)
     with pytest.raises(InputError, match="jobs must be at least 1"):
         run_experiment(one, out, data=toy_table.parent, jobs=0)
+    with pytest.raises(InputError, match="no device 'cuda:9' here"):
+        run_experiment(one, out, data=toy_table.parent, device="cuda:9")
     unknown = changed(recipe_file, tmp_path, '"toy4"]', '"toy9"]')
     with pytest.raises(InputError, match="not in the cohort: toy9"):
         run_experiment(unknown, out, data=toy_table.parent)
+    late = changed(recipe_file, tmp_path, '["color"]', '["color", "onnx:missing.onnx"]')
+    with pytest.raises(InputError, match="missing.onnx"):
+        run_experiment(late, out, data=toy_table.parent)
     assert not out.exists()
+
+
+def test_a_refused_slide_leaves_nothing(recipe_file, toy_table, tmp_path):
+    table = pd.read_csv(toy_table).astype({"mpp": float})
+    table.loc[3, "mpp"] = None
+    table.to_csv(toy_table.parent / "unstated.csv", index=False)
+    recipe = changed(recipe_file, tmp_path, '"slides.csv"', '"unstated.csv"')
+    with pytest.raises(InputError, match="pixel size of slide 'toy4'"):
+        run_experiment(recipe, tmp_path / "out", data=toy_table.parent)
+    assert not (tmp_path / "out").exists()
 
 
 def test_tiles_are_embedded_where_the_recipe_asks(recipe_file, toy_sections, tmp_path):
     recipe = read_recipe(recipe_file)
     asked = replace(recipe, embedding=replace(recipe.embedding, tiles=2, patch_um=60.0))
-    bank, tiles = _embed(asked, toy_sections[:1], "color", tmp_path)
+    bank, tiles = _embed(asked, toy_sections[:1], make_encoder("color"), tmp_path)
     assert tiles.vectors["toy1"].shape[:2] == (bank.n_references, 4)
     assert bank.encoder.patch_um == 60.0

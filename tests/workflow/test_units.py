@@ -117,3 +117,9 @@ def test_tiles_reach_the_backbones_that_look_within_patches(material):
     settings = _settings(Unit("color", "slide", "toy4", "deepspot", 7), with_tiles)
     assert settings.tiles is with_tiles.tiles
     assert settings.fitting.seed == 7
+
+
+def test_a_device_trains_and_names_nothing(material):
+    unit = Unit("color", "slide", "toy4", "deepspot")
+    assert _key(unit, material) == _key(unit, replace(material, device="cuda"))
+    assert _settings(unit, material, "cuda").fitting.device == "cuda"

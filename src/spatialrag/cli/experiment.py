@@ -28,12 +28,17 @@ def run(
         Path | None, typer.Option("--cache", help="Folder of embeddings; out/cache by default.")
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", help="Units at a time, a core each.")] = 1,
+    device: Annotated[
+        str, typer.Option("--device", help="Of torch encoders and backbones: cpu, or e.g. cuda.")
+    ] = "cpu",
 ) -> None:
     """Run what has no result yet; write scores (CSV, JSON, Markdown) and a report."""
     from spatialrag.workflow.run import run_experiment
 
     read = read_recipe(recipe)
-    results = run_experiment(read, out, data=data or recipe.parent, cache_folder=cache, jobs=jobs)
+    results = run_experiment(
+        read, out, data=data or recipe.parent, cache_folder=cache, jobs=jobs, device=device
+    )
     for encoder, leave in results.folds:
         summary = results.summary(encoder, leave)
         print_frame(summary, title=f"{encoder}, {leave} left out", index="method")

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from spatialrag.cells.build import cells_from_anndata
 from spatialrag.cells.cell_bank import CellBank
 from spatialrag.cells.store import open_cells
 from spatialrag.cells.types import read_type_map
-from spatialrag.encoders.encoder import make_encoder
+from spatialrag.encoders.encoder import Encoder, make_encoder
 from spatialrag.encoders.tiles import Tiles, embed_tiles
 from spatialrag.errors import InputError, listing
 from spatialrag.evaluation.report import replace_text
@@ -31,6 +32,7 @@ from spatialrag.expression.proportions import (
 from spatialrag.expression.section import Section
 from spatialrag.progress import track
 from spatialrag.provenance import fingerprint, origin, plain
+from spatialrag.solvers.kernels import kernels_for
 from spatialrag.workflow.cohort import describe_cohort
 from spatialrag.workflow.page import write_page
 from spatialrag.workflow.recipe import Recipe
@@ -46,6 +48,7 @@ def run_experiment(
     data: str | Path = ".",
     cache_folder: str | Path | None = None,
     jobs: int = 1,
+    device: str = "cpu",
 ) -> Results:
     """Run every fold and method of a recipe that has no result yet, and write what was found.
 
@@ -62,28 +65,35 @@ def run_experiment(
         Of embeddings; ``out/cache`` by default.
     jobs
         Units run at a time, a process and a core each.
+    device
+        Where torch encoders and backbones run: ``cpu``, or a torch device such as ``cuda``.
 
     Raises
     ------
     InputError
-        Before anything is embedded: missing files, slides without pixel size, donors that cannot be
-        left out.
+        Before anything is embedded: missing files, slides without pixel size, encoders that cannot
+        be loaded, donors that cannot be left out.
+    MissingDependencyError
+        RAG-ST is asked for without torch.
     """
     if jobs < 1:
         raise InputError("jobs must be at least 1", got=str(jobs))
+    kernels_for(device)  # an absent device is an error before any work
     out, data = Path(out), Path(data)
     sections = read_sections(recipe, data)
     check_folds(recipe, sections)
     cells = None if recipe.ragst is None else _read_cells(recipe, data)
-    out.mkdir(parents=True, exist_ok=True)
     slides = [section.slide for section in sections]
     proportions = _read_proportions(recipe, data, slides)
+    names = recipe.embedding.encoders
+    encoders = {name: make_encoder(_resolve(name, data), device=device) for name in names}
     cache_folder = cache_folder or out / "cache"
     material = {}
-    for encoder in recipe.embedding.encoders:
-        bank, tiles = _embed(recipe, sections, _resolve(encoder, data), cache_folder)
+    for encoder, made in encoders.items():
+        bank, tiles = _embed(recipe, sections, made, cache_folder)
         path = out / "banks" / f"{fingerprint(encoder)[:12]}.zarr"
-        material[encoder] = Material(recipe, _store(bank, path), tiles, cells, proportions)
+        stored = _store(bank, path)
+        material[encoder] = Material(recipe, stored, tiles, cells, proportions, device)
     record = {"recipe": plain(recipe), "origin": origin()}
     record["banks"] = {encoder: each.bank.fingerprint for encoder, each in material.items()}
     replace_text(out / "recipe.json", json.dumps(record, indent=1) + "\n")
@@ -136,12 +146,12 @@ def _resolve(encoder: str, data: Path) -> str:
 
 
 def _embed(
-    recipe: Recipe, sections: list[Section], encoder: str, cache_folder: str | Path
+    recipe: Recipe, sections: list[Section], encoder: Encoder, cache_folder: str | Path
 ) -> tuple[Bank, Tiles | None]:
-    made, settings = make_encoder(encoder), recipe.embedding
+    settings = recipe.embedding
     bank = build_bank(
         sections,
-        encoder=made,
+        encoder=encoder,
         patch_um=settings.patch_um,
         context=settings.context,
         thumbnail_px=0,
@@ -151,7 +161,7 @@ def _embed(
         return bank, None
     return bank, embed_tiles(
         sections,
-        encoder=made,
+        encoder=encoder,
         grid=settings.tiles,
         patch_um=settings.patch_um,
         cache=cache_folder,
@@ -166,6 +176,7 @@ def _store(bank: Bank, path: Path) -> Bank:
 
 
 def _read_cells(recipe: Recipe, data: Path) -> CellBank:
+    import_module("spatialrag.prediction.ragst.ragst")  # told now when torch is missing
     given = recipe.ragst
     path = data / given.cells
     if path.suffix == ".zarr":

@@ -91,6 +91,8 @@ class Material:
         Of their patches, where the recipe asks for them.
     cells, proportions
         For RAG-ST.
+    device
+        Where networks are trained; it is no part of a unit's name.
     """
 
     recipe: Recipe
@@ -98,6 +100,7 @@ class Material:
     tiles: Tiles | None = None
     cells: CellBank | None = None
     proportions: Proportions | None = None
+    device: str = "cpu"
 
 
 def run_unit(unit: Unit, material: Material, folder: Path) -> Path:
@@ -147,11 +150,11 @@ def _key(unit: Unit, material: Material) -> str:
     return fingerprint(material.bank.fingerprint, *map(str, decisive))
 
 
-def _settings(unit: Unit, material: Material) -> Any:  # noqa: ANN401  (any backbone's)
+def _settings(unit: Unit, material: Material, device: str = "cpu") -> Any:  # noqa: ANN401  (any backbone's)
     settings = make_backbone(unit.group)
     if not hasattr(settings, "fitting"):
         return settings
-    changes = {"fitting": replace(settings.fitting, seed=unit.seed)}
+    changes = {"fitting": replace(settings.fitting, seed=unit.seed, device=device)}
     if any(field.init and field.name == "tiles" for field in fields(settings)):
         changes["tiles"] = material.tiles
     return replace(settings, **changes)
@@ -166,9 +169,12 @@ def _rows(
         rows = standard_rows(GeneRAG(scale=scale), material.bank, n_core=n_core)
         return [row for row in rows if row.name in CONTROLS], {}
     if unit.group == "ragst":
+        from spatialrag.prediction.ragst.generator import Generator
         from spatialrag.prediction.ragst.ragst import RAGST
 
-        return [Row("ragst", RAGST(material.cells, material.proportions))], {}
+        generator = Generator(device=material.device)
+        method = RAGST(material.cells, material.proportions, generator=generator)
+        return [Row("ragst", method)], {}
     return _backbone_rows(unit, material, references, checkpoint)
 
 
@@ -184,7 +190,7 @@ def _backbone_rows(
         n_core=recipe.evaluation.n_core,
         n_global=recipe.evaluation.n_global,
     )
-    settings = _settings(unit, material)
+    settings = _settings(unit, material, material.device)
     started = time.perf_counter()
     trained = _train(settings, references, panel.genes[: panel.n_core], scale, checkpoint)
     facts = {"train_seconds": time.perf_counter() - started}
