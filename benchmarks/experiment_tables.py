@@ -1,18 +1,26 @@
 """The tables of docs/results/experiments.md, from the scores of experiments.
 
 Backbones by presets, the mean over slides, ± the standard deviation over seeds where there are
-several. Core genes (PCC-300), but for columns that say global (PCC-1000).
+several; then what GeneRAG adds, paired by slide, with 95 % of means over slides drawn with
+replacement. Core genes (PCC-300), but for columns that say global (PCC-1000).
 
     python benchmarks/experiment_tables.py OUT/scores.csv ...
 """
 
 import argparse
+import json
 from pathlib import Path
 
 import pandas as pd
 
 CORE, GLOBAL = "core pcc_300", "global pcc_1000"
 PRESETS = {"+ GeneRAG": "generag", "+ tuned": "tuned", "+ paper": "paper", "+ released": "released"}
+GAINS = {
+    "the backbone, core": ("{}", CORE),
+    "ridge on all genes, global": ("ridge_all", GLOBAL),
+    "depth, core": ("depth_only", CORE),
+    "depth, global": ("depth_only", GLOBAL),
+}
 CONTROLS = ("ragst", "depth_only", "neighbors", "ridge_all", "depth_oracle")
 
 
@@ -26,8 +34,12 @@ def cell(scores, method, metric):
     return text if len(seeds) < 2 else text + f" ± {seeds.std():.3f}".replace("0.", ".")
 
 
+def backbones_of(scores):
+    return [name for name in scores["group"].unique() if name not in ("controls", "ragst")]
+
+
 def table(scores):
-    names = [name for name in scores["group"].unique() if name not in ("controls", "ragst")]
+    names = backbones_of(scores)
     methods = set(scores["method"])
     shown = {
         heading: preset
@@ -52,13 +64,35 @@ def table(scores):
     return "\n".join(lines)
 
 
+def signed(value):
+    return f"{value:+.3f}".replace("0.", ".", 1)
+
+
+def gain_table(gains, names):
+    """GeneRAG less what the heading names."""
+    gains = gains.set_index(["method", "less", "metric"])
+    heads = ["+ GeneRAG less", *GAINS]
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    for name in names:
+        cells = []
+        for less, metric in GAINS.values():
+            gain = gains.loc[(f"{name}+generag", less.format(name), metric)]
+            low, high = signed(gain["low"]), signed(gain["high"])
+            cells.append(f"{signed(gain['mean'])} ({low} to {high})")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scores", type=Path, nargs="+")
     for path in parser.parse_args().scores:
         frame = pd.read_csv(path)
+        gains = pd.DataFrame(json.loads(path.with_suffix(".json").read_text())["gains"])
         for (encoder, leave), scores in frame.groupby(["encoder", "leave"], sort=False):
             print(f"{path.parent.name}: {encoder}, {leave} left out\n\n{table(scores)}\n")
+            found = gains.query("encoder == @encoder and leave == @leave")
+            print(gain_table(found, backbones_of(scores)) + "\n")
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ def results(tmp_path):
             rows["linear"]["pearson"] = [0.1 + seed]
             paths.append(write(tmp_path, slide, "linear", seed, rows))
         controls = {"depth_only": {"core": {"pcc_300": 0.25}, "global": {"pcc_1000": 0.4}}}
+        controls["ridge_all"] = {"global": {"pcc_1000": 0.45}}
         paths.append(write(tmp_path, slide, "controls", 0, controls))
     cohort = pd.DataFrame({"donor": ["A", "B"], "spots": [12, 9], "r": [0.25, 0.5]}, ["a", "b"])
     return read_results(RECIPE, paths, cohort)
@@ -43,9 +44,9 @@ def write(folder, slide, group, seed, rows):
 
 
 def test_rows_come_in_the_order_of_the_recipe(results):
-    assert results.scores["slide"].tolist() == ["a"] * 5 + ["b"] * 5
-    assert results.scores["group"].tolist() == (["linear"] * 4 + ["controls"]) * 2
-    assert results.scores["seed"].tolist() == [0, 0, 1, 1, 0] * 2
+    assert results.scores["slide"].tolist() == ["a"] * 6 + ["b"] * 6
+    assert results.scores["group"].tolist() == (["linear"] * 4 + ["controls"] * 2) * 2
+    assert results.scores["seed"].tolist() == [0, 0, 1, 1, 0, 0] * 2
 
 
 def test_seeds_are_averaged_before_slides(results):
@@ -71,6 +72,7 @@ def test_gains_are_paired_by_slide(results):
     assert alone["slides"] == "a +0.100, b +0.300"
     assert alone["anchors"] == pytest.approx(0.3)
     assert gains.loc[("depth_only", "global pcc_1000")]["mean"] == pytest.approx(0.1)
+    assert gains.loc[("ridge_all", "global pcc_1000")]["mean"] == pytest.approx(0.05)
     assert ("linear_all", "global pcc_1000") not in gains.index
 
 
@@ -90,7 +92,7 @@ def test_tables_are_written(results, tmp_path):
     text = (tmp_path / "scores.md").read_text()
     assert "| linear+generag | 0.500 |" in text
     assert "2 slides: intervals are descriptive" in text
-    assert len(pd.read_csv(tmp_path / "scores.csv")) == 10
+    assert len(pd.read_csv(tmp_path / "scores.csv")) == 12
     assert json.loads((tmp_path / "scores.json").read_text())["gains"]
     genes, r, core = results.genes["color", "slide", "a", "linear"]
     assert (genes, r.tolist(), core.tolist()) == (["G"], [0.1], [True])

@@ -87,7 +87,8 @@ class Results:
         """Return what GeneRAG adds to each backbone, paired by slide.
 
         On core genes against the backbone alone, on global genes against the same backbone trained
-        on all of them, where it was; the recipe's first preset also against the depth-only control.
+        on all of them, where it was; the recipe's first preset also against ridge on all genes and
+        the depth-only control.
 
         Returns
         -------
@@ -122,6 +123,7 @@ class Results:
                 yield backbone, method, backbone, core
                 yield backbone, method, f"{backbone}_all", everything
                 if preset == first:
+                    yield backbone, method, "ridge_all", everything
                     yield backbone, method, "depth_only", core
                     yield backbone, method, "depth_only", everything
 
