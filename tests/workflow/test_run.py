@@ -32,8 +32,8 @@ def test_a_run_leaves_tables_and_a_report(first):
     out, results = first
     names = {path.name for path in out.iterdir()}
     assert names == {
-        "banks", "cache", "units", "recipe.json", "scores.csv", "scores.json", "scores.md",
-        "report.html",
+        "banks", "cache", "networks", "units", "recipe.json", "scores.csv", "scores.json",
+        "scores.md", "report.html",
     }  # fmt: skip
     assert len(list((out / "units").iterdir())) == 8
     record = json.loads((out / "recipe.json").read_text())

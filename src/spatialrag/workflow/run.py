@@ -57,8 +57,9 @@ def run_experiment(
     recipe
         What is compared.
     out
-        Folder: ``recipe.json`` (resolved, with versions), ``banks/``, ``units/`` (one result per
-        unit, kept between runs), ``scores.csv``, ``scores.json``, ``scores.md``, ``report.html``.
+        Folder: ``recipe.json`` (resolved, with versions), ``banks/``, ``networks/`` and ``units/``
+        (one result per unit; all three kept between runs), ``scores.csv``, ``scores.json``,
+        ``scores.md``, ``report.html``.
     data
         Folder that paths of the recipe are relative to.
     cache_folder
@@ -97,7 +98,7 @@ def run_experiment(
     record = {"recipe": plain(recipe), "origin": origin()}
     record["banks"] = {encoder: each.bank.fingerprint for encoder, each in material.items()}
     replace_text(out / "recipe.json", json.dumps(record, indent=1) + "\n")
-    paths = _run(plan(recipe, slides), material, out / "units", jobs)
+    paths = _run(plan(recipe, slides), material, out, jobs)
     bank = next(iter(material.values())).bank
     results = read_results(recipe, paths, describe_cohort(bank, recipe.evaluation))
     results.write(out)
@@ -201,10 +202,10 @@ def _read_proportions(recipe: Recipe, data: Path, slides: list[str]) -> Proporti
     return None
 
 
-def _run(units: list[Unit], material: dict[str, Material], folder: Path, jobs: int) -> list[Path]:
+def _run(units: list[Unit], material: dict[str, Material], out: Path, jobs: int) -> list[Path]:
     if jobs == 1:
         return [
-            run_unit(unit, material[unit.encoder], folder)
+            run_unit(unit, material[unit.encoder], out)
             for unit in track(units, label="units", total=len(units))
         ]
     # A fresh process per worker: forked ones would share locks of running threads.
@@ -212,7 +213,7 @@ def _run(units: list[Unit], material: dict[str, Material], folder: Path, jobs: i
     with ProcessPoolExecutor(
         jobs, mp_context=context, initializer=_prepare, initargs=(material,)
     ) as pool:
-        futures = [pool.submit(_work, unit, folder) for unit in units]
+        futures = [pool.submit(_work, unit, out) for unit in units]
         try:
             return [
                 future.result()
@@ -236,5 +237,5 @@ def _prepare(material: dict[str, Material]) -> None:
     _worker.update(material=material, limits=threadpool_limits(1))
 
 
-def _work(unit: Unit, folder: Path) -> Path:
-    return run_unit(unit, _worker["material"][unit.encoder], folder)
+def _work(unit: Unit, out: Path) -> Path:
+    return run_unit(unit, _worker["material"][unit.encoder], out)

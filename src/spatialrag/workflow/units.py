@@ -23,6 +23,7 @@ from spatialrag.prediction.controls import BackboneOnly
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.prediction.generag.tuning import ImageWeightChosen
 from spatialrag.provenance import fingerprint, plain
+from spatialrag.workflow.networks import on_device, train
 from spatialrag.workflow.recipe import Recipe
 
 CONTROLS = ("depth_only", "mean_profile", "neighbors", "ridge_all")
@@ -103,15 +104,15 @@ class Material:
     device: str = "cpu"
 
 
-def run_unit(unit: Unit, material: Material, folder: Path) -> Path:
-    """Run a unit unless its result is there, and return the result's file."""
-    path = folder / f"{unit.name}-{_key(unit, material)[:12]}.json"
+def run_unit(unit: Unit, material: Material, out: Path) -> Path:
+    """Run a unit unless its result is in ``out/units``, and return the result's file."""
+    path = out / "units" / f"{unit.name}-{_key(unit, material)[:12]}.json"
     if path.exists():
         return path
     started = time.perf_counter()
-    folder.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     references = references_for(material.bank, unit.slide, leave=unit.leave)
-    rows, facts = _rows(unit, material, references, path.with_suffix(".training"))
+    rows, facts = _rows(unit, material, references, out / "networks")
     evaluation = material.recipe.evaluation
     report = loso(
         material.bank,
@@ -150,18 +151,18 @@ def _key(unit: Unit, material: Material) -> str:
     return fingerprint(material.bank.fingerprint, *map(str, decisive))
 
 
-def _settings(unit: Unit, material: Material, device: str = "cpu") -> Any:  # noqa: ANN401  (any backbone's)
+def _settings(unit: Unit, material: Material) -> Any:  # noqa: ANN401  (any backbone's)
     settings = make_backbone(unit.group)
     if not hasattr(settings, "fitting"):
         return settings
-    changes = {"fitting": replace(settings.fitting, seed=unit.seed, device=device)}
+    changes = {"fitting": replace(settings.fitting, seed=unit.seed)}
     if any(field.init and field.name == "tiles" for field in fields(settings)):
         changes["tiles"] = material.tiles
     return replace(settings, **changes)
 
 
 def _rows(
-    unit: Unit, material: Material, references: Bank, checkpoint: Path
+    unit: Unit, material: Material, references: Bank, networks: Path
 ) -> tuple[list[Row], dict[str, Any]]:
     scale = material.recipe.evaluation.scale
     if unit.group == "controls":
@@ -175,13 +176,13 @@ def _rows(
         generator = Generator(device=material.device)
         method = RAGST(material.cells, material.proportions, generator=generator)
         return [Row("ragst", method)], {}
-    return _backbone_rows(unit, material, references, checkpoint)
+    return _backbone_rows(unit, material, references, networks)
 
 
 def _backbone_rows(
-    unit: Unit, material: Material, references: Bank, checkpoint: Path
+    unit: Unit, material: Material, references: Bank, networks: Path
 ) -> tuple[list[Row], dict[str, Any]]:
-    """Return the backbone alone, GeneRAG over it, and the backbone on all genes; trained once."""
+    """Return the backbone alone, GeneRAG over it, and the backbone on all genes."""
     recipe, scale = material.recipe, material.recipe.evaluation.scale
     measured = material.bank.only([unit.slide])
     panel = fix_panel(
@@ -190,28 +191,23 @@ def _backbone_rows(
         n_core=recipe.evaluation.n_core,
         n_global=recipe.evaluation.n_global,
     )
-    settings = _settings(unit, material, material.device)
+    settings, device = _settings(unit, material), material.device
+
+    def trained_on(genes: np.ndarray) -> TrainedBackbone:
+        return train(
+            unit.group, settings, references, genes, scale=scale, device=device, folder=networks
+        )
+
     started = time.perf_counter()
-    trained = _train(settings, references, panel.genes[: panel.n_core], scale, checkpoint)
+    trained = trained_on(panel.genes[: panel.n_core])
     facts = {"train_seconds": time.perf_counter() - started}
     facts |= {"epochs": trained.epochs} if hasattr(trained, "epochs") else {}
     rows = [Row(unit.group, BackboneOnly(trained, None, scale), groups=("core",))]
-    rows += list(_over(unit.group, settings, trained, recipe, material.bank))
+    rows += list(_over(unit.group, on_device(settings, device), trained, recipe, material.bank))
     if unit.group in recipe.methods.on_all_genes:
-        every = _train(
-            settings, references, panel.genes, scale, checkpoint.with_suffix(".all-training")
-        )
+        every = trained_on(panel.genes)
         rows.append(Row(f"{unit.group}_all", BackboneOnly(every, None, scale)))
     return rows, facts
-
-
-def _train(
-    settings: Backbone, references: Bank, genes: np.ndarray, scale: str, checkpoint: Path
-) -> TrainedBackbone:
-    """Train a backbone; a network that was killed goes on where it was."""
-    if not hasattr(settings, "fitting"):
-        return settings.fit(references, genes, scale=scale)
-    return settings.fit(references, genes, scale=scale, checkpoint=checkpoint)
 
 
 def _over(
