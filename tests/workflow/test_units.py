@@ -125,3 +125,12 @@ def test_tiles_reach_the_backbones_that_look_within_patches(material):
 def test_a_device_trains_and_names_nothing(material):
     unit = Unit("color", "slide", "toy4", "deepspot")
     assert _key(unit, material) == _key(unit, replace(material, device="cuda"))
+
+
+def test_trainings_that_tuning_needs_are_kept_too(material, tmp_path):
+    recipe = material.recipe
+    tuned = replace(recipe, methods=replace(recipe.methods, generag=("tuned",)))
+    unit = Unit("color", "slide", "toy1", "bleep")
+    path = run_unit(unit, replace(material, recipe=tuned), tmp_path)
+    assert list(json.loads(path.read_text())["rows"]) == ["bleep", "bleep+tuned"]
+    assert len(list((tmp_path / "networks").glob("*.safetensors"))) == 1 + 3

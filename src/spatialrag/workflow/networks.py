@@ -1,6 +1,6 @@
 """Trained networks of an experiment, kept by what decides them: no network is trained twice."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -8,61 +8,59 @@ from typing import Any
 import numpy as np
 
 from spatialrag.bank.bank import Bank
-from spatialrag.prediction.backbones.backbone import Backbone, TrainedBackbone
+from spatialrag.prediction.backbones.backbone import TrainedBackbone
 from spatialrag.provenance import fingerprint, plain
 
 
-def on_device(settings: Any, device: str) -> Any:  # noqa: ANN401  (any backbone's)
-    """Return a backbone's settings with the device it is trained on; networks alone have one."""
-    if not hasattr(settings, "fitting"):
-        return settings
-    return replace(settings, fitting=replace(settings.fitting, device=device))
-
-
-def train(
-    name: str,
-    settings: Backbone,
-    references: Bank,
-    genes: np.ndarray,
-    *,
-    scale: str,
-    device: str,
-    folder: Path,
-) -> TrainedBackbone:
-    """Train a backbone, or read the network that was trained on the same before.
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """A backbone whose networks are written when trained, and read where they are needed again.
 
     Folds that leave out different slides may keep the same references, and a changed preset of
     GeneRAG changes no network. A training that was killed goes on where it was; of two processes
-    that need the same network, one waits for the other.
+    that need the same network, one waits for the other. Closed forms are fitted anew.
 
     Parameters
     ----------
     name
-        Of the backbone.
+        Under which the backbone is registered.
     settings
         Of the backbone, with its seed.
-    references, genes, scale
-        What it is trained on.
-    device
-        Where; the same network counts wherever it was trained.
     folder
         Of the files.
+    device
+        Where networks are trained and run; a network counts as the same wherever it was trained.
     """
-    if not hasattr(settings, "fitting"):
-        return settings.fit(references, genes, scale=scale)
-    from filelock import FileLock
 
-    from spatialrag.prediction.backbones.store import read_backbone, write_backbone
+    name: str
+    settings: Any
+    folder: Path
+    device: str = "cpu"
 
-    decisive = (str(plain(on_device(settings, "cpu"))), scale, version("spatialrag"))
-    key = fingerprint(references.fingerprint, genes, *decisive)
-    path = folder / f"{name}-{key[:16]}.safetensors"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_suffix(".lock")):
-        if path.exists():
-            return read_backbone(path, bank=references, tiles=settings.tiles, device=device)
-        checkpoint = path.with_suffix(".training")
-        placed = on_device(settings, device)
-        trained = placed.fit(references, genes, scale=scale, checkpoint=checkpoint)
-        write_backbone(trained, name, path)
-    return trained
+    def fit(self, bank: Bank, genes: np.ndarray, *, scale: str) -> TrainedBackbone:
+        """Return the backbone trained to predict these genes on this scale."""
+        settings = self.settings
+        if not hasattr(settings, "fitting"):
+            return settings.fit(bank, genes, scale=scale)
+        from filelock import FileLock
+
+        from spatialrag.prediction.backbones.store import read_backbone, write_backbone
+
+        path = self.folder / f"{self.name}-{self._key(bank, genes, scale)[:16]}.safetensors"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):
+            if path.exists():
+                return read_backbone(path, bank=bank, tiles=settings.tiles, device=self.device)
+            placed = _on(settings, self.device)
+            checkpoint = path.with_suffix(".training")
+            trained = placed.fit(bank, genes, scale=scale, checkpoint=checkpoint)
+            write_backbone(trained, self.name, path)
+        return trained
+
+    def _key(self, bank: Bank, genes: np.ndarray, scale: str) -> str:
+        decisive = (str(plain(_on(self.settings, "cpu"))), scale, version("spatialrag"))
+        return fingerprint(bank.fingerprint, genes, *decisive)
+
+
+def _on(settings: Any, device: str) -> Any:  # noqa: ANN401  (any network backbone's)
+    return replace(settings, fitting=replace(settings.fitting, device=device))

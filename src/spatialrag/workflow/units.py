@@ -18,12 +18,12 @@ from spatialrag.evaluation.methods import Row, paper, released, standard_rows
 from spatialrag.evaluation.panel import fix_panel
 from spatialrag.evaluation.report import finite, replace_text
 from spatialrag.expression.proportions import Proportions
-from spatialrag.prediction.backbones.backbone import Backbone, TrainedBackbone, make_backbone
+from spatialrag.prediction.backbones.backbone import TrainedBackbone, make_backbone
 from spatialrag.prediction.controls import BackboneOnly
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.prediction.generag.tuning import ImageWeightChosen
 from spatialrag.provenance import fingerprint, plain
-from spatialrag.workflow.networks import on_device, train
+from spatialrag.workflow.networks import Kept
 from spatialrag.workflow.recipe import Recipe
 
 CONTROLS = ("depth_only", "mean_profile", "neighbors", "ridge_all")
@@ -191,40 +191,32 @@ def _backbone_rows(
         n_core=recipe.evaluation.n_core,
         n_global=recipe.evaluation.n_global,
     )
-    settings, device = _settings(unit, material), material.device
-
-    def trained_on(genes: np.ndarray) -> TrainedBackbone:
-        return train(
-            unit.group, settings, references, genes, scale=scale, device=device, folder=networks
-        )
-
+    backbone = Kept(unit.group, _settings(unit, material), networks, material.device)
     started = time.perf_counter()
-    trained = trained_on(panel.genes[: panel.n_core])
+    trained = backbone.fit(references, panel.genes[: panel.n_core], scale=scale)
     facts = {"train_seconds": time.perf_counter() - started}
     facts |= {"epochs": trained.epochs} if hasattr(trained, "epochs") else {}
     rows = [Row(unit.group, BackboneOnly(trained, None, scale), groups=("core",))]
-    rows += list(_over(unit.group, on_device(settings, device), trained, recipe, material.bank))
+    rows += list(_over(backbone, trained, recipe, material.bank))
     if unit.group in recipe.methods.on_all_genes:
-        every = trained_on(panel.genes)
+        every = backbone.fit(references, panel.genes, scale=scale)
         rows.append(Row(f"{unit.group}_all", BackboneOnly(every, None, scale)))
     return rows, facts
 
 
-def _over(
-    name: str, settings: Backbone, trained: TrainedBackbone, recipe: Recipe, bank: Bank
-) -> Iterator[Row]:
+def _over(backbone: Kept, trained: TrainedBackbone, recipe: Recipe, bank: Bank) -> Iterator[Row]:
     """Yield GeneRAG over a trained backbone, a row per preset."""
     scale, n = recipe.evaluation.scale, recipe.evaluation.n_core
     default = GeneRAG(scale=scale, n_anchors=n)
     for preset in recipe.methods.generag:
         if preset == "tuned":
-            method = ImageWeightChosen(replace(default, backbone=settings), trained)
+            method = ImageWeightChosen(replace(default, backbone=backbone), trained)
         elif preset == "default":
             method = replace(default, backbone=trained)
         else:
             made = released(bank, n) if preset == "released" else paper(bank, n)
             method = replace(made, scale=scale, n_anchors=n, backbone=trained)
-        yield Row(f"{name}+{OVER[preset]}", method)
+        yield Row(f"{backbone.name}+{OVER[preset]}", method)
 
 
 def _plain_row(entry: dict[str, Any]) -> dict[str, Any]:
