@@ -98,7 +98,8 @@ def test_a_killed_training_goes_on(material, tmp_path, monkeypatch):
         run_unit(unit, material, tmp_path / "killed")
     left = ["".join(p.suffixes) for p in (tmp_path / "killed" / "networks").iterdir()]
     assert sorted(left) == [
-        ".lock", ".lock", ".safetensors", ".training.all", ".training.search",
+        ".lock", ".lock", ".safetensors",
+        ".training.all", ".training.fold0", ".training.fold1", ".training.fold2",
     ]  # fmt: skip
     stop_at = -1
     calls.clear()

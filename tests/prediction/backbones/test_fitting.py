@@ -55,41 +55,69 @@ def groups(slides):
 
 
 def test_held_out_groups_are_whole_and_never_all():
-    rest, watched = hold_out(SLIDES, FITTING)
-    assert groups(watched) == groups(hold_out(SLIDES, FITTING)[1])
-    assert len(groups(watched)) == 1
-    assert groups(rest) | groups(watched) == groups(SLIDES)
-    assert not groups(rest) & groups(watched)
-    assert hold_out(SLIDES, replace(FITTING, patience=None)) == (SLIDES, [])
-    uneven = [make_slide("big", n=200), make_slide("small", n=8)]
-    assert len(hold_out(uneven, FITTING)[1]) == 1
+    folds = hold_out(SLIDES, FITTING)
+    assert len(folds) == 3
+    for rest, watched in folds:
+        assert len(groups(watched)) == 1
+        assert groups(rest) | groups(watched) == groups(SLIDES)
+        assert not groups(rest) & groups(watched)
+    assert len(set.union(*(groups(watched) for _, watched in folds))) == 3
+    again = hold_out(SLIDES, FITTING)
+    assert [groups(held) for _, held in again] == [groups(held) for _, held in folds]
+    assert len(hold_out(SLIDES, replace(FITTING, folds=2))) == 2
+    assert len(hold_out(SLIDES, replace(FITTING, refit=False))) == 1
+    assert hold_out(SLIDES, replace(FITTING, patience=None)) == []
 
 
-def test_of_a_single_slide_one_end_is_held_out():
-    (rest,), (strip,) = hold_out(SLIDES[:1], FITTING)
+@pytest.mark.parametrize("seed", range(4))
+def test_small_groups_are_held_out_together(seed):
+    """Parts have a fifth of the spots at least, but where that would be everything."""
+    uneven = [make_slide("big", n=200), make_slide("small", n=8), make_slide("tiny", n=4)]
+    ((rest, watched),) = hold_out(uneven, replace(FITTING, seed=seed))
+    assert groups(rest)
+    assert groups(watched) == {"small", "tiny"} or "big" in groups(watched)
+
+
+def test_of_a_single_slide_either_end_is_held_out():
+    ((rest,), (strip,)), ((_,), (other,)) = hold_out(SLIDES[:1], FITTING)
     assert sorted([*rest.rows.tolist(), *strip.rows.tolist()]) == list(range(40))
     assert len(strip.rows) == 8
     long = strip.view.places[:, 1]  # 8 spots that way, 5 the other
     assert long[strip.rows].max() <= long[rest.rows].min()
-    (_,), (other,) = hold_out(SLIDES[:1], replace(FITTING, seed=1))
     assert not set(other.rows.tolist()) & set(strip.rows.tolist())
-    tiny = [make_slide("d", n=12)]
-    assert hold_out(tiny, FITTING) == (tiny, [])
+    (((_,), (drawn,)),) = hold_out(SLIDES[:1], replace(FITTING, seed=1, folds=1))
+    assert drawn.rows.tolist() == other.rows.tolist()
+    assert hold_out([make_slide("d", n=12)], FITTING) == []
+
+
+def test_a_donor_unlike_all_others_decides_nothing():
+    """Its pattern is the opposite: watched alone it stops training at once; the median does not."""
+    odd = replace(SLIDES[0], targets=-SLIDES[0].targets)
+    slides = [odd, *SLIDES[1:]]
+    seed = next(
+        seed for seed in range(20)
+        if groups(hold_out(slides, replace(FITTING, seed=seed))[0][1]) == {odd.group}
+    )  # fmt: skip
+    slow = replace(FITTING, seed=seed, learning_rate=0.01)
+    alone = run(slides, replace(slow, folds=1))
+    found = run(slides, slow)
+    assert alone.epochs == 1
+    assert found.epochs == sorted(int(curve.argmax()) + 1 for curve in found.held)[1] > 1
 
 
 def test_a_shifted_donor_does_not_stop_training():
     """The held-out group's level differs: the loss rises from the start, the pattern is learned."""
     slides = [make_slide(f"d{i}", seed=i) for i in range(4)]
-    shifted = [replace(slide, targets=slide.targets + 50) for slide in hold_out(slides, FITTING)[1]]
-    rest = [slide for slide in slides if slide.group not in groups(shifted)]
-    found = run([*rest, *shifted])
-    assert found.held.max() > 0.9
+    ((rest, watched),) = hold_out(slides, replace(FITTING, folds=1))
+    shifted = [replace(slide, targets=slide.targets + 50) for slide in watched]
+    found = run([*rest, *shifted], replace(FITTING, folds=1))
+    assert found.held[0].max() > 0.9
 
 
 def test_it_learns_and_stops_on_held_out_groups():
     found = run()
     assert 1 <= found.epochs <= 25
-    assert found.held.argmax() + 1 == found.epochs
+    assert np.median([curve.argmax() + 1 for curve in found.held]) == found.epochs
     assert not found.network.training
     slide = SLIDES[0]
     with torch.inference_mode():
@@ -99,10 +127,10 @@ def test_it_learns_and_stops_on_held_out_groups():
 
 def test_without_refit_the_best_weights_are_kept():
     kept = run(fitting=replace(FITTING, refit=False))
-    assert kept.epochs == run().epochs
-    (held,) = hold_out(SLIDES, FITTING)[1]
+    assert kept.epochs == run(fitting=replace(FITTING, folds=1)).epochs
+    (curve,), (held,) = kept.held, hold_out(SLIDES, FITTING)[0][1]
     with torch.inference_mode():
-        assert kept.network.watch(held) == pytest.approx(kept.held.max(), rel=1e-6)
+        assert kept.network.watch(held) == pytest.approx(curve.max(), rel=1e-6)
 
 
 def test_the_seed_decides():
@@ -114,12 +142,13 @@ def test_the_seed_decides():
 
 
 @pytest.mark.parametrize("kind", [Layer, Remembering])
-@pytest.mark.parametrize("part", ["search", "all"])
+@pytest.mark.parametrize("part", ["fold0", "fold1", "all"])
 def test_an_interrupted_training_ends_as_an_uninterrupted_one(tmp_path, part, kind, monkeypatch):
-    """Stopped in the search, and in the training on everything."""
+    """Stopped in a fold, and in the training on everything."""
     monkeypatch.setattr("spatialrag.prediction.backbones.fitting._PAUSE", 0.0)
     whole = run(make=kind)
-    stop_at = 24 if part == "search" else 7 * len(whole.held) + 20
+    steps = [6 * len(curve) for curve in whole.held]  # two batches of each of three slides
+    stop_at = {"fold0": 0, "fold1": steps[0], "all": sum(steps)}[part] + 15
     path = tmp_path / "run.pt"
     steps = 0
 
@@ -151,5 +180,7 @@ def test_a_loss_that_is_not_finite():
 def test_settings_are_checked():
     with pytest.raises(InputError, match="patience must be at least 1"):
         Fitting(patience=0)
+    with pytest.raises(InputError, match="folds must be at least 1"):
+        Fitting(folds=0)
     with pytest.raises(InputError, match="learning_rate must be positive"):
         Fitting(learning_rate=0.0)

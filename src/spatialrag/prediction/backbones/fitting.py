@@ -35,9 +35,12 @@ class Fitting:
         Epochs without a better mean r of genes on held-out donors before training stops: on slides,
         where there are fewer than three donors, and on an outer fifth of the spots of a single
         slide. None trains all epochs on everything. The test slide is never among them.
+    folds
+        Trainings with other donors held out, at most; the median of their best epochs counts. A
+        single held-out slide may be unlike all others.
     refit
-        Train again on everything, for the number of epochs that was best; else keep the weights
-        that were best.
+        Train again on everything, for that number of epochs; else keep the best weights of a single
+        fold.
     clip
         Largest norm of the gradient; none when absent.
     seed, device
@@ -49,6 +52,7 @@ class Fitting:
     weight_decay: float = 1e-4
     batch: int | None = 64
     patience: int | None = 10
+    folds: int = 3
     refit: bool = True
     clip: float | None = 1.0
     seed: int = 0
@@ -56,6 +60,7 @@ class Fitting:
 
     def __post_init__(self) -> None:
         counts = {"epochs": self.epochs, "batch": self.batch, "patience": self.patience}
+        counts["folds"] = self.folds
         for name, value in counts.items():
             if value is not None and value < 1:
                 raise InputError(f"{name} must be at least 1", got=str(value))
@@ -73,13 +78,13 @@ class Trained:
         In evaluation mode.
     epochs
         Trained for the weights it has.
-    held : (n,)
-        Mean r on what was held out after each epoch of the search; empty without one.
+    held
+        Of each fold, the mean r on what was held out after each epoch.
     """
 
     network: SpotNetwork
     epochs: int
-    held: np.ndarray
+    held: list[np.ndarray]
 
 
 def fit_network(
@@ -112,58 +117,70 @@ def fit_network(
     InputError
         The loss is no longer finite, or the checkpoint is of another training.
     """
-    rest, watched = hold_out(slides, fitting)
-    files = _files(checkpoint)
-    best, scores = fitting.epochs, np.empty(0)
-    if watched:
+    folds = hold_out(slides, fitting)
+    curves = []
+    for i, (rest, watched) in enumerate(folds):
+        told = f"{label}, fold {i + 1} of {len(folds)}" if len(folds) > 1 else label
+        run = _Run(make, fitting, told, key)
+        network, scores = run.train(rest, watched, fitting.epochs, _file(checkpoint, f"fold{i}"))
+        curves.append(scores)
+    best = [int(np.argmax(scores)) + 1 for scores in curves]
+    epochs = round(float(np.median(best))) if best else fitting.epochs
+    if fitting.refit or not folds:
         run = _Run(make, fitting, label, key)
-        network, scores = run.train(rest, watched, fitting.epochs, files["search"])
-        best = int(np.argmax(scores)) + 1
-        if not fitting.refit:
-            _remove(files)
-            return Trained(network.eval(), best, scores)
-    run = _Run(make, fitting, label, key)
-    network, _ = run.train(list(slides), [], best, files["all"])
-    _remove(files)
-    return Trained(network.eval(), best, scores)
+        network, _ = run.train(list(slides), [], epochs, _file(checkpoint, "all"))
+    for part in ["all", *(f"fold{i}" for i in range(len(folds)))]:
+        if checkpoint is not None:
+            _file(checkpoint, part).unlink(missing_ok=True)
+    return Trained(network.eval(), epochs, curves)
 
 
-def hold_out(slides: Sequence[Slide], fitting: Fitting) -> tuple[list[Slide], list[Slide]]:
-    """Return slides to train on, and those that decide when to stop: about a fifth of the spots.
+def hold_out(slides: Sequence[Slide], fitting: Fitting) -> list[tuple[list[Slide], list[Slide]]]:
+    """Return, for each fold, slides to train on, and those that decide when to stop.
 
-    Whole groups, drawn by seed; of a single one, an outer strip of each slide, so that few of its
-    spots lie beside spots that are trained on.
+    The latter are about a fifth of the spots: whole groups, drawn by seed; of a single group, an
+    outer strip of each slide, so that few of its spots lie beside spots that are trained on.
     """
     if fitting.patience is None:
-        return list(slides), []
+        return []
+    n_folds = fitting.folds if fitting.refit else 1
     if len({slide.group for slide in slides}) < 2:
-        pairs = [_strip(slide, fitting.seed) for slide in slides]
-        if min(len(strip.rows) for _, strip in pairs) < _FEWEST:
-            return list(slides), []
-        return [rest for rest, _ in pairs], [strip for _, strip in pairs]
-    held = _held_groups(slides, fitting)
-    return (
-        [slide for slide in slides if slide.group not in held],
-        [slide for slide in slides if slide.group in held],
-    )
+        ends = [(fitting.seed + i) % 2 for i in range(min(n_folds, 2))]
+        folds = [_strips(slides, end) for end in ends]
+        return folds if all(len(s.rows) >= _FEWEST for _, held in folds for s in held) else []
+    return [
+        (
+            [slide for slide in slides if slide.group not in held],
+            [slide for slide in slides if slide.group in held],
+        )
+        for held in _parts(slides, fitting.seed)[:n_folds]
+    ]
 
 
-def _held_groups(slides: Sequence[Slide], fitting: Fitting) -> set[str]:
+def _parts(slides: Sequence[Slide], seed: int) -> list[list[str]]:
+    """Return groups in parts of at least a fifth of the spots each, none with all groups."""
     names = sorted({slide.group for slide in slides})
-    total = sum(len(slide.rows) for slide in slides)
-    held: set[str] = set()
-    for name in np.random.default_rng(fitting.seed).permutation(names)[:-1]:
-        held.add(str(name))
-        if sum(len(slide.rows) for slide in slides if slide.group in held) >= _HELD * total:
-            break
-    return held
+    spots = {name: sum(len(s.rows) for s in slides if s.group == name) for name in names}
+    drawn = [str(name) for name in np.random.default_rng(seed).permutation(names)]
+    parts, part = [], []
+    for name in drawn:
+        part.append(name)
+        if sum(spots[each] for each in part) >= _HELD * sum(spots.values()):
+            parts.append(part)
+            part = []
+    return [part for part in parts if len(part) < len(names)] or [drawn[:-1]]
 
 
-def _strip(slide: Slide, seed: int) -> tuple[Slide, Slide]:
-    """Return a slide without a fifth of its spots at one end of its longer side, and that fifth."""
+def _strips(slides: Sequence[Slide], end: int) -> tuple[list[Slide], list[Slide]]:
+    pairs = [_strip(slide, end) for slide in slides]
+    return [rest for rest, _ in pairs], [strip for _, strip in pairs]
+
+
+def _strip(slide: Slide, end: int) -> tuple[Slide, Slide]:
+    """Return a slide without a fifth of its spots at an end of its longer side, and that fifth."""
     places = slide.view.places[slide.rows].cpu()
     axis = int((places.amax(dim=0) - places.amin(dim=0)).argmax())
-    order = places[:, axis].argsort(stable=True, descending=bool(seed % 2))
+    order = places[:, axis].argsort(stable=True, descending=bool(end))
     n = round(_HELD * len(order))
     return (
         replace(slide, rows=slide.rows[order[n:].sort().values]),
@@ -171,17 +188,11 @@ def _strip(slide: Slide, seed: int) -> tuple[Slide, Slide]:
     )
 
 
-def _files(checkpoint: str | Path | None) -> dict[str, Path | None]:
+def _file(checkpoint: str | Path | None, part: str) -> Path | None:
     if checkpoint is None:
-        return {"search": None, "all": None}
+        return None
     path = Path(checkpoint)
-    return {part: path.with_name(f"{path.name}.{part}") for part in ("search", "all")}
-
-
-def _remove(files: dict[str, Path | None]) -> None:
-    for path in files.values():
-        if path is not None:
-            path.unlink(missing_ok=True)
+    return path.with_name(f"{path.name}.{part}")
 
 
 class _Run:
