@@ -81,7 +81,7 @@ def scores(values, test, panel):
     for group, genes, k in (("core", panel.genes[:300], 300), ("global", panel.genes, 1000)):
         if values.shape[1] >= len(genes):
             r = pearson_per_gene(values[~test.empty, : len(genes)], measured(test, genes))
-            found[group] = pcc_k(r, k)
+            found[group] = round(pcc_k(r, k), 4)
     return found
 
 
@@ -102,7 +102,7 @@ def rows_of(bank, name, slide):
     core, settings = panel.genes[:300], make_backbone(name)
     trained = settings.fit(references, core, scale=SCALE)
     common, by_gene = slopes(settings, references, core)
-    base = {"backbone": name, "slide": slide, "slope": common}
+    base = {"backbone": name, "slide": slide, "slope": round(common, 4)}
     yield base | {"start": "alone"} | scores(trained.predict(queries), test, panel)
     mean = measured(references, core).mean(axis=0)
     method = GeneRAG(scale=SCALE, n_anchors=len(core))
@@ -120,9 +120,10 @@ def main():
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    encoder = make_encoder(options.encoder)
     bank = build_bank(
         read_her2st_cohort(options.data / "her2st", SLIDES),
-        encoder=make_encoder(options.encoder),
+        encoder=encoder,
         thumbnail_px=0,
         cache=options.cache,
     )
@@ -140,7 +141,7 @@ def main():
         wide.insert(0, "slope", table.groupby("backbone")["slope"].mean())
         print(f"\n{group}\n{markdown_table(wide, index='backbone')}")
     if options.json:
-        record = origin() | {"encoder": options.encoder, "rows": rows}
+        record = origin() | {"encoder": encoder.name, "rows": rows}
         options.json.write_text(json.dumps(record, indent=1, default=np.generic.item) + "\n")
 
 
