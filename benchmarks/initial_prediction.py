@@ -87,11 +87,11 @@ def scores(values, test, panel):
 
 def variations(trained, mean, common, by_gene):
     """How the initial prediction enters, and the weight of images."""
-    ones = np.ones(len(mean))
-    yield "as is", trained, 0.05
-    yield "centered", Changed(trained, mean, ones, centered=True), 0.05
-    yield "shrunk", Changed(trained, mean, common * ones), 0.05
-    yield "by gene", Changed(trained, mean, by_gene), 0.05
+    ones, default = np.ones(len(mean)), GeneRAG().image_weight
+    yield "as is", trained, default
+    yield "centered", Changed(trained, mean, ones, centered=True), default
+    yield "shrunk", Changed(trained, mean, common * ones), default
+    yield "by gene", Changed(trained, mean, by_gene), default
     yield "w .3", trained, 0.3
     yield "w .9", trained, 0.9
 

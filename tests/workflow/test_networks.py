@@ -54,6 +54,18 @@ def test_what_decides_a_network_makes_another(references, toy_bank, tmp_path, ch
     assert len(networks(tmp_path)) == 2
 
 
+def test_networks_are_trained_on_the_device(references, toy_bank, tmp_path, monkeypatch):
+    class Reached(Exception):
+        pass
+
+    def fit(self, *_, **__):
+        raise Reached(self.fitting.device)
+
+    monkeypatch.setattr(BLEEP, "fit", fit)
+    with pytest.raises(Reached, match="cuda"):
+        Kept("bleep", short(), tmp_path, "cuda").fit(references, toy_bank.genes[:20], scale=SCALE)
+
+
 def test_the_device_decides_nothing(references, toy_bank, tmp_path, monkeypatch):
     """A network trained elsewhere is read to where it is needed."""
     genes = toy_bank.genes[:20]

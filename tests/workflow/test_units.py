@@ -123,7 +123,7 @@ def test_tiles_reach_the_backbones_that_look_within_patches(material):
     assert settings.fitting.seed == 7
 
 
-def test_a_device_trains_and_names_nothing(material):
+def test_a_device_names_nothing(material):
     unit = Unit("color", "slide", "toy4", "deepspot")
     assert _key(unit, material) == _key(unit, replace(material, device="cuda"))
 

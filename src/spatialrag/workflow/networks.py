@@ -9,7 +9,7 @@ import numpy as np
 
 from spatialrag.bank.bank import Bank
 from spatialrag.prediction.backbones.backbone import TrainedBackbone
-from spatialrag.provenance import fingerprint, plain
+from spatialrag.provenance import fingerprint
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,22 +45,16 @@ class Kept:
         from filelock import FileLock
 
         from spatialrag.prediction.backbones.store import read_backbone, write_backbone
+        from spatialrag.prediction.backbones.trained import training_key
 
-        path = self.folder / f"{self.name}-{self._key(bank, genes, scale)[:16]}.safetensors"
+        key = fingerprint(training_key(settings, bank, genes, scale=scale), version("spatialrag"))
+        path = self.folder / f"{self.name}-{key[:16]}.safetensors"
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):
             if path.exists():
                 return read_backbone(path, bank=bank, tiles=settings.tiles, device=self.device)
-            placed = _on(settings, self.device)
+            placed = replace(settings, fitting=replace(settings.fitting, device=self.device))
             checkpoint = path.with_suffix(".training")
             trained = placed.fit(bank, genes, scale=scale, checkpoint=checkpoint)
             write_backbone(trained, self.name, path)
         return trained
-
-    def _key(self, bank: Bank, genes: np.ndarray, scale: str) -> str:
-        decisive = (str(plain(_on(self.settings, "cpu"))), scale, version("spatialrag"))
-        return fingerprint(bank.fingerprint, genes, *decisive)
-
-
-def _on(settings: Any, device: str) -> Any:  # noqa: ANN401  (any network backbone's)
-    return replace(settings, fitting=replace(settings.fitting, device=device))

@@ -86,15 +86,11 @@ def run_experiment(
     cells = None if recipe.ragst is None else _read_cells(recipe, data)
     slides = [section.slide for section in sections]
     proportions = _read_proportions(recipe, data, slides)
-    names = recipe.embedding.encoders
-    encoders = {name: make_encoder(_resolve(name, data), device=device) for name in names}
-    cache_folder = cache_folder or out / "cache"
-    material = {}
-    for encoder, made in encoders.items():
-        bank, tiles = _embed(recipe, sections, made, cache_folder)
-        path = out / "banks" / f"{fingerprint(encoder)[:12]}.zarr"
-        stored = _store(bank, path)
-        material[encoder] = Material(recipe, stored, tiles, cells, proportions, device)
+    banks = _banks(recipe, sections, data, out, cache_folder or out / "cache", device)
+    material = {
+        encoder: Material(recipe, bank, tiles, cells, proportions, device)
+        for encoder, (bank, tiles) in banks.items()
+    }
     record = {"recipe": plain(recipe), "origin": origin()}
     record["banks"] = {encoder: each.bank.fingerprint for encoder, each in material.items()}
     replace_text(out / "recipe.json", json.dumps(record, indent=1) + "\n")
@@ -144,6 +140,26 @@ def _resolve(encoder: str, data: Path) -> str:
     """Return an encoder's name with its file found in the data folder."""
     name, _, argument = encoder.rpartition(":")
     return f"{name}:{data / argument}" if name and (data / argument).exists() else encoder
+
+
+def _banks(
+    recipe: Recipe,
+    sections: list[Section],
+    data: Path,
+    out: Path,
+    cache_folder: str | Path,
+    device: str,
+) -> dict[str, tuple[Bank, Tiles | None]]:
+    """Return a bank, and tiles where asked for, of each encoder; no encoder outlives this."""
+    names = recipe.embedding.encoders
+    # All before the first patch: an encoder that cannot be loaded is not told hours later.
+    encoders = {name: make_encoder(_resolve(name, data), device=device) for name in names}
+    banks = {}
+    for name, encoder in encoders.items():
+        bank, tiles = _embed(recipe, sections, encoder, cache_folder)
+        path = out / "banks" / f"{fingerprint(name)[:12]}.zarr"
+        banks[name] = (_store(bank, path), tiles)
+    return banks
 
 
 def _embed(

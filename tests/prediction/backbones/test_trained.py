@@ -7,6 +7,7 @@ torch = pytest.importorskip("torch")
 from spatialrag.prediction.backbones.backbone import TrainedBackbone, make_backbone  # noqa: E402
 from spatialrag.prediction.backbones.fitting import Fitting  # noqa: E402
 from spatialrag.prediction.backbones.probe import Probe  # noqa: E402
+from spatialrag.prediction.backbones.trained import training_key  # noqa: E402
 from spatialrag.prediction.generag.generag import GeneRAG  # noqa: E402
 
 LONG = Fitting(epochs=400, learning_rate=0.02, weight_decay=0.0, batch=None, patience=None)
@@ -65,3 +66,14 @@ def test_generag_over_each(three, name):
     )
     assert prediction.expression.shape == (32, 10)
     assert np.isfinite(prediction.expression).all()
+
+
+def test_a_training_may_go_on_elsewhere(small):
+    """Its checkpoint is of the same training on any device, and of no other seed or scale."""
+    here, there, other = (
+        Probe(fitting=replace(LONG, **change)) for change in ({}, {"device": "cuda"}, {"seed": 1})
+    )
+    key = training_key(here, small, small.genes, scale="log1p")
+    assert training_key(there, small, small.genes, scale="log1p") == key
+    assert training_key(other, small, small.genes, scale="log1p") != key
+    assert training_key(here, small, small.genes, scale="counts") != key

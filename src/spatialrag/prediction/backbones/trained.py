@@ -1,6 +1,6 @@
 """A trained network as a backbone: standardized inputs and outputs around it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -129,7 +129,7 @@ def train_on_bank(
         settings.fitting,
         label=type(settings).__name__,
         checkpoint=checkpoint,
-        key=fingerprint(bank.fingerprint, genes, scale, str(plain(settings))),
+        key=training_key(settings, bank, genes, scale=scale),
     )
     with torch.inference_mode():
         trained.network.remember(slides)
@@ -144,6 +144,12 @@ def train_on_bank(
         trained.network,
         trained.epochs,
     )
+
+
+def training_key(settings: NetworkBackbone, bank: Bank, genes: np.ndarray, *, scale: str) -> str:
+    """Return what decides a trained network, as a hash; the device it is trained on does not."""
+    placed = replace(settings, fitting=replace(settings.fitting, device="cpu"))
+    return fingerprint(bank.fingerprint, genes, scale, str(plain(placed)))
 
 
 def _slides(
