@@ -36,7 +36,7 @@ from spatialrag.semantics.descriptions import describe, read_summaries
 from spatialrag.semantics.gene_texts import embed_genes
 from spatialrag.semantics.sentence import minilm
 from spatialrag.semantics.spots import PerGene, PerSpot, RandomSpots
-from spatialrag.training import Training
+from spatialrag.training.graph import Training
 
 MIXTURE = Clustering("gaussian_mixture")
 STARMAP = "mouse_visual_cortex"

@@ -57,7 +57,7 @@ def measure(n, epochs, *, approximate, dense):
     from spatialrag.domains.semst.semst import SemST
     from spatialrag.domains.semst.settings import Graphs
     from spatialrag.metrics.domains import domain_scores
-    from spatialrag.training import Training
+    from spatialrag.training.graph import Training
 
     made, truth = tissue(n)
     before = peak()

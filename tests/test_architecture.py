@@ -16,8 +16,7 @@ TESTS = Path(__file__).parent
 STAGES = [
     ["errors"],
     ["registry", "keys", "provenance", "progress", "compatibility", "toy"],
-    ["checkpoint", "model_file", "tensor_file"],
-    ["training"],
+    ["model_file", "tensor_file", "training"],
     ["metrics", "slides", "graphs", "semantics"],
     ["expression"],
     ["solvers", "encoders", "domains"],

@@ -105,7 +105,7 @@ def test_fit_predict_explain(run, bank, atlas, toy_sections, work):
 
 def test_loso_with_ragst_rows(run, bank, atlas, work, monkeypatch):
     from spatialrag.prediction.ragst import generator
-    from spatialrag.training import Training
+    from spatialrag.training.graph import Training
 
     monkeypatch.setattr(generator, "_TRAINING", Training(epochs=2))
     code, _, err = run(

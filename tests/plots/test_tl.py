@@ -33,7 +33,7 @@ def test_prediction_goes_to_a_layer(toy_sections, references):
 def test_domains_of_measured_and_of_predicted_expression():
     pytest.importorskip("torch")
     from spatialrag.domains.semst.settings import Objective
-    from spatialrag.training import Training
+    from spatialrag.training.graph import Training
 
     rng = np.random.default_rng(0)
     xy = np.stack(np.meshgrid(np.arange(10.0), np.arange(10.0)), axis=-1).reshape(-1, 2)

@@ -6,7 +6,7 @@ from spatialrag.domains.baselines.baseline import Fused, run  # noqa: E402
 from spatialrag.domains.baselines.graphst import GraphST  # noqa: E402
 from spatialrag.graphs.spatial import spatial_graph  # noqa: E402
 from spatialrag.semantics.spots import RandomSpots  # noqa: E402
-from spatialrag.training import Training  # noqa: E402
+from spatialrag.training.graph import Training  # noqa: E402
 
 
 def test_without_semantics_nothing_changes():

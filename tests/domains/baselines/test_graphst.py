@@ -6,7 +6,7 @@ from spatialrag.domains.baselines.baseline import Fused  # noqa: E402
 from spatialrag.domains.baselines.graphst import GraphST, _Contrast  # noqa: E402
 from spatialrag.metrics.domains import domain_scores  # noqa: E402
 from spatialrag.semantics.spots import RandomSpots  # noqa: E402
-from spatialrag.training import Training  # noqa: E402
+from spatialrag.training.graph import Training  # noqa: E402
 
 
 def test_loss_by_hand():

@@ -5,7 +5,7 @@ torch = pytest.importorskip("torch")
 from spatialrag.domains.baselines.spatial_mgcn import SpatialMGCN, consistency  # noqa: E402
 from spatialrag.metrics.domains import domain_scores  # noqa: E402
 from spatialrag.semantics.spots import RandomSpots  # noqa: E402
-from spatialrag.training import Training  # noqa: E402
+from spatialrag.training.graph import Training  # noqa: E402
 
 
 def test_consistency_is_the_mean_over_all_pairs():

@@ -6,7 +6,7 @@ from spatialrag.domains.baselines.baseline import Fused  # noqa: E402
 from spatialrag.domains.baselines.stagate import STAGATE, _AutoEncoder  # noqa: E402
 from spatialrag.metrics.domains import domain_scores  # noqa: E402
 from spatialrag.semantics.spots import RandomSpots  # noqa: E402
-from spatialrag.training import Training  # noqa: E402
+from spatialrag.training.graph import Training  # noqa: E402
 
 
 def test_attention_and_reconstruction_by_hand():

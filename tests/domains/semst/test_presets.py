@@ -6,7 +6,7 @@ from spatialrag.domains.semst.presets import paper, preset, released
 from spatialrag.domains.semst.semst import SemST
 from spatialrag.errors import InputError
 from spatialrag.semantics.spots import RandomSpots
-from spatialrag.training import Training
+from spatialrag.training.graph import Training
 
 
 @pytest.mark.parametrize("make", [paper, released])

@@ -16,7 +16,7 @@ from spatialrag.domains.tissue import Tissue  # noqa: E402
 from spatialrag.errors import InputError  # noqa: E402
 from spatialrag.metrics.domains import domain_scores  # noqa: E402
 from spatialrag.semantics.spots import RandomSpots  # noqa: E402
-from spatialrag.training import Training  # noqa: E402
+from spatialrag.training.graph import Training  # noqa: E402
 
 SHORT = SemST(training=Training(epochs=30))
 

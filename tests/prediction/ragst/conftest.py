@@ -7,7 +7,7 @@ import pytest
 from spatialrag.cells.build import cells_from_anndata
 from spatialrag.expression.proportions import Proportions
 from spatialrag.prediction.ragst.generator import Generator
-from spatialrag.training import Training
+from spatialrag.training.graph import Training
 
 QUICK = Generator(
     n_retrieved=8, n_genes=40, batch=64, training=Training(epochs=15, learning_rate=3e-3)

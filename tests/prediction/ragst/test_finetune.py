@@ -12,6 +12,7 @@ from spatialrag.prediction.ragst.finetune import FineTuning, features_of
 
 QUICK = FineTuning(epochs=25, patience=25, learning_rate=3e-3, batch=16)
 TYPES = ["red", "green", "blue"]
+HELD = "c"  # the donor that seed 0 holds out
 
 
 @pytest.fixture(scope="module")
@@ -78,13 +79,12 @@ def test_what_comes_out_is_a_patch_encoder(data):
 def test_best_weights_on_held_out_groups_are_kept_and_training_stops(data):
     """Targets that mean nothing on the held-out donors: more training only hurts there."""
     patches, shares, groups = data
-    wrong = shares.copy()
-    wrong[groups == "a"] = wrong[groups == "a"][:, ::-1]
+    wrong, held = shares.copy(), groups == HELD
+    wrong[held] = wrong[held][:, ::-1]
     settings = replace(QUICK, epochs=60, patience=3)
     found = settings.fit(convolutions(), patches, wrong, types=TYPES, groups=groups)
     best = int(np.argmin(found.losses))
     assert len(found.losses) == best + 1 + 3 < 60
-    held = groups == "a"
     logits = np.log(found.predict(patches[held])) * found.temperature
     np.testing.assert_allclose(
         finetune.cross_entropy(logits, wrong[held]), found.losses[best], atol=1e-5
@@ -96,28 +96,24 @@ def test_interrupted_training_resumes(data, tmp_path, monkeypatch):
     settings = replace(QUICK, epochs=6)
     options = {"types": TYPES, "groups": groups}
     whole = settings.fit(convolutions(), patches, shares, **options)
-    calls, original = [], finetune._Run._epoch
+    calls, original = [], finetune.features_of
 
-    def stopping(self):
+    def stopping(network, pixels):
         calls.append(1)
-        if len(calls) == 4:
+        if len(calls) == 40:
             raise KeyboardInterrupt
-        original(self)
+        return original(network, pixels)
 
     path = tmp_path / "tuning.pt"
-    monkeypatch.setattr(finetune._Run, "_epoch", stopping)
+    monkeypatch.setattr(finetune, "features_of", stopping)
     with pytest.raises(KeyboardInterrupt):
         settings.fit(convolutions(), patches, shares, checkpoint=path, **options)
-    monkeypatch.setattr(finetune._Run, "_epoch", original)
+    monkeypatch.setattr(finetune, "features_of", original)
+    with pytest.raises(InputError, match="another training"):
+        replace(settings, seed=1).fit(convolutions(), patches, shares, checkpoint=path, **options)
     resumed = settings.fit(convolutions(), patches, shares, checkpoint=path, **options)
     np.testing.assert_allclose(resumed.losses, whole.losses, atol=1e-6)
     assert not path.exists()
-    monkeypatch.setattr(finetune._Run, "_epoch", stopping)
-    calls.clear()
-    with pytest.raises(KeyboardInterrupt):
-        settings.fit(convolutions(), patches, shares, checkpoint=path, **options)
-    with pytest.raises(InputError, match="another training"):
-        replace(settings, seed=1).fit(convolutions(), patches, shares, checkpoint=path, **options)
 
 
 def test_bad_input(data):

@@ -15,7 +15,7 @@ from spatialrag.domains.tissue import Tissue, as_tissue
 from spatialrag.graphs.graph import Graph
 from spatialrag.provenance import origin
 from spatialrag.semantics.spots import Semantics
-from spatialrag.training import Training, train
+from spatialrag.training.graph import Training, train
 
 
 class Fused(nn.Module):

@@ -19,7 +19,7 @@ from spatialrag.graphs.graph import Graph
 from spatialrag.graphs.ops import normalized
 from spatialrag.graphs.spatial import spatial_graph
 from spatialrag.semantics.spots import Semantics
-from spatialrag.training import Training
+from spatialrag.training.graph import Training
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from spatialrag.domains.tissue import Tissue
 from spatialrag.graphs.graph import Graph
 from spatialrag.graphs.spatial import spatial_graph
 from spatialrag.semantics.spots import Semantics
-from spatialrag.training import Training
+from spatialrag.training.graph import Training
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from spatialrag.domains.clustering import Clustering
 from spatialrag.domains.semst.semst import SemST
 from spatialrag.domains.semst.settings import Architecture, Graphs, Objective
 from spatialrag.errors import InputError
-from spatialrag.training import Training
+from spatialrag.training.graph import Training
 
 PRESETS = ("default", "paper", "released")
 _SEED = 100

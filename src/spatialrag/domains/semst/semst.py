@@ -18,7 +18,7 @@ from spatialrag.domains.tissue import Tissue, as_tissue
 from spatialrag.errors import InputError
 from spatialrag.provenance import fingerprint, origin, plain
 from spatialrag.semantics.spots import Semantics, SpotVectors
-from spatialrag.training import Training, train
+from spatialrag.training.graph import Training, train
 
 _HEADS = {"zinb": ("mean", "dispersion", "dropout"), "gaussian": ("mean",)}
 

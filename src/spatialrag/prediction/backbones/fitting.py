@@ -1,20 +1,18 @@
-"""The training loop of backbones: batches within slides, stopping on held-out donors."""
+"""How backbones are trained: batches within slides, stopping on held-out donors."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
-from spatialrag.checkpoint import read_checkpoint, write_checkpoint
 from spatialrag.errors import InputError
 from spatialrag.prediction.backbones.network import Slide, SpotNetwork
-from spatialrag.progress import track
+from spatialrag.training.checkpoint import Checkpoint
+from spatialrag.training.hold_out import SHARE, held_out_parts
+from spatialrag.training.run import Run, is_stalled
 
-_HELD = 0.2
 _FEWEST = 8  # spots: r of fewer decides nothing
 _PAUSE = 60.0  # seconds between checkpoints: writing them must not rule a short epoch
 
@@ -118,20 +116,21 @@ def fit_network(
         The loss is no longer finite, or the checkpoint is of another training.
     """
     folds = hold_out(slides, fitting)
+    parts = [f"fold{i}" for i in range(len(folds))]
+    files = {part: _file(checkpoint, part, key) for part in ["all", *parts]}
     curves = []
-    for i, (rest, watched) in enumerate(folds):
+    for i, (part, (rest, watched)) in enumerate(zip(parts, folds, strict=True)):
         told = f"{label}, fold {i + 1} of {len(folds)}" if len(folds) > 1 else label
-        run = _Run(make, fitting, told, key)
-        network, scores = run.train(rest, watched, fitting.epochs, _file(checkpoint, f"fold{i}"))
+        network, scores = _train(make, rest, watched, fitting, told, files[part])
         curves.append(scores)
     best = [int(np.argmax(scores)) + 1 for scores in curves]
     epochs = round(float(np.median(best))) if best else fitting.epochs
     if fitting.refit or not folds:
-        run = _Run(make, fitting, label, key)
-        network, _ = run.train(list(slides), [], epochs, _file(checkpoint, "all"))
-    for part in ["all", *(f"fold{i}" for i in range(len(folds)))]:
-        if checkpoint is not None:
-            _file(checkpoint, part).unlink(missing_ok=True)
+        everything = replace(fitting, epochs=epochs)
+        network, _ = _train(make, list(slides), [], everything, label, files["all"])
+    for file in files.values():
+        if file is not None:
+            file.remove()
     return Trained(network.eval(), epochs, curves)
 
 
@@ -148,27 +147,16 @@ def hold_out(slides: Sequence[Slide], fitting: Fitting) -> list[tuple[list[Slide
         ends = [(fitting.seed + i) % 2 for i in range(min(n_folds, 2))]
         folds = [_strips(slides, end) for end in ends]
         return folds if all(len(s.rows) >= _FEWEST for _, held in folds for s in held) else []
+    spots = {slide.group: 0 for slide in slides}
+    for slide in slides:
+        spots[slide.group] += len(slide.rows)
     return [
         (
             [slide for slide in slides if slide.group not in held],
             [slide for slide in slides if slide.group in held],
         )
-        for held in _parts(slides, fitting.seed)[:n_folds]
+        for held in held_out_parts(spots, fitting.seed)[:n_folds]
     ]
-
-
-def _parts(slides: Sequence[Slide], seed: int) -> list[list[str]]:
-    """Return groups in parts of at least a fifth of the spots each, none with all groups."""
-    names = sorted({slide.group for slide in slides})
-    spots = {name: sum(len(s.rows) for s in slides if s.group == name) for name in names}
-    drawn = [str(name) for name in np.random.default_rng(seed).permutation(names)]
-    parts, part = [], []
-    for name in drawn:
-        part.append(name)
-        if sum(spots[each] for each in part) >= _HELD * sum(spots.values()):
-            parts.append(part)
-            part = []
-    return [part for part in parts if len(part) < len(names)] or [drawn[:-1]]
 
 
 def _strips(slides: Sequence[Slide], end: int) -> tuple[list[Slide], list[Slide]]:
@@ -181,124 +169,83 @@ def _strip(slide: Slide, end: int) -> tuple[Slide, Slide]:
     places = slide.view.places[slide.rows].cpu()
     axis = int((places.amax(dim=0) - places.amin(dim=0)).argmax())
     order = places[:, axis].argsort(stable=True, descending=bool(end))
-    n = round(_HELD * len(order))
+    n = round(SHARE * len(order))
     return (
         replace(slide, rows=slide.rows[order[n:].sort().values]),
         replace(slide, rows=slide.rows[order[:n].sort().values]),
     )
 
 
-def _file(checkpoint: str | Path | None, part: str) -> Path | None:
+def _file(checkpoint: str | Path | None, part: str, key: str) -> Checkpoint | None:
     if checkpoint is None:
         return None
     path = Path(checkpoint)
-    return path.with_name(f"{path.name}.{part}")
+    same = "bank, genes and settings"
+    return Checkpoint(path.with_name(f"{path.name}.{part}"), key, same, pause=_PAUSE)
 
 
-class _Run:
-    """One training: a network, its optimizer, and the scores so far."""
+def _train(
+    make: Callable[[], SpotNetwork],
+    slides: list[Slide],
+    watched: list[Slide],
+    fitting: Fitting,
+    label: str,
+    checkpoint: Checkpoint | None,
+) -> tuple[SpotNetwork, np.ndarray]:
+    """Return the network with its best weights (the last ones where nothing is watched)."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(fitting.seed)
+        network = make().to(fitting.device)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=fitting.learning_rate, weight_decay=fitting.weight_decay
+    )
+    generator = torch.Generator().manual_seed(fitting.seed)
+    run = Run(network, optimizer, generator, label, checkpoint)
 
-    def __init__(
-        self, make: Callable[[], SpotNetwork], fitting: Fitting, label: str, key: str
-    ) -> None:
-        self.fitting, self.label, self.key = fitting, label, key
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(fitting.seed)
-            self.network = make().to(fitting.device)
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=fitting.learning_rate, weight_decay=fitting.weight_decay
-        )
-        self.generator = torch.Generator().manual_seed(fitting.seed)
-        self.scores: list[float] = []
-        self.best: dict[str, torch.Tensor] = {}
-        self.saved = time.monotonic()
+    @torch.no_grad()
+    def score() -> float:
+        network.eval().remember(slides)
+        return float(np.mean([network.watch(slide) for slide in watched]))
 
-    def train(
-        self, slides: list[Slide], watched: list[Slide], epochs: int, path: Path | None
-    ) -> tuple[SpotNetwork, np.ndarray]:
-        """Return the network with its best weights (the last ones where nothing is watched)."""
-        if watched:
-            self._remember(slides)
-        start = self._resume(path)
-        remaining = range(start, epochs)
-        for epoch in track(remaining, label=self.label, total=len(remaining)):
-            if self._stops():
-                break
-            self._epoch(slides, epoch)
-            if watched:
-                self._remember(slides)
-                self.scores.append(self._watch(watched))
-                if self.scores[-1] == max(self.scores):
-                    state = self.network.state_dict()
-                    self.best = {name: tensor.clone() for name, tensor in state.items()}
-            self._save(path, epoch + 1)
-        if self.best:
-            self.network.load_state_dict(self.best)
-        return self.network, np.array(self.scores)
+    if watched:
+        with torch.no_grad():  # a checkpoint holds what is remembered: the buffers need its shape
+            network.eval().remember(slides)
+    scores = run.train(
+        lambda epoch: _epoch(run, slides, fitting, epoch),
+        fitting.epochs,
+        score=score if watched else None,
+        stops=lambda curve: bool(watched) and is_stalled(curve, fitting.patience),
+    )
+    return network, scores
 
-    def _stops(self) -> bool:
-        if not self.scores or self.fitting.patience is None:
-            return False
-        return len(self.scores) - 1 - int(np.argmax(self.scores)) >= self.fitting.patience
 
-    def _epoch(self, slides: list[Slide], epoch: int) -> None:
-        self.network.train()
-        batches = [(slide, rows) for slide in slides for rows in self._split(slide.rows)]
-        order = torch.randperm(len(batches), generator=self.generator).tolist()
-        with torch.random.fork_rng(devices=[]):
-            # Dropout is drawn from the epoch: a resumed training ends as an uninterrupted one.
-            torch.manual_seed(self.fitting.seed * 1_000_003 + epoch)
-            for i in order:
-                slide, rows = batches[i]
-                self.optimizer.zero_grad(set_to_none=True)
-                loss = self.network.loss(slide, rows, self.generator)
-                if not torch.isfinite(loss):
-                    raise InputError(
-                        f"the loss of {self.label} is no longer finite in epoch {epoch + 1}",
-                        got=str(loss.item()),
-                        fix="lower the learning rate, and look for outliers in the expression",
-                    )
+def _epoch(run: Run, slides: list[Slide], fitting: Fitting, epoch: int) -> float:
+    """Train on every batch of every slide, in drawn order, and return the mean loss."""
+    network = run.network.train()
+    batches = [
+        (slide, rows) for slide in slides for rows in _split(slide.rows, fitting, run.generator)
+    ]
+    order = torch.randperm(len(batches), generator=run.generator).tolist()
+    losses = []
+    with torch.random.fork_rng(devices=[]):
+        # Dropout is drawn from the epoch: a resumed training ends as an uninterrupted one.
+        torch.manual_seed(fitting.seed * 1_000_003 + epoch)
+        for i in order:
+            slide, rows = batches[i]
+
+            def backward(slide: Slide = slide, rows: torch.Tensor = rows) -> float:
+                loss = network.loss(slide, rows, run.generator)
                 loss.backward()
-                if self.fitting.clip is not None:
-                    nn.utils.clip_grad_norm_(self.network.parameters(), self.fitting.clip)
-                self.optimizer.step()
+                return float(loss.detach())
 
-    def _split(self, rows: torch.Tensor) -> Sequence[torch.Tensor]:
-        if self.fitting.batch is None:
-            return [rows]
-        shuffled = rows[torch.randperm(len(rows), generator=self.generator)]
-        return torch.tensor_split(shuffled, max(1, round(len(rows) / self.fitting.batch)))
+            losses.append(run.step(backward, clip=fitting.clip))
+    return float(np.mean(losses))
 
-    @torch.no_grad()
-    def _remember(self, slides: list[Slide]) -> None:
-        self.network.eval().remember(slides)
 
-    @torch.no_grad()
-    def _watch(self, slides: list[Slide]) -> float:
-        """Return the mean over held-out slides."""
-        self.network.eval()
-        return float(np.mean([self.network.watch(slide) for slide in slides]))
-
-    def _save(self, path: Path | None, epochs: int) -> None:
-        if path is None or time.monotonic() - self.saved < _PAUSE:
-            return
-        state = {
-            "epochs": epochs,
-            "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "generator": self.generator.get_state(),
-            "scores": self.scores,
-            "best": self.best,
-        }
-        write_checkpoint(path, self.key, state)
-        self.saved = time.monotonic()
-
-    def _resume(self, path: Path | None) -> int:
-        state = read_checkpoint(path, self.key, same="bank, genes and settings")
-        if state is None:
-            return 0
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.generator.set_state(state["generator"])
-        self.scores, self.best = list(state["scores"]), state["best"]
-        return int(state["epochs"])
+def _split(
+    rows: torch.Tensor, fitting: Fitting, generator: torch.Generator
+) -> Sequence[torch.Tensor]:
+    if fitting.batch is None:
+        return [rows]
+    shuffled = rows[torch.randperm(len(rows), generator=generator)]
+    return torch.tensor_split(shuffled, max(1, round(len(rows) / fitting.batch)))

@@ -15,6 +15,7 @@ from spatialrag.prediction.backbones.views import view_of_queries, views_of_bank
 from spatialrag.prediction.features import Features
 from spatialrag.prediction.predictor import Queries
 from spatialrag.provenance import fingerprint, plain
+from spatialrag.training.hold_out import exclusion_groups
 
 
 class NetworkBackbone(Protocol):
@@ -159,8 +160,7 @@ def _slides(
     views = views_of_bank(
         bank, features, n_around=settings.n_around, tiles=settings.tiles, device=device
     )
-    donors = bank.slides["donor"]
-    groups = donors.to_numpy(str) if donors.nunique() >= 3 else bank.slides.index.to_numpy(str)
+    groups = exclusion_groups(bank.slides["donor"].to_numpy(str), bank.slides.index.to_numpy(str))
     slide_of = bank.slide_of
     return [
         Slide(

@@ -12,20 +12,21 @@ from pathlib import Path
 import numpy as np
 from scipy.special import softmax
 
-from spatialrag.checkpoint import read_checkpoint, write_checkpoint
 from spatialrag.errors import InputError, MissingDependencyError
 from spatialrag.prediction.ragst.composition import best_temperature, cross_entropy
-from spatialrag.progress import track
 from spatialrag.provenance import fingerprint, plain
+from spatialrag.training.hold_out import held_out_parts
 
 try:
     import torch
     from torch import nn
     from torch.nn import functional
+
+    from spatialrag.training.checkpoint import Checkpoint
+    from spatialrag.training.run import Run, is_stalled
 except ImportError as error:
     raise MissingDependencyError("torch", extra="ragst", needed_for="fine-tuning") from error
 
-_HELD = 0.2
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
@@ -100,7 +101,7 @@ class FineTuning:
         InputError
             One group alone, missing proportions, or a network that returns no features.
         """
-        held = _held_out(np.asarray(groups))
+        held = _held_out(np.asarray(groups), self.seed)
         known = np.isfinite(proportions).all(axis=1)
         if not known.all() or len(patches) != len(proportions):
             raise InputError(
@@ -112,9 +113,9 @@ class FineTuning:
             features = features_of(network, self.pixels(patches[:1]).cpu())
             head = nn.Linear(features.shape[1], proportions.shape[1])
             both = nn.ModuleDict({"network": network, "head": head}).to(self.device)
-            run = _Run(self, both, patches, np.asarray(proportions, np.float32), held)
-            losses = run.train(None if checkpoint is None else Path(checkpoint))
-        logits = run.logits(np.flatnonzero(held))
+            data = _Data(self, both, patches, np.asarray(proportions, np.float32), held)
+            losses = data.train(None if checkpoint is None else Path(checkpoint))
+        logits = data.logits(np.flatnonzero(held))
         return FineTuned(
             settings=self,
             both=both.eval(),
@@ -204,108 +205,81 @@ def features_of(network: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
     return found
 
 
-class _Run:
-    """One training: data, optimizer, and the best weights so far."""
+@dataclass(frozen=True, eq=False)
+class _Data:
+    """Patches and compositions, and the network that is trained on those not held out."""
 
-    def __init__(
-        self,
-        settings: FineTuning,
-        both: nn.ModuleDict,
-        patches: np.ndarray,
-        targets: np.ndarray,
-        held: np.ndarray,
-    ) -> None:
-        self.settings, self.both, self.patches = settings, both, patches
-        self.targets, self.held = targets, held
-        self.generator = torch.Generator().manual_seed(settings.seed)
-        self.optimizer = torch.optim.AdamW(
-            both.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-        )
-        self.losses: list[float] = []
-        self.best = self._copy()
+    settings: FineTuning
+    both: nn.ModuleDict
+    patches: np.ndarray
+    targets: np.ndarray
+    held: np.ndarray
 
     def train(self, checkpoint: Path | None) -> np.ndarray:
-        settings = self.settings
-        self._load(checkpoint)
-        remaining = range(len(self.losses), settings.epochs)
-        for _ in track(remaining, label="fine-tune", total=len(remaining)):
-            if len(self.losses) - int(np.argmin(self.losses or [0])) > settings.patience:
-                break
-            self._epoch()
-            logits = self.logits(np.flatnonzero(self.held))
-            self.losses.append(cross_entropy(logits, self.targets[self.held]))
-            if self.losses[-1] == min(self.losses):
-                self.best = self._copy()
-            if checkpoint is not None:
-                self._save(checkpoint)
-        self.both.load_state_dict(self.best)
+        """Return the cross entropy on the held-out groups after each epoch."""
+        settings, saved = self.settings, None
         if checkpoint is not None:
-            checkpoint.unlink(missing_ok=True)
-        return np.array(self.losses)
+            key = fingerprint(str(plain(settings)), self.patches, self.targets, self.held)
+            same = "patches, proportions, groups and settings"
+            saved = Checkpoint(checkpoint, key, same)
+        optimizer = torch.optim.AdamW(
+            self.both.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        generator = torch.Generator().manual_seed(settings.seed)
+        run = Run(self.both, optimizer, generator, "fine-tuning", saved)
+        scores = run.train(
+            lambda _: self._epoch(run),
+            settings.epochs,
+            score=lambda: (
+                -cross_entropy(self.logits(np.flatnonzero(self.held)), self.targets[self.held])
+            ),
+            stops=lambda curve: is_stalled(curve, settings.patience),
+        )
+        if saved is not None:
+            saved.remove()
+        return -scores
 
     def logits(self, rows: np.ndarray) -> np.ndarray:
+        """Return the head's outputs for some patches, (len(rows), n_types) float64."""
         self.both.eval()
-        parts = []
         with torch.no_grad():
-            for start in range(0, len(rows), self.settings.batch):
-                pixels = self.settings.pixels(
-                    self.patches[rows[start : start + self.settings.batch]]
-                )
-                parts.append(self.both["head"](features_of(self.both["network"], pixels)))
+            parts = [
+                self._logits(rows[start : start + self.settings.batch])
+                for start in range(0, len(rows), self.settings.batch)
+            ]
         return torch.cat(parts).cpu().double().numpy()
 
-    def _epoch(self) -> None:
+    def _logits(self, rows: np.ndarray) -> torch.Tensor:
+        pixels = self.settings.pixels(self.patches[rows])
+        return self.both["head"](features_of(self.both["network"], pixels))
+
+    def _epoch(self, run: Run) -> float:
         rows = np.flatnonzero(~self.held)
-        order = torch.randperm(len(rows), generator=self.generator).numpy()
-        torch.manual_seed(int(torch.randint(1 << 30, (1,), generator=self.generator)))
+        order = torch.randperm(len(rows), generator=run.generator).numpy()
+        torch.manual_seed(int(torch.randint(1 << 30, (1,), generator=run.generator)))
         self.both.train()
+        losses = []
         for chosen in np.array_split(rows[order], max(len(rows) // self.settings.batch, 1)):
-            pixels = self.settings.pixels(self.patches[chosen])
-            logits = self.both["head"](features_of(self.both["network"], pixels))
-            target = torch.from_numpy(self.targets[chosen]).to(logits.device)
-            loss = functional.cross_entropy(logits, target)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            self.optimizer.step()
 
-    def _copy(self) -> dict[str, torch.Tensor]:
-        return {key: value.detach().clone() for key, value in self.both.state_dict().items()}
+            def backward(chosen: np.ndarray = chosen) -> float:
+                logits = self._logits(chosen)
+                target = torch.from_numpy(self.targets[chosen]).to(logits.device)
+                loss = functional.cross_entropy(logits, target)
+                loss.backward()
+                return float(loss.detach())
 
-    def _key(self) -> str:
-        return fingerprint(str(plain(self.settings)), self.patches, self.targets, self.held)
-
-    def _save(self, path: Path) -> None:
-        state = {
-            "both": self.both.state_dict(),
-            "best": self.best,
-            "optimizer": self.optimizer.state_dict(),
-            "generator": self.generator.get_state(),
-            "losses": self.losses,
-        }
-        write_checkpoint(path, self._key(), state)
-
-    def _load(self, path: Path | None) -> None:
-        same, device = "patches, proportions, groups and settings", self.settings.device
-        state = read_checkpoint(path, self._key(), same=same, device=device)
-        if state is None:
-            return
-        self.both.load_state_dict(state["both"])
-        self.best = state["best"]
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.generator.set_state(state["generator"].cpu())
-        self.losses = list(state["losses"])
+            losses.append(run.step(backward))
+        return float(np.mean(losses))
 
 
-def _held_out(groups: np.ndarray) -> np.ndarray:
-    """Return which spots are held out: smallest groups first, until a fifth of the spots."""
-    names, counts = np.unique(groups, return_counts=True)
+def _held_out(groups: np.ndarray, seed: int) -> np.ndarray:
+    """Return which spots are held out: whole groups, a fifth of the spots at least."""
+    names, counts = np.unique(groups.astype(str), return_counts=True)
     if len(names) < 2:
         raise InputError(
             "fine-tuning stops on held-out donors or slides",
             expected="spots of at least two",
             got=f"{str(names[0])!r} alone" if len(names) else "no spots",
         )
-    order = np.argsort(counts, kind="stable")
-    before = np.concatenate([[0], np.cumsum(counts[order])[:-1]])
-    chosen = names[order[(before < _HELD * len(groups)) & (np.arange(len(names)) < len(names) - 1)]]
-    return np.isin(groups, chosen)
+    spots = dict(zip(names.tolist(), counts.tolist(), strict=True))
+    return np.isin(groups.astype(str), held_out_parts(spots, seed)[0])

@@ -12,11 +12,11 @@ from spatialrag.errors import InputError, listing
 from spatialrag.expression.proportions import Proportions
 from spatialrag.prediction.ragst.composition import Composition, FittedComposition
 from spatialrag.prediction.ragst.platform import Platform, learn_platform
+from spatialrag.training.hold_out import exclusion_groups
 
 SCALE = "log1p_cp10k"
 _LEAST_SHARED = 0.2
 _LEAST_SERVED = 0.5
-_ENOUGH_DONORS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,14 +145,9 @@ def known_columns(bank: Bank, genes: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def groups_of(bank: Bank, rows: np.ndarray) -> np.ndarray:
-    """Return what is left out together in choosing settings: donors, or slides of few donors.
-
-    With two donors every choice would rest on training from one: slides stand in for them.
-    """
-    donors = bank.references["donor"].to_numpy(str)[rows]
-    if len(np.unique(donors)) >= _ENOUGH_DONORS:
-        return donors
-    return bank.references["slide"].to_numpy(str)[rows]
+    """Return what references are left out with in choosing settings, see `exclusion_groups`."""
+    references = bank.references.iloc[rows]
+    return exclusion_groups(references["donor"].to_numpy(str), references["slide"].to_numpy(str))
 
 
 def type_profiles(cells: CellBank, genes: np.ndarray, types: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from spatialrag.errors import InputError
 from spatialrag.prediction.ragst.attention import Attention, loss_of, type_prior
 from spatialrag.prediction.ragst.references import References
 from spatialrag.provenance import fingerprint, plain
-from spatialrag.training import Training, train
+from spatialrag.training.graph import Training, train
 
 KEY_COMPONENTS = 30
 _SHARES = 3.0  # shares are small numbers beside standardized components

@@ -23,7 +23,7 @@ from spatialrag.prediction.ragst.platform import Platform
 from spatialrag.prediction.ragst.ragst import RAGST, FittedRAGST, build_pool
 from spatialrag.prediction.ragst.residual import Residual
 from spatialrag.provenance import plain
-from spatialrag.training import Training
+from spatialrag.training.graph import Training
 
 SCHEMA = 1
 

@@ -1,4 +1,4 @@
-"""The training loop of every network: fixed epochs or a plateau, never test labels."""
+"""Trainings on one whole graph: fixed epochs or a plateau, never test labels."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,9 +8,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from spatialrag.checkpoint import read_checkpoint, write_checkpoint
 from spatialrag.errors import InputError
-from spatialrag.progress import track
+from spatialrag.training.checkpoint import Checkpoint
+from spatialrag.training.run import Run, is_flat
+
+_SAME = "spots, expression, semantics and settings"
 
 
 @dataclass(frozen=True)
@@ -96,46 +98,21 @@ def train(
     optimizer = torch.optim.Adam(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
-    path = None if checkpoint is None else Path(checkpoint)
-    losses: list[float] = []
-    state = read_checkpoint(path, key, same="spots, expression, semantics and settings")
-    if state:
-        network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
-        generator.set_state(state["generator"])
-        losses = list(state["losses"])
-    remaining = range(len(losses), settings.epochs)
-    for epoch in track(remaining, label=label, total=len(remaining)):
-        if _flat(losses, settings.patience):
-            break
-        optimizer.zero_grad(set_to_none=True)
-        losses.append(backward())
-        if not np.isfinite(losses[-1]):
-            raise InputError(
-                f"the loss is no longer finite at epoch {epoch + 1}",
-                got=str(losses[-1]),
-                fix="lower the learning rate, and look for outliers in the expression",
-            )
-        if settings.clip is not None:
-            nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
-        optimizer.step()
-        if look is not None and settings.trace_every and (epoch + 1) % settings.trace_every == 0:
-            look(epoch + 1)
-        if path is not None and (epoch + 1) % settings.save_every == 0:
-            state = {
-                "network": network.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "generator": generator.get_state(),
-                "losses": losses,
-            }
-            write_checkpoint(path, key, state)
-    if path is not None:
-        path.unlink(missing_ok=True)
-    return np.array(losses)
+    saved = None
+    if checkpoint is not None:
+        saved = Checkpoint(Path(checkpoint), key, _SAME, every=settings.save_every)
+    run = Run(network, optimizer, generator, label, saved)
 
+    def after(epochs: int) -> None:
+        if look is not None and settings.trace_every and epochs % settings.trace_every == 0:
+            look(epochs)
 
-def _flat(losses: list[float], patience: int | None) -> bool:
-    if patience is None or len(losses) < 2 * patience:
-        return False
-    before, now = np.mean(losses[-2 * patience : -patience]), np.mean(losses[-patience:])
-    return bool(now > before - 1e-3 * abs(before))
+    losses = run.train(
+        lambda _: run.step(backward, clip=settings.clip),
+        settings.epochs,
+        stops=lambda curve: is_flat(curve, settings.patience),
+        after=after,
+    )
+    if saved is not None:
+        saved.remove()
+    return losses

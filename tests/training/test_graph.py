@@ -3,7 +3,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from spatialrag.errors import InputError  # noqa: E402
-from spatialrag.training import Training, train  # noqa: E402
+from spatialrag.training.graph import Training, train  # noqa: E402
 
 
 class Line(torch.nn.Module):
@@ -71,7 +71,7 @@ def test_clipping_bounds_the_step():
 def test_non_finite_loss_stops():
     line = Line()
     line.backward = lambda: float("nan")
-    with pytest.raises(InputError, match="no longer finite at epoch 1"):
+    with pytest.raises(InputError, match="no longer finite in epoch 1"):
         fit(line, Training())
 
 
