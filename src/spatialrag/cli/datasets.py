@@ -10,8 +10,7 @@ import typer
 from spatialrag.cli.arguments import Json, write_json
 from spatialrag.cli.printing import console, print_frame
 from spatialrag.datasets.bundle import export_bank
-from spatialrag.datasets.fetch import fetch as fetch_cohort
-from spatialrag.datasets.fetch import verify as verify_cohort
+from spatialrag.datasets.fetch import fetch as fetch_cohort, verify as verify_cohort
 from spatialrag.datasets.manifest import find_cohort, read_manifest
 
 app = typer.Typer(

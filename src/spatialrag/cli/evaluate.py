@@ -11,8 +11,7 @@ from spatialrag.cli.arguments import Json, write_json
 from spatialrag.cli.printing import print_frame
 from spatialrag.evaluation.panel import fix_panel
 from spatialrag.evaluation.report import CORE_COLUMNS, GLOBAL_COLUMNS
-from spatialrag.evaluation.scores import evaluate as score
-from spatialrag.evaluation.scores import null_levels
+from spatialrag.evaluation.scores import evaluate as score, null_levels
 from spatialrag.expression.read import read_section
 from spatialrag.expression.table import read_frame
 from spatialrag.metrics.biology import read_gmt

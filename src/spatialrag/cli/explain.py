@@ -8,8 +8,7 @@ import typer
 
 from spatialrag.cli.arguments import Json, write_json
 from spatialrag.cli.printing import console, print_frame
-from spatialrag.explanation.explanation import Explanation
-from spatialrag.explanation.explanation import explain as explain_value
+from spatialrag.explanation.explanation import Explanation, explain as explain_value
 from spatialrag.plots.citations import save_citations
 from spatialrag.prediction.store import read_prediction
 

@@ -34,8 +34,7 @@ from spatialrag.cli.printing import print_report
 from spatialrag.encoders.embed import CONTEXT
 from spatialrag.encoders.encoder import make_encoder
 from spatialrag.errors import InputError
-from spatialrag.evaluation.loso import check_leave
-from spatialrag.evaluation.loso import loso as leave_one_out
+from spatialrag.evaluation.loso import check_leave, loso as leave_one_out
 from spatialrag.evaluation.methods import image_weight_rows, ragst_rows, standard_rows
 from spatialrag.expression.proportions import Proportions
 from spatialrag.metrics.biology import read_gmt

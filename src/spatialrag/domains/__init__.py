@@ -1,1 +1,5 @@
 """Graphs and expression to spatial domains."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,1 +1,5 @@
 """Which references a value rests on, how much, and why."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -6,8 +6,7 @@ import anndata as ad
 
 from spatialrag import keys
 from spatialrag.domains.prepare import prepare as prepare_domains
-from spatialrag.encoders.embed import CONTEXT
-from spatialrag.encoders.embed import embed as embed_spots
+from spatialrag.encoders.embed import CONTEXT, embed as embed_spots
 from spatialrag.encoders.encoder import Encoder
 from spatialrag.errors import InputError
 from spatialrag.slides.spots import Spots

@@ -11,8 +11,7 @@ from spatialrag.bank.bank import Bank
 from spatialrag.domains.domains import Domains
 from spatialrag.domains.store import to_anndata
 from spatialrag.domains.tissue import Tissue
-from spatialrag.encoders.embed import check_encoder
-from spatialrag.encoders.embed import embed as embed_spots
+from spatialrag.encoders.embed import check_encoder, embed as embed_spots
 from spatialrag.encoders.encoder import Encoder
 from spatialrag.plots.pp import spots_of
 from spatialrag.prediction.generag.generag import GeneRAG

@@ -1,1 +1,5 @@
 """Genes to text to vectors: what spots mean by the genes they express most."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,1 +1,5 @@
 """Files to pixels: knows µm, knows no genes."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

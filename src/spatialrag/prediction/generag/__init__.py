@@ -1,5 +1,5 @@
 """GeneRAG: dual-constrained retrieval (MICCAI 2026)."""
 
-from spatialrag.prediction.generag.generag import FittedGeneRAG, GeneRAG
+import lazy_loader
 
-__all__ = ["FittedGeneRAG", "GeneRAG"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

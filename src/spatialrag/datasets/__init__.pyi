@@ -1,0 +1,2 @@
+from .bundle import export_bank as export_bank
+from .manifest import Cohort as Cohort, find_cohort as find_cohort, read_manifest as read_manifest

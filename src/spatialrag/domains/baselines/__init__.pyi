@@ -1,0 +1,3 @@
+from .graphst import GraphST as GraphST
+from .spatial_mgcn import SpatialMGCN as SpatialMGCN
+from .stagate import STAGATE as STAGATE

@@ -1,0 +1,2 @@
+from .explanation import Explanation as Explanation, explain as explain
+from .types import attention_by_type as attention_by_type, carriers as carriers
