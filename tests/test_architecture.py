@@ -15,7 +15,7 @@ TESTS = Path(__file__).parent
 # A module imports only from stages above its own.
 STAGES = [
     ["errors"],
-    ["registry", "keys", "provenance", "progress", "compatibility", "toy"],
+    ["registry", "methods", "keys", "provenance", "progress", "compatibility", "toy"],
     ["model_file", "tensor_file", "training"],
     ["metrics", "slides", "graphs", "semantics"],
     ["expression"],

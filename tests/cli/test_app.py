@@ -233,6 +233,18 @@ def test_domains_bad_input(run, stripes, tmp_path):
     assert not out.exists()
 
 
+def test_methods(run, tmp_path):
+    code, out, _ = run("methods", "list", "--json", tmp_path / "methods.json")
+    assert code == 0
+    assert "generag" in out
+    listed = json.loads((tmp_path / "methods.json").read_text())
+    assert {"name", "kind", "purpose", "paper", "doi", "needs", "extra"} <= set(listed[0])
+    assert "10.1038/s41467-022-29439-6" in run("methods", "show", "stagate")[1]
+    code, _, err = run("methods", "show", "stgate")
+    assert code == 2
+    assert "stagate" in err
+
+
 def test_encoders_are_listed_and_shown(run, tmp_path):
     code, out, _ = run("encoders", "list", "--json", tmp_path / "zoo.json")
     assert code == 0

@@ -18,6 +18,7 @@ from spatialrag.cli.evaluate import evaluate
 from spatialrag.cli.experiment import app as experiment_app
 from spatialrag.cli.explain import explain
 from spatialrag.cli.loso import loso
+from spatialrag.cli.methods import app as methods_app
 from spatialrag.cli.predict import predict
 from spatialrag.cli.ragst import app as ragst_app
 from spatialrag.errors import SpatialragError
@@ -34,6 +35,7 @@ app.add_typer(ragst_app, name="ragst")
 app.add_typer(datasets_app, name="datasets")
 app.add_typer(encoders_app, name="encoders")
 app.add_typer(experiment_app, name="experiment")
+app.add_typer(methods_app, name="methods")
 for command in (demo, doctor, embed, predict, explain, evaluate, loso, domains):
     app.command()(command)
 
