@@ -33,9 +33,19 @@ def toy_sections(toy_table):
 
 
 @pytest.fixture(scope="session")
-def toy_bank(toy_sections, tmp_path_factory):
-    cache = tmp_path_factory.mktemp("cache")
-    return build_bank(toy_sections, encoder="color", thumbnail_px=16, cache=cache)
+def toy_cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def toy_bank(toy_sections, toy_cache):
+    return build_bank(toy_sections, encoder="color", thumbnail_px=16, cache=toy_cache)
+
+
+@pytest.fixture(scope="session")
+def plain_bank(toy_bank, toy_sections, toy_cache):
+    """The same spots embedded without context, and without pictures; vectors from the cache."""
+    return build_bank(toy_sections, encoder="color", context=0, thumbnail_px=0, cache=toy_cache)
 
 
 @pytest.fixture(scope="session")

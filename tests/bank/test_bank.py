@@ -60,3 +60,21 @@ def test_genes_by_name(toy_bank):
     assert toy_bank.columns_of(wanted).tolist() == [7, 2]
     with pytest.raises(InputError, match=r"(?s)1 of 2 genes are not in the bank.*NOPE"):
         toy_bank.columns_of([wanted[0], "NOPE"])
+
+
+def test_without_context_is_the_bank_built_without(toy_bank, plain_bank):
+    """The same spots, vectors and fingerprint, of a part of the slides as well."""
+    joined = replace(toy_bank, thumbnails=None)
+    for bank, expected in (
+        (joined, plain_bank),
+        (joined.only(["toy3"]), plain_bank.only(["toy3"])),
+        (plain_bank, plain_bank),
+    ):
+        found = bank.without_context()
+        np.testing.assert_array_equal(found.embeddings, expected.embeddings)
+        assert found.encoder == expected.encoder
+        assert found.fingerprint == expected.fingerprint
+        assert found.slides.equals(expected.slides)
+        found.check_queries(plain_bank.embeddings_of("toy1"))
+    bare = replace(toy_bank, embeddings=None, encoder=None)
+    assert bare.without_context() is bare

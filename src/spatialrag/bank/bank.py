@@ -177,6 +177,19 @@ class Bank:
             encoder=self.encoder,
         )
 
+    def without_context(self) -> "Bank":
+        """Return the bank as `spatialrag.build_bank` makes it with ``context=0``, bit by bit.
+
+        Spots keep their own vectors; the means over their neighbors, joined behind these, go. A
+        bank without embeddings, or embedded without context, is returned as it is.
+        """
+        if self.encoder is None or not self.encoder.context:
+            return self
+        own = np.ascontiguousarray(self.embeddings[:, : self.encoder.own_dim])
+        bank = replace(self, embeddings=own, encoder=self.encoder.without_context())
+        hashes = [hash_slide(bank, slide) for slide in self.slides.index]
+        return replace(bank, slides=self.slides.assign(hash=hashes))
+
     def require_embeddings(self) -> None:
         """Raise `InputError` when the bank has no embeddings."""
         if self.embeddings is None:

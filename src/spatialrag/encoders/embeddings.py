@@ -1,6 +1,6 @@
 """Vectors of the spots of one slide, and what made them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -31,6 +31,15 @@ class EncoderRecord:
     patch_um: float
     context: int
     source: str = field(default="", compare=False, repr=False)
+
+    @property
+    def own_dim(self) -> int:
+        """Length of a spot's own vector; with context, its neighbors' mean follows, as long."""
+        return self.dim // 2 if self.context else self.dim
+
+    def without_context(self) -> "EncoderRecord":
+        """Return how the spots' own vectors alone were made."""
+        return replace(self, dim=self.own_dim, context=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,3 +78,8 @@ class Embeddings:
                 f"embeddings of {self.slide!r} contain NaN or inf in {bad.sum()} spots",
                 got=f"first: {self.spots[bad][0]}",
             )
+
+    def without_context(self) -> "Embeddings":
+        """Return the spots' own vectors, as `spatialrag.embed` makes them with ``context=0``."""
+        own = np.ascontiguousarray(self.vectors[:, : self.encoder.own_dim])
+        return replace(self, vectors=own, encoder=self.encoder.without_context())

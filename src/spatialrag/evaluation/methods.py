@@ -1,5 +1,6 @@
 """The rows of an evaluation table: the method, its variants and the controls."""
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ import numpy as np
 from spatialrag.bank.bank import Bank
 from spatialrag.errors import InputError
 from spatialrag.expression.normalize import to_scale
+from spatialrag.prediction.backbones.backbone import TrainedBackbone
 from spatialrag.prediction.controls import BackboneOnly, DepthOnly, MeanProfile, Neighbors
 from spatialrag.prediction.generag.blend import GeneRAGBlend
 from spatialrag.prediction.generag.generag import GeneRAG
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from spatialrag.prediction.ragst.ragst import RAGST
 
 BOTH = ("core", "global")
+PUBLISHED = ("paper", "released", "released_lognorm")
 _SPARSE = {"strength": 0.2, "ridge_share": 0.05}  # near 50 references per spot on HER2ST
 
 
@@ -51,8 +54,8 @@ def standard_rows(
     ``backbone`` is trained on the core genes alone and scored there; ``ridge_all`` is the same
     backbone trained on all genes. ``generag_core_anchors`` knows the core genes alone, so its
     other genes are zero-shot. ``generag_sparse`` is near the paper's 50 references per spot.
-    ``generag_paper`` is Eq. 1 as printed, ``generag_released`` the published code's settings, on
-    raw counts and once more on the table's scale (``_lognorm``).
+    The last rows are those of `published`, each over the same backbone; ``generag_released`` is
+    left out, with a warning, where that is trained on a scale that cannot become counts.
     """
     backbone, scale = settings.backbone, settings.scale
     rows = [
@@ -62,16 +65,17 @@ def standard_rows(
         Row("neighbors", Neighbors(50, backbone, n_core, scale)),
         Row("depth_only", DepthOnly(scale)),
         Row("mean_profile", MeanProfile(scale)),
-        Row("generag_core_anchors", replace(settings, n_anchors=n_core)),
+        Row("generag_core_anchors", replace(settings, anchors="variable", n_anchors=n_core)),
         Row("generag_no_image", replace(settings, image_weight=0.0)),
         Row("generag_sparse", replace(settings, **_SPARSE)),
         Row("generag_blend", GeneRAGBlend(settings)),
-        Row("generag_paper", replace(paper(bank, n_core), scale=scale, backbone=backbone)),
-        Row("generag_released", OnScale(replace(released(bank, n_core), backbone=backbone), scale)),
+    ]
+    rows += [
         Row(
-            "generag_released_lognorm",
-            replace(released(bank, n_core), scale=scale, backbone=backbone),
-        ),
+            f"generag_{preset}",
+            published(preset, bank, n_core=n_core, scale=scale, backbone=backbone),
+        )
+        for preset in _possible(backbone, scale)
     ]
     if tuned:
         rows.insert(1, Row("generag_tuned", settings, tuned=True))
@@ -110,11 +114,62 @@ def ragst_rows(settings: "RAGST") -> list[Row]:
     ]
 
 
+def published(
+    preset: str, bank: Bank, *, n_core: int, scale: str, backbone: object = "linear"
+) -> Predictor:
+    """Return one of the published settings as a row of a table, on the table's scale.
+
+    All take the core genes as anchors and the spots' own vectors as f, clip nothing, and have the
+    strength that the published code's alpha amounts to over the rows of this design.
+
+    Parameters
+    ----------
+    preset
+        ``paper``: Eq. 1 as printed, of free sign, on the table's scale. ``released``: the published
+        code's settings on raw counts, as it runs them, what they predict then converted.
+        ``released_lognorm``: the same settings on the table's scale throughout.
+    bank
+        References and queries: of a fold's references the anchors are never fewer.
+    n_core
+        Core genes; fewer where the slides share fewer, or the trained backbone predicts fewer.
+    scale
+        Of the table.
+    backbone
+        As in `GeneRAG`. A trained one is on counts (or log counts) for ``released``.
+    """
+    if preset not in PUBLISHED:
+        raise InputError(
+            "unknown preset", expected=f"one of {', '.join(PUBLISHED)}", got=repr(preset)
+        )
+    eligible = bank.measured_everywhere
+    if isinstance(backbone, TrainedBackbone):
+        eligible = eligible & np.isin(bank.genes, backbone.genes)
+    n_anchors = max(1, min(n_core, int(eligible.sum())))
+    settings = paper(bank, n_anchors) if preset == "paper" else released(bank, n_anchors)
+    settings = replace(settings, backbone=backbone)
+    if preset != "released":
+        return replace(settings, scale=scale)
+    return settings if scale == settings.scale else OnScale(settings, scale)
+
+
+def _possible(backbone: object, scale: str) -> list[str]:
+    """Return the published settings that differ on a scale and can be had over a backbone."""
+    presets = [name for name in PUBLISHED if scale != "counts" or name != "released_lognorm"]
+    if isinstance(backbone, TrainedBackbone) and backbone.scale == "log1p_cp10k":
+        presets.remove("released")
+        warnings.warn(
+            "generag_released is left out: it retrieves on raw counts, which this backbone, "
+            "trained on log1p_cp10k, cannot predict; give it untrained, or trained on counts",
+            stacklevel=3,
+        )
+    return presets
+
+
 def released(bank: Bank, n_anchors: int) -> GeneRAG:
     """Return the published code's settings for a bank: positive, raw counts, image weight 0.75."""
     if bank.encoder is None:
         raise InputError("the released preset weighs images by 0.75: the bank has no embeddings")
-    return GeneRAG.released(n_anchors=n_anchors, dim=bank.encoder.dim)
+    return GeneRAG.released(n_anchors=n_anchors, dim=bank.encoder.own_dim)
 
 
 def paper(bank: Bank, n_anchors: int) -> GeneRAG:
@@ -124,6 +179,7 @@ def paper(bank: Bank, n_anchors: int) -> GeneRAG:
         strength=settings.strength,
         ridge_share=settings.ridge_share,
         image_weight=settings.image_weight,
+        n_anchors=n_anchors,
     )
 
 
@@ -131,7 +187,8 @@ def paper(bank: Bank, n_anchors: int) -> GeneRAG:
 class OnScale:
     """A method that predicts on another scale, converted so that its errors can be compared.
 
-    What is converted is no longer the sum of its citations, so these are dropped.
+    What is converted is no longer the sum of its citations, so these are dropped. Values below 0
+    are raised to 0 first: they have no depth, and may have no logarithm.
     """
 
     method: Predictor

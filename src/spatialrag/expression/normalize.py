@@ -38,7 +38,8 @@ def to_scale(
     Raises
     ------
     InputError
-        The scales cannot be converted: only counts, and log1p back to counts, can.
+        The scales cannot be converted: only counts, and log1p back to counts, can. A value has no
+        logarithm: a model's, before it was raised to 0.
     """
     check_scale(stored)
     check_scale(wanted)
@@ -59,6 +60,14 @@ def to_scale(
         factor = SIZE_FACTOR / np.where(totals > 0, totals, np.inf)
         matrix = (
             sparse.diags(factor) @ matrix if sparse.issparse(matrix) else matrix * factor[:, None]
+        )
+    values = matrix.data if sparse.issparse(matrix) else matrix
+    if (values <= -1).any():
+        raise InputError(
+            f"{(values <= -1).sum()} values have no {wanted}",
+            expected="expression of 0 or more (its logarithm is undefined from -1 downwards)",
+            got=f"values down to {values.min():.3g} on the scale {stored}",
+            fix="raise a model's predictions to 0 first (GeneRAG: clip_initial=True)",
         )
     return _elementwise(matrix, np.log1p).astype(np.float32)
 

@@ -87,7 +87,7 @@ class FittedDepthOnly:
 
 @dataclass(frozen=True)
 class BackboneOnly:
-    """A backbone's own prediction, without retrieval.
+    """A backbone's own prediction, without retrieval; never below 0, as expression is not.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ class FittedBackboneOnly:
 
     def predict(self, queries: Queries) -> Prediction:
         """Return the backbone's prediction of the genes it knows."""
-        values = np.asarray(self.backbone.predict(queries), np.float32)
+        values = np.maximum(np.asarray(self.backbone.predict(queries), np.float32), 0)
         return _uncited(self.settings, self.bank, queries, self.backbone.genes, values)
 
 
@@ -180,7 +180,8 @@ class FittedNeighbors:
 
     def predict(self, queries: Queries) -> Prediction:
         """Return the mean of each query's nearest references, cited with equal weights."""
-        index = nearest(self.backbone.predict(queries), self.anchors, k=self.settings.k)
+        predicted = np.maximum(self.backbone.predict(queries), 0)
+        index = nearest(predicted, self.anchors, k=self.settings.k)
         n, k = index.shape
         weights = sparse.csr_matrix(
             (np.full(n * k, 1 / k), index.ravel(), np.arange(0, n * k + 1, k)),

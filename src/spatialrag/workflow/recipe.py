@@ -10,11 +10,12 @@ from typing import Any
 from spatialrag.encoders.embed import CONTEXT
 from spatialrag.errors import InputError, raise_all
 from spatialrag.evaluation.loso import check_leave
+from spatialrag.evaluation.methods import PUBLISHED
 from spatialrag.expression.normalize import check_scale
 from spatialrag.registry import backbones
 
 SCHEMA = 1
-PRESETS = ("default", "tuned", "paper", "released")
+PRESETS = ("default", "tuned", *PUBLISHED)
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,8 @@ class Methods:
         Those that are trained on all global genes as well.
     generag
         Presets over each backbone: ``default``, ``tuned`` (image weight chosen on the references of
-        each fold, see `ImageWeightChosen`), ``paper``, ``released``.
+        each fold, see `ImageWeightChosen`), and ``paper``, ``released``, ``released_lognorm``, see
+        `spatialrag.evaluation.methods.published`.
     seeds
         Of backbones that draw; the others run once.
     """

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -14,20 +13,21 @@ from spatialrag.bank.bank import Bank
 from spatialrag.cells.cell_bank import CellBank
 from spatialrag.encoders.tiles import Tiles
 from spatialrag.evaluation.loso import loso, references_for
-from spatialrag.evaluation.methods import Row, paper, released, standard_rows
+from spatialrag.evaluation.methods import PUBLISHED, Row, published, standard_rows
 from spatialrag.evaluation.panel import fix_panel
 from spatialrag.evaluation.report import finite, replace_text
 from spatialrag.expression.proportions import Proportions
-from spatialrag.prediction.backbones.backbone import TrainedBackbone, make_backbone
+from spatialrag.prediction.backbones.backbone import make_backbone
 from spatialrag.prediction.controls import BackboneOnly
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.prediction.generag.tuning import ImageWeightChosen
+from spatialrag.prediction.predictor import Predictor
 from spatialrag.provenance import fingerprint, plain
 from spatialrag.workflow.networks import Kept
 from spatialrag.workflow.recipe import Recipe
 
 CONTROLS = ("depth_only", "mean_profile", "neighbors", "ridge_all")
-OVER = {"default": "generag", "tuned": "tuned", "paper": "paper", "released": "released"}
+OVER = {"default": "generag", "tuned": "tuned"} | {name: name for name in PUBLISHED}
 _PRECISION = 4
 
 
@@ -139,15 +139,20 @@ def run_unit(unit: Unit, material: Material, out: Path) -> Path:
 def _key(unit: Unit, material: Material) -> str:
     """Return what decides a unit's result: data, fold, methods and their settings, version."""
     recipe = material.recipe
-    defaults = plain([GeneRAG(), ImageWeightChosen()])
-    settings: object = recipe.methods.generag
     if unit.group == "ragst":
         given = "deconvolved" if material.proportions is None else material.proportions.fingerprint
-        settings = (material.cells.fingerprint, given)
-    elif unit.group != "controls":
+        settings: object = (material.cells.fingerprint, given)
+    elif unit.group == "controls":
+        settings = [plain(row.method) for row in _controls(material)]
+    else:
+        # Each preset by what it is, not by its name: a preset that changes is another result.
+        over = [
+            plain(_over(preset, recipe, material.bank, backbone=unit.group, trained=unit.group))
+            for preset in recipe.methods.generag
+        ]
         every = unit.group in recipe.methods.on_all_genes
-        settings = (plain(_settings(unit, material)), recipe.methods.generag, every)
-    decisive = (plain(unit), plain(recipe.evaluation), settings, defaults, version("spatialrag"))
+        settings = (plain(_settings(unit, material)), over, every)
+    decisive = (plain(unit), plain(recipe.evaluation), settings, version("spatialrag"))
     return fingerprint(material.bank.fingerprint, *map(str, decisive))
 
 
@@ -164,11 +169,8 @@ def _settings(unit: Unit, material: Material) -> Any:  # noqa: ANN401  (any back
 def _rows(
     unit: Unit, material: Material, references: Bank, networks: Path
 ) -> tuple[list[Row], dict[str, Any]]:
-    scale = material.recipe.evaluation.scale
     if unit.group == "controls":
-        n_core = material.recipe.evaluation.n_core
-        rows = standard_rows(GeneRAG(scale=scale), material.bank, n_core=n_core)
-        return [row for row in rows if row.name in CONTROLS], {}
+        return _controls(material), {}
     if unit.group == "ragst":
         from spatialrag.prediction.ragst.generator import Generator
         from spatialrag.prediction.ragst.ragst import RAGST
@@ -179,10 +181,20 @@ def _rows(
     return _backbone_rows(unit, material, references, networks)
 
 
+def _controls(material: Material) -> list[Row]:
+    evaluation = material.recipe.evaluation
+    rows = standard_rows(GeneRAG(scale=evaluation.scale), material.bank, n_core=evaluation.n_core)
+    return [row for row in rows if row.name in CONTROLS]
+
+
 def _backbone_rows(
     unit: Unit, material: Material, references: Bank, networks: Path
 ) -> tuple[list[Row], dict[str, Any]]:
-    """Return the backbone alone, GeneRAG over it, and the backbone on all genes."""
+    """Return the backbone alone, GeneRAG over it in every preset, and the backbone on all genes.
+
+    Published settings on raw counts need initial predictions of counts, which a backbone trained on
+    another scale does not give: it is trained once more, on counts.
+    """
     recipe, scale = material.recipe, material.recipe.evaluation.scale
     measured = material.bank.only([unit.slide])
     panel = fix_panel(
@@ -191,32 +203,44 @@ def _backbone_rows(
         n_core=recipe.evaluation.n_core,
         n_global=recipe.evaluation.n_global,
     )
+    core = panel.genes[: panel.n_core]
     backbone = Kept(unit.group, _settings(unit, material), networks, material.device)
     started = time.perf_counter()
-    trained = backbone.fit(references, panel.genes[: panel.n_core], scale=scale)
+    trained = backbone.fit(references, core, scale=scale)
     facts = {"train_seconds": time.perf_counter() - started}
     facts |= {"epochs": trained.epochs} if hasattr(trained, "epochs") else {}
     rows = [Row(unit.group, BackboneOnly(trained, None, scale), groups=("core",))]
-    rows += list(_over(backbone, trained, recipe, material.bank))
+    for preset in recipe.methods.generag:
+        known = trained
+        if preset == "released" and scale != "counts":
+            known = backbone.fit(references, core, scale="counts")
+        method = _over(preset, recipe, material.bank, backbone=backbone, trained=known)
+        rows.append(Row(f"{unit.group}+{OVER[preset]}", method))
     if unit.group in recipe.methods.on_all_genes:
         every = backbone.fit(references, panel.genes, scale=scale)
         rows.append(Row(f"{unit.group}_all", BackboneOnly(every, None, scale)))
     return rows, facts
 
 
-def _over(backbone: Kept, trained: TrainedBackbone, recipe: Recipe, bank: Bank) -> Iterator[Row]:
-    """Yield GeneRAG over a trained backbone, a row per preset."""
-    scale, n = recipe.evaluation.scale, recipe.evaluation.n_core
-    default = GeneRAG(scale=scale, n_anchors=n)
-    for preset in recipe.methods.generag:
-        if preset == "tuned":
-            method = ImageWeightChosen(replace(default, backbone=backbone), trained)
-        elif preset == "default":
-            method = replace(default, backbone=trained)
-        else:
-            made = released(bank, n) if preset == "released" else paper(bank, n)
-            method = replace(made, scale=scale, n_anchors=n, backbone=trained)
-        yield Row(f"{backbone.name}+{OVER[preset]}", method)
+def _over(
+    preset: str, recipe: Recipe, bank: Bank, *, backbone: object, trained: object
+) -> Predictor:
+    """Return GeneRAG in a preset over a trained backbone, or one that is trained without a slide.
+
+    Parameters
+    ----------
+    backbone
+        To train, for the preset that leaves reference slides out.
+    trained
+        The same, trained on all references.
+    """
+    scale, n_core = recipe.evaluation.scale, recipe.evaluation.n_core
+    if preset in PUBLISHED:
+        return published(preset, bank, n_core=n_core, scale=scale, backbone=trained)
+    default = GeneRAG(scale=scale, n_anchors=n_core)
+    if preset == "tuned":
+        return ImageWeightChosen(replace(default, backbone=backbone), trained)
+    return replace(default, backbone=trained)
 
 
 def _plain_row(entry: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from spatialrag.bank.build import bank_of_section, join_banks
 from spatialrag.errors import InputError, NotConvergedError
 from spatialrag.expression.section import Section
 from spatialrag.prediction.backbones.backbone import Model
+from spatialrag.prediction.backbones.linear import Linear
 from spatialrag.prediction.generag import GeneRAG
 from spatialrag.prediction.predictor import Queries
 from spatialrag.slides.spots import Spots
@@ -48,7 +49,8 @@ def test_value_is_exactly_the_weighted_sum_of_measured_spots(references, predict
 def test_released_settings_against_scikit_learn(references, queries):
     """The documented conversion: scikit-learn on the stacked rows gives the same weights."""
     method = replace(
-        GeneRAG.released(n_anchors=40, dim=references.encoder.dim), solver=WorkingSet(tol=1e-11)
+        GeneRAG.released(n_anchors=40, dim=references.encoder.own_dim),
+        solver=WorkingSet(tol=1e-11),
     )
     fitted = method.fit(references)
     problem = fitted.problem(queries)
@@ -62,7 +64,7 @@ def test_released_settings_against_scikit_learn(references, queries):
     np.testing.assert_allclose(
         ours @ problem.design.T, np.array(theirs) @ problem.design.T, rtol=1e-3
     )
-    assert problem.design.shape[0] == 40 + references.encoder.dim
+    assert problem.design.shape[0] == 40 + references.encoder.dim / 2  # own vectors alone
 
 
 def test_paper_preset_allows_both_signs(references, queries):
@@ -103,6 +105,68 @@ def test_image_weight_0_ignores_images(references, queries):
     for p in predictions[1:]:
         np.testing.assert_array_equal(p.expression, predictions[0].expression)
     assert (predictions[0].certificate["from_anchors"] == 1).all()
+
+
+def test_without_context_is_a_bank_embedded_without(plain_bank, references, queries):
+    """As in the paper, f is a spot's own vector; so is what a backbone trained here reads."""
+    own = replace(FAST, context=False, image_weight=0.5)
+    found = own.fit(references).predict(queries)
+    expected = (
+        replace(own, context=True)
+        .fit(plain_bank.without(slides=["toy4"]))
+        .predict(plain_bank.embeddings_of("toy4"))
+    )
+    np.testing.assert_array_equal(found.expression, expected.expression)
+    assert found.record["bank"] == references.fingerprint
+    joined = replace(own, context=True).fit(references).predict(queries)
+    assert not np.allclose(joined.expression, found.expression, equal_nan=True)
+
+
+def test_a_backbone_trained_elsewhere_reads_what_it_was_trained_on(references, queries):
+    genes = references.genes[references.measured_everywhere][:30]
+    trained = Linear().fit(references, genes, scale="log1p_cp10k")
+    method = replace(FAST, context=False, backbone=trained)
+    fitted = method.fit(references)
+    position = [genes.tolist().index(gene) for gene in fitted.anchors]
+    expected = np.maximum(trained.predict(queries)[:, position], 0)
+    np.testing.assert_array_equal(fitted.initial(queries), expected)
+    # The image block is without context all the same.
+    assert fitted.problem(queries).design.shape[0] == 30 + references.encoder.dim / 2
+
+
+def test_initial_predictions_are_clipped_where_asked(references, queries):
+    genes = references.genes[references.measured_everywhere][:30]
+    values = np.random.default_rng(0).normal(size=(56, 30)).astype(np.float32)
+    backbone = Truth(genes, values)
+    initial = {
+        clip: replace(FAST, backbone=backbone, anchors=genes, clip_initial=clip)
+        .fit(references)
+        .initial(queries)
+        for clip in (True, False)
+    }
+    np.testing.assert_array_equal(initial[False], values)
+    np.testing.assert_array_equal(initial[True], np.where(values < 0, 0, values))
+    assert not GeneRAG.released(n_anchors=3, dim=2).clip_initial
+    assert not GeneRAG.paper(strength=1, ridge_share=0.5, image_weight=0.5).clip_initial
+
+
+def test_unclipped_values_without_a_logarithm_are_refused(references, queries):
+    genes = references.genes[references.measured_everywhere][:30]
+    values = np.full((56, 30), -0.5, np.float32)
+    method = replace(FAST, anchors=genes, scale="log1p", clip_initial=False)
+
+    def initial(values, stored, **changes):
+        backbone = Truth(genes, values, stored)
+        return replace(method, backbone=backbone, **changes).fit(references).initial(queries)
+
+    np.testing.assert_allclose(initial(values, "counts"), np.log(0.5), rtol=1e-6)
+    low = values.copy()
+    low[3, 4] = -1.0
+    with pytest.raises(InputError, match=r"(?s)1 values have no log1p.*clip_initial=True"):
+        initial(low, "counts")
+    assert initial(low, "counts", clip_initial=True).min() == 0
+    back = initial(low, "log1p", scale="counts")
+    np.testing.assert_allclose(back, np.exp(low) - 1, rtol=1e-6)
 
 
 def test_image_weight_1_ignores_anchors(references, queries):

@@ -24,7 +24,10 @@ class TrainedBackbone(Protocol):
     scale: str
 
     def predict(self, queries: Queries) -> np.ndarray:
-        """Return expression (n_queries, len(genes))."""
+        """Return expression (n_queries, len(genes)), below 0 where the model says so.
+
+        Whoever uses it decides what is made of values below 0: `GeneRAG` by ``clip_initial``.
+        """
         ...
 
 

@@ -84,6 +84,6 @@ class TrainedLinear:
     penalty: float
 
     def predict(self, queries: Queries) -> np.ndarray:
-        """Return expression (n_queries, n_genes) float32; never below 0, as expression is not."""
+        """Return expression (n_queries, n_genes) float32; a linear model's may lie below 0."""
         x = self.features.transform(vectors_of(queries, self.bank))
-        return np.maximum(x.astype(np.float32) @ self.coefficients + self.intercept, 0)
+        return x.astype(np.float32) @ self.coefficients + self.intercept

@@ -79,7 +79,7 @@ class TrainedNetwork:
     epochs: int = 0
 
     def predict(self, queries: Queries) -> np.ndarray:
-        """Return expression (n_queries, n_genes) float32; never below 0."""
+        """Return expression (n_queries, n_genes) float32; a network's may lie below 0."""
         view = view_of_queries(
             queries,
             self.bank,
@@ -90,7 +90,7 @@ class TrainedNetwork:
         )
         with torch.inference_mode():
             values = self.network.predict(view).cpu().numpy()
-        return np.maximum(values * self.spread + self.centre, 0).astype(np.float32)
+        return (values * self.spread + self.centre).astype(np.float32)
 
 
 def train_on_bank(

@@ -109,7 +109,7 @@ def _view(
     if tiles is None:
         return view
     within = tiles.of(found.slide, found.spots)
-    dim = found.vectors.shape[1] // (2 if found.encoder.context else 1)
+    dim = found.encoder.own_dim
     if within.shape[2] != dim:
         raise InputError(
             f"tiles of {found.slide!r} are by another encoder than its patches",

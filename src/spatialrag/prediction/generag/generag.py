@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from spatialrag.bank.bank import Bank
+from spatialrag.encoders.embeddings import Embeddings
 from spatialrag.errors import InputError
 from spatialrag.expression.normalize import check_scale, to_scale
 from spatialrag.prediction.backbones.backbone import TrainedBackbone, make_backbone
@@ -52,6 +53,13 @@ class GeneRAG:
         Expression scale of anchors, bank and prediction.
     backbone
         A registered name or an object: the initial prediction of the anchor genes.
+    context
+        Whether f carries the neighborhood context that the bank was embedded with. Without it, the
+        image block and a backbone that is trained here read the spots' own vectors, as in the
+        paper; a backbone given trained reads the vectors it was trained on. A bank embedded
+        without context has none either way.
+    clip_initial
+        Whether initial predictions below 0 are raised to 0, which expression never is below.
     anchors
         ``variable`` or ``coexpressed`` genes, or a list of names.
     n_anchors
@@ -74,6 +82,8 @@ class GeneRAG:
     image_block: str = "embedding"
     scale: str = "log1p_cp10k"
     backbone: object = "linear"
+    context: bool = True
+    clip_initial: bool = True
     anchors: str | Sequence[str] = "variable"
     n_anchors: int = 2000
     missing: str = "raise"
@@ -102,8 +112,18 @@ class GeneRAG:
             raise InputError("n_anchors must be at least 1", got=str(self.n_anchors))
 
     @classmethod
-    def paper(cls, *, strength: float, ridge_share: float, image_weight: float) -> "GeneRAG":
-        """Return Eq. 1 as printed: free sign, raw blocks, absolute strength."""
+    def paper(
+        cls, *, strength: float, ridge_share: float, image_weight: float, n_anchors: int = 300
+    ) -> "GeneRAG":
+        """Return Eq. 1 as printed: free sign, raw blocks, absolute strength, f without context.
+
+        Parameters
+        ----------
+        strength, ridge_share, image_weight
+            l, g and w of Eq. 1.
+        n_anchors
+            Anchor genes: the paper's 300 of Breast (200 of Kidney and Prostate), its core genes.
+        """
         return cls(
             image_weight=image_weight,
             strength=strength,
@@ -111,7 +131,9 @@ class GeneRAG:
             ridge_share=ridge_share,
             positive=False,
             scaling="raw",
-            n_anchors=300,
+            n_anchors=n_anchors,
+            context=False,
+            clip_initial=False,
         )
 
     @classmethod
@@ -125,7 +147,7 @@ class GeneRAG:
         n_anchors
             Anchor genes.
         dim
-            Length of the embeddings.
+            Length of the embeddings without context (`EncoderRecord.own_dim`).
         """
         converted = from_sklearn(alpha=0.01, l1_ratio=0.9, m=n_anchors + dim)
         return cls(
@@ -137,6 +159,8 @@ class GeneRAG:
             scaling="raw",
             scale="counts",
             n_anchors=n_anchors,
+            context=False,
+            clip_initial=False,
         )
 
     def fit(self, bank: Bank) -> "FittedGeneRAG":
@@ -146,23 +170,26 @@ class GeneRAG:
         rows = np.flatnonzero(~bank.empty)
         if len(rows) == 0:
             raise InputError("every reference of the bank has zero counts")
+        embedded = bank if self.context else bank.without_context()
         expression = bank.on_scale(self.scale)[rows]
         backbone = make_backbone(self.backbone)
         trained = isinstance(backbone, TrainedBackbone)
         anchors = self._choose(bank, backbone.genes if trained else None)
         if not trained:
-            backbone = backbone.fit(bank, anchors, scale=self.scale)
+            backbone = backbone.fit(embedded, anchors, scale=self.scale)
         columns = bank.columns_of(anchors)
         anchor_values = expression[:, columns].toarray()
         image = morphology = None
         if self.image_weight > 0:
-            vectors = bank.embeddings[rows]
+            vectors = embedded.embeddings[rows]
             morphology = fit_morphology(vectors, anchor_values, image_block=self.image_block)
             image = make_block(morphology.transform(vectors), scaling=self.scaling)
         block = None
         if self.image_weight < 1:
             block = make_block(anchor_values, scaling=self.scaling)
-        return FittedGeneRAG(self, bank, rows, anchors, backbone, block, image, morphology)
+        return FittedGeneRAG(
+            self, bank, embedded, rows, anchors, backbone, trained, block, image, morphology
+        )
 
     def _choose(self, bank: Bank, predicted: np.ndarray | None) -> np.ndarray:
         eligible = bank.measured_everywhere
@@ -182,12 +209,16 @@ class FittedGeneRAG:
     ----------
     settings, bank
         What was fitted, on what.
+    embedded
+        The bank with its embeddings as the settings want them: with their context, or without.
     rows : (n_candidates,)
         References that can be cited: those with counts.
     anchors : (k,)
         Anchor genes.
     backbone
         The trained backbone.
+    given
+        Whether it was trained elsewhere, on the bank's embeddings as they are.
     anchor_block, image_block
         The blocks of the design; None where their weight is 0.
     morphology
@@ -196,9 +227,11 @@ class FittedGeneRAG:
 
     settings: GeneRAG
     bank: Bank
+    embedded: Bank
     rows: np.ndarray
     anchors: np.ndarray
     backbone: TrainedBackbone
+    given: bool
     anchor_block: Block | None
     image_block: Block | None
     morphology: Morphology | None
@@ -250,14 +283,22 @@ class FittedGeneRAG:
         )
 
     def initial(self, queries: Queries) -> np.ndarray:
-        """Return the backbone's anchors on the method's scale, (n_queries, k) float32."""
+        """Return the backbone's anchors on the method's scale, (n_queries, k) float32.
+
+        Raises
+        ------
+        InputError
+            An anchor that the backbone does not predict, NaN, or a scale that cannot become the
+            method's, as where values of -1 and below would need a logarithm.
+        """
         position = pd.Index(self.backbone.genes).get_indexer(self.anchors)
         if (position < 0).any():
             raise InputError(
                 f"the backbone does not predict {(position < 0).sum()} of the anchor genes",
                 fix="choose anchors among the genes it predicts",
             )
-        values = np.asarray(self.backbone.predict(queries), np.float32)[:, position]
+        known = queries if self.given else self._embedded(queries)
+        values = np.asarray(self.backbone.predict(known), np.float32)[:, position]
         if not np.isfinite(values).all():
             raise InputError(f"the initial prediction of {queries.slide!r} contains NaN or inf")
         stored, wanted = self.backbone.scale, self.settings.scale
@@ -268,7 +309,15 @@ class FittedGeneRAG:
                 got=f"{stored}, whose depth over all genes is unknown",
                 fix=f"use scale={stored!r} for the method, or convert the prediction",
             )
-        return to_scale(np.maximum(values, 0), stored=stored, wanted=wanted)
+        if self.settings.clip_initial:
+            values = np.maximum(values, 0)
+        return to_scale(values, stored=stored, wanted=wanted)
+
+    def _embedded(self, queries: Queries) -> Queries:
+        """Return the queries with their embeddings as the settings want them."""
+        if self.settings.context or not isinstance(queries, Embeddings):
+            return queries
+        return queries.without_context()
 
     def expression(self, citations: Citations) -> np.ndarray:
         """Return Eq. 2 for every gene of the bank, (n_queries, n_genes); NaN where uncovered.
@@ -304,7 +353,7 @@ class FittedGeneRAG:
         design, targets = [], []
         if self.image_block is not None:
             design.append(self.image_block.rows)
-            vectors = vectors_of(queries, self.bank)
+            vectors = vectors_of(self._embedded(queries), self.embedded)
             targets.append(self.image_block.queries(self.morphology.transform(vectors)))
         if self.anchor_block is not None:
             design.append(self.anchor_block.rows)
