@@ -33,6 +33,21 @@ def test_uint8_counts_do_not_overflow():
     np.testing.assert_allclose(composed.toarray(), np.log1p(1e4 / 300), rtol=1e-5)
 
 
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+def test_what_has_no_logarithm_is_refused(kind):
+    """A model's values: those above -1 have one, lower ones never become NaN in silence."""
+    low = np.array([[0, -0.5, 2], [0, 3, -0.99]], np.float32)
+    found = to_scale(kind(low), stored="counts", wanted="log1p")
+    found = found.toarray() if sparse.issparse(found) else found
+    np.testing.assert_allclose(found, np.log(1 + low), rtol=1e-4)
+    for value in (-1.0, -7.0):
+        low[1, 2] = value
+        with pytest.raises(InputError, match=rf"(?s)1 values have no log1p.*down to {value:g}"):
+            to_scale(kind(low), stored="counts", wanted="log1p")
+    with pytest.raises(InputError, match="2 values have no log1p_cp10k"):
+        to_scale(kind(low), stored="counts", wanted="log1p_cp10k", totals=np.array([50, 50]))
+
+
 def test_lost_depth_is_an_error():
     with pytest.raises(InputError, match="the depth is gone"):
         to_scale(COUNTS, stored="log1p_cp10k", wanted="counts")

@@ -46,6 +46,30 @@ def test_backbone_only_knows_its_genes(references, queries):
     assert len(everything.genes) == references.measured_everywhere.sum()
 
 
+def test_no_row_of_a_table_is_below_0(references, queries):
+    """A model may say less than nothing; expression, and the nearest references, do not."""
+    measured = references.genes[references.measured_everywhere][:40]
+    level = np.random.default_rng(0).normal(size=(56, 40)).astype(np.float32)
+
+    class Given:
+        genes, scale = measured, "log1p"
+
+        def __init__(self, values):
+            self.values = values
+
+        def predict(self, queries):
+            return self.values
+
+    raised = np.where(level < 0, 0, level)
+    alone = BackboneOnly(Given(level), scale="log1p").fit(references).predict(queries)
+    np.testing.assert_array_equal(alone.expression, raised)
+    near = [
+        Neighbors(k=5, backbone=Given(values), scale="log1p").fit(references).predict(queries)
+        for values in (level, raised)
+    ]
+    np.testing.assert_array_equal(near[0].expression, near[1].expression)
+
+
 def test_neighbors_cite_equally(references, queries):
     prediction = Neighbors(k=7, n_anchors=50).fit(references).predict(queries)
     assert (prediction.citations.n_active == 7).all()

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import nn
 from spatialrag.errors import InputError
 from spatialrag.progress import track
 from spatialrag.training.checkpoint import Checkpoint
+from spatialrag.training.weight_mean import WeightMean
 
 
 @dataclass(eq=False)
@@ -30,6 +32,8 @@ class Run:
     checkpoint
         File to go on from when it exists, and to write to; a resumed run ends where an
         uninterrupted one does. None for none.
+    mean
+        A running mean of the weights, which is scored and kept in their place; None for none.
     curve
         One number per epoch: the loss, or the score where epochs are scored.
     best
@@ -43,6 +47,7 @@ class Run:
     generator: torch.Generator
     label: str
     checkpoint: Checkpoint | None = None
+    mean: WeightMean | None = None
     curve: list[float] = field(default_factory=list)
     best: dict[str, torch.Tensor] = field(default_factory=dict)
     epochs: int = 0
@@ -82,10 +87,11 @@ class Run:
             if stops(self.curve):
                 break
             loss = epoch(number)
-            self.curve.append(loss if score is None else score())
-            if score is not None and self.curve[-1] == max(self.curve):
-                state = self.network.state_dict()
-                self.best = {name: value.detach().clone() for name, value in state.items()}
+            if score is None:
+                self.curve.append(loss)
+            else:
+                with nullcontext() if self.mean is None else self.mean.exchanged():
+                    self._score(score)
             self.epochs = number + 1
             if after is not None:
                 after(self.epochs)
@@ -93,7 +99,16 @@ class Run:
                 self.checkpoint.write(self._state())
         if self.best:
             self.network.load_state_dict(self.best)
+        elif self.mean is not None:
+            self.mean.exchange()
         return np.array(self.curve)
+
+    def _score(self, score: Callable[[], float]) -> None:
+        """Append the score, and keep the weights where it is the highest so far."""
+        self.curve.append(score())
+        if self.curve[-1] == max(self.curve):
+            state = self.network.state_dict()
+            self.best = {name: value.detach().clone() for name, value in state.items()}
 
     def step(self, backward: Callable[[], float], *, clip: float | None = None) -> float:
         """Take one step of the optimizer and return the loss.
@@ -116,6 +131,8 @@ class Run:
         if clip is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), clip)
         self.optimizer.step()
+        if self.mean is not None:
+            self.mean.update()
         return loss
 
     def _state(self) -> dict[str, object]:
@@ -126,6 +143,7 @@ class Run:
             "generator": self.generator.get_state(),
             "curve": self.curve,
             "best": self.best,
+            "mean": {} if self.mean is None else self.mean.weights,
         }
 
     def _resume(self) -> None:
@@ -137,6 +155,8 @@ class Run:
         self.generator.set_state(state["generator"])
         self.curve, self.best = list(state["curve"]), state["best"]
         self.epochs = int(state["epochs"])
+        if self.mean is not None:
+            self.mean.load(state["mean"])
 
 
 def is_stalled(curve: Sequence[float], patience: int | None) -> bool:

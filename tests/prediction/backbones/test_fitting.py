@@ -133,6 +133,37 @@ def test_without_refit_the_best_weights_are_kept():
         assert kept.network.watch(held) == pytest.approx(curve.max(), rel=1e-6)
 
 
+def test_a_mean_of_weights_by_hand():
+    """From the first weights on, over the weights after each step."""
+    seen = []
+
+    class Watched(Layer):
+        def loss(self, slide, rows, generator):
+            seen.append(self.layer[1].weight.detach().numpy().astype(float))
+            return super().loss(slide, rows, generator)
+
+    plain = replace(FITTING, epochs=3, patience=None)
+    last = run(fitting=plain, make=Watched).network.layer[1].weight.detach().numpy()
+    mean = seen[0]
+    for weight in [*seen[1:], last]:
+        mean = 0.8 * mean + 0.2 * weight
+    found = run(fitting=replace(plain, ema_decay=0.8)).network.layer[1].weight.detach().numpy()
+    assert len(seen) == 3 * 4 * 2
+    np.testing.assert_allclose(found, mean, rtol=1e-5)
+    nothing = run(fitting=replace(plain, ema_decay=0.0)).network.layer[1].weight.detach().numpy()
+    np.testing.assert_array_equal(nothing, last)
+
+
+def test_the_mean_of_weights_is_what_is_watched():
+    kept = run(fitting=replace(FITTING, refit=False, ema_decay=0.9))
+    (curve,), (held,) = kept.held, hold_out(SLIDES, FITTING)[0][1]
+    with torch.inference_mode():
+        assert kept.network.watch(held) == pytest.approx(curve.max(), rel=1e-6)
+    weights = run(fitting=replace(FITTING, refit=False)).held[0]
+    n = min(len(curve), len(weights))
+    assert not np.allclose(curve[:n], weights[:n])
+
+
 def test_the_seed_decides():
     first, again = run(), run()
     other = run(fitting=replace(FITTING, seed=1))
@@ -143,10 +174,14 @@ def test_the_seed_decides():
 
 @pytest.mark.parametrize("kind", [Layer, Remembering])
 @pytest.mark.parametrize("part", ["fold0", "fold1", "all"])
-def test_an_interrupted_training_ends_as_an_uninterrupted_one(tmp_path, part, kind, monkeypatch):
+@pytest.mark.parametrize("ema_decay", [None, 0.9])
+def test_an_interrupted_training_ends_as_an_uninterrupted_one(
+    tmp_path, part, kind, ema_decay, monkeypatch
+):
     """Stopped in a fold, and in the training on everything."""
     monkeypatch.setattr("spatialrag.prediction.backbones.fitting._PAUSE", 0.0)
-    whole = run(make=kind)
+    fitting = replace(FITTING, ema_decay=ema_decay)
+    whole = run(make=kind, fitting=fitting)
     steps = [6 * len(curve) for curve in whole.held]  # two batches of each of three slides
     stop_at = {"fold0": 0, "fold1": steps[0], "all": sum(steps)}[part] + 15
     path = tmp_path / "run.pt"
@@ -161,11 +196,11 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(tmp_path, part, ki
             return super().loss(slide, rows, generator)
 
     with pytest.raises(KeyboardInterrupt):
-        fit_network(Interrupted, SLIDES, FITTING, label="x", checkpoint=path, key="k")
+        fit_network(Interrupted, SLIDES, fitting, label="x", checkpoint=path, key="k")
     assert {p.name for p in tmp_path.iterdir()} >= {f"run.pt.{part}"}
     with pytest.raises(InputError, match="checkpoint of another training"):
-        run(make=kind, checkpoint=path, key="other")
-    resumed = run(make=kind, checkpoint=path, key="k")
+        run(make=kind, fitting=fitting, checkpoint=path, key="other")
+    resumed = run(make=kind, fitting=fitting, checkpoint=path, key="k")
     assert resumed.epochs == whole.epochs
     assert torch.equal(resumed.network.layer[1].weight, whole.network.layer[1].weight)
     assert not list(tmp_path.iterdir())
@@ -182,5 +217,8 @@ def test_settings_are_checked():
         Fitting(patience=0)
     with pytest.raises(InputError, match="folds must be at least 1"):
         Fitting(folds=0)
+    for decay in (1.0, -0.1):
+        with pytest.raises(InputError, match=r"ema_decay must be in \[0, 1\)"):
+            Fitting(ema_decay=decay)
     with pytest.raises(InputError, match="learning_rate must be positive"):
         Fitting(learning_rate=0.0)

@@ -23,7 +23,8 @@ def test_outputs_come_back_to_the_scale(small, standardize):
     truth = small.on_scale("log1p").toarray()
     expected = x @ np.linalg.lstsq(x, truth, rcond=None)[0]
     found = trained.predict(small.embeddings_of("s0"))
-    np.testing.assert_allclose(found, np.maximum(expected, 0), atol=0.02)
+    np.testing.assert_allclose(found, expected, atol=0.02)
+    assert found.min() < 0  # what a model says, not what expression can be
 
 
 def test_empty_spots_teach_nothing(small):

@@ -12,6 +12,7 @@ from spatialrag.prediction.backbones.network import Slide, SpotNetwork
 from spatialrag.training.checkpoint import Checkpoint
 from spatialrag.training.hold_out import SHARE, held_out_parts
 from spatialrag.training.run import Run, is_stalled
+from spatialrag.training.weight_mean import WeightMean
 
 _FEWEST = 8  # spots: r of fewer decides nothing
 _PAUSE = 60.0  # seconds between checkpoints: writing them must not rule a short epoch
@@ -41,6 +42,10 @@ class Fitting:
         fold.
     clip
         Largest norm of the gradient; none when absent.
+    ema_decay
+        Share d, in [0, 1), of a running mean of the weights: after each step it becomes d times
+        itself plus 1 - d times the weights, starting at the first weights, and it predicts in their
+        place, on held-out donors and in the end. None predicts with the weights themselves.
     seed, device
         Of the training.
     """
@@ -53,6 +58,7 @@ class Fitting:
     folds: int = 3
     refit: bool = True
     clip: float | None = 1.0
+    ema_decay: float | None = None
     seed: int = 0
     device: str = "cpu"
 
@@ -64,6 +70,8 @@ class Fitting:
                 raise InputError(f"{name} must be at least 1", got=str(value))
         if not self.learning_rate > 0:
             raise InputError("learning_rate must be positive", got=str(self.learning_rate))
+        if self.ema_decay is not None and not 0 <= self.ema_decay < 1:
+            raise InputError("ema_decay must be in [0, 1)", got=str(self.ema_decay))
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +208,8 @@ def _train(
         network.parameters(), lr=fitting.learning_rate, weight_decay=fitting.weight_decay
     )
     generator = torch.Generator().manual_seed(fitting.seed)
-    run = Run(network, optimizer, generator, label, checkpoint)
+    mean = None if fitting.ema_decay is None else WeightMean(network, fitting.ema_decay)
+    run = Run(network, optimizer, generator, label, checkpoint, mean)
 
     @torch.no_grad()
     def score() -> float:

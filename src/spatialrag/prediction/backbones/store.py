@@ -125,7 +125,8 @@ def _settings(kind: Any, values: dict[str, Any], device: str) -> Any:  # noqa: A
     """Return settings from plain values; nested ones by the class of their defaults."""
     made = {}
     for field in dataclasses.fields(kind):
-        if not field.init:
+        # What a file does not name came later: its default leaves a network as it was before.
+        if not field.init or field.name not in values:
             continue
         value = values[field.name]
         if isinstance(value, dict):

@@ -149,6 +149,7 @@ class Stem:
                 batch=256,
                 patience=None,
                 clip=None,
+                ema_decay=0.9999,
             ),
         )
 
