@@ -5,7 +5,7 @@ from sklearn.neighbors import kneighbors_graph
 
 from spatialrag.errors import InputError
 from spatialrag.graphs import feature
-from spatialrag.graphs.feature import _without_self, feature_graph
+from spatialrag.graphs.feature import feature_graph
 
 X = np.random.default_rng(1).random((60, 12))
 
@@ -54,8 +54,3 @@ def test_approximate_neighbors_and_their_recall():
     assert "recall" not in exact.settings
     with pytest.raises(InputError, match="dense features"):
         feature_graph(sparse.csr_matrix(values), k=6, approximate=True)
-
-
-def test_approximate_search_never_lists_the_spot_itself():
-    found = np.array([[0, 1, 2], [2, 0, 1], [0, 1, 3]])
-    assert _without_self(found).tolist() == [[1, 2], [2, 0], [0, 1]]

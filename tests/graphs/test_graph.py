@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from spatialrag.errors import InputError
-from spatialrag.graphs.graph import Graph, check_coordinates, join
+from spatialrag.graphs.graph import Graph, check_coordinates, join, without_self
 
 
 def graph(pairs, n):
@@ -28,10 +28,24 @@ def test_joined_parts_have_no_edges_between_them():
 
 
 def test_bad_coordinates():
-    with pytest.raises(InputError, match="2 spots share their place with another: a, c"):
+    with pytest.raises(
+        InputError, match=r"2 spots share their place with another: a, c(.|\n)*2 of 3"
+    ):
         check_coordinates([[0, 0], [1, 1], [0, 0]], np.array(["a", "b", "c"]))
     for xy in ([[0, np.nan]], [[0, 1, 2]], [0, 1]):
         with pytest.raises(InputError, match="cannot be used"):
             check_coordinates(xy)
     with pytest.raises(InputError, match="no two spots are neighbors"):
         graph([], 3).require_edges()
+
+
+def test_shared_places_are_counted_up_to_half():
+    xy, shared = check_coordinates([[0, 0], [1, 1], [0, 0], [2, 5]])
+    assert xy.dtype == np.float64
+    assert shared.tolist() == [0, 2]
+    assert check_coordinates([[0, 0], [1, 0]])[1].size == 0
+
+
+def test_neighbors_never_list_the_spot_itself():
+    found = np.array([[0, 1, 2], [2, 0, 1], [0, 1, 3]])
+    assert without_self(found).tolist() == [[1, 2], [2, 0], [0, 1]]

@@ -60,7 +60,9 @@ class SmoothedPCA:
         embedding = pca.fit_transform(tissue.logs.astype(np.float64))
         graphs: dict[str, Graph] = {}
         if self.k:
-            graph = spatial_graph(tissue.xy, kind="knn", k=self.k, sections=tissue.sections)
+            graph = spatial_graph(
+                tissue.xy, kind="knn", k=self.k, sections=tissue.sections, spots=tissue.spots
+            )
             embedding = neighbor_mean(graph.connectivities, embedding)
             graphs["spatial"] = graph
         adjacency = graphs["spatial"].connectivities if graphs else None

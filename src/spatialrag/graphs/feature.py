@@ -4,7 +4,7 @@ import numpy as np
 from scipy import sparse
 
 from spatialrag.errors import InputError, MissingDependencyError, listing
-from spatialrag.graphs.graph import Graph, join
+from spatialrag.graphs.graph import Graph, join, without_self
 
 _ELEMENTS = 1 << 25  # similarities held at a time
 _PROBED = 500  # spots whose exact neighbors tell the recall of an approximate search
@@ -98,20 +98,12 @@ def _descended(unit: Features, k: int, rng: int) -> Graph:
         ) from error
     # The search counts the spot itself.
     index = NNDescent(unit, metric="cosine", n_neighbors=k + 1, random_state=rng)
-    found = _without_self(index.neighbor_graph[0].astype(np.int64))
+    found = without_self(index.neighbor_graph[0].astype(np.int64))
     similarity = np.einsum("np,nkp->nk", unit, unit[found])
     probed = np.random.default_rng(rng).choice(len(unit), min(_PROBED, len(unit)), replace=False)
     exact = _top(unit, probed, k)[0]
     hits = sum(len(np.intersect1d(a, b)) for a, b in zip(exact, found[probed], strict=True))
     return _of_neighbors(found, similarity, {"approximate": True, "recall": hits / exact.size})
-
-
-def _without_self(found: np.ndarray) -> np.ndarray:
-    """Return neighbors without the spot itself, or without the last where it is not listed."""
-    own = found == np.arange(len(found))[:, None]
-    own[~own.any(axis=1), -1] = True
-    own &= own.cumsum(axis=1) == 1
-    return found[~own].reshape(len(found), -1)
 
 
 def _of_neighbors(found: np.ndarray, similarity: np.ndarray, more: dict[str, object]) -> Graph:

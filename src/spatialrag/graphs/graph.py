@@ -94,13 +94,32 @@ def join(parts: list[Graph], positions: list[np.ndarray]) -> Graph:
     return Graph.from_edges(*edges, n, shared | settings)
 
 
-def check_coordinates(xy: np.ndarray, spots: np.ndarray | None = None) -> np.ndarray:
-    """Return coordinates as (n, 2) float64.
+def without_self(found: np.ndarray) -> np.ndarray:
+    """Return neighbors without the spot itself, or without the last where it is not listed.
+
+    Parameters
+    ----------
+    found : (n, k + 1)
+        Nearest spots of each. Of several at one place a search may name any first, and may not
+        name the spot itself.
+    """
+    own = found == np.arange(len(found))[:, None]
+    own[~own.any(axis=1), -1] = True
+    own &= own.cumsum(axis=1) == 1
+    return found[~own].reshape(len(found), -1)
+
+
+def check_coordinates(
+    xy: np.ndarray, spots: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return coordinates as (n, 2) float64, and the positions of spots that share a place.
+
+    Cells that segmentation cut in two lie at one place, and a few do no harm.
 
     Raises
     ------
     InputError
-        Not (n, 2), not finite, or two spots at one place.
+        Not (n, 2), not finite, or more than half of the spots at the place of another.
     """
     xy = np.asarray(xy, np.float64)
     if xy.ndim != 2 or xy.shape[1] != 2 or not np.isfinite(xy).all():
@@ -111,10 +130,12 @@ def check_coordinates(xy: np.ndarray, spots: np.ndarray | None = None) -> np.nda
         )
     _, place, count = np.unique(xy, axis=0, return_inverse=True, return_counts=True)
     shared = np.flatnonzero(count[place.ravel()] > 1)
-    if len(shared):
+    if 2 * len(shared) > len(xy):
         names = shared if spots is None else np.asarray(spots)[shared]
         raise InputError(
             f"{len(shared)} spots share their place with another: {listing(names)}",
-            fix="drop or merge them; for several sections, say which spot lies on which",
+            expected="places of spots, at most half of them shared",
+            got=f"{len(shared)} of {len(xy)} spots at the place of another",
+            fix="for several sections, say which spot lies on which; else drop or merge them",
         )
-    return xy
+    return xy, shared

@@ -1,18 +1,23 @@
 """Neighbors in space: within a radius, the k nearest, Delaunay, or rings of a grid."""
 
-import numpy as np
-from scipy import spatial
+import warnings
+from dataclasses import dataclass, replace
 
-from spatialrag.errors import InputError
-from spatialrag.graphs.graph import Graph, check_coordinates, join
+import numpy as np
+from scipy import sparse, spatial
+
+from spatialrag.errors import InputError, listing
+from spatialrag.graphs.graph import Graph, check_coordinates, join, without_self
+from spatialrag.graphs.lattice import (
+    REACH,
+    UNFOLDED,
+    array_rows,
+    neighbor_distance,
+    on_grid,
+    unfold_array,
+)
 
 KINDS = ("auto", "radius", "knn", "delaunay", "grid")
-# Times the median distance to the nearest spot. Between the first ring of neighbors and the second,
-# on square (1, √2 and 2) and hexagonal (1 and √3) grids alike: 8 or 6 neighbors.
-_AUTOMATIC = 1.5
-# Spots lie on a grid when distances to the nearest spread less than this share of their mean;
-# measured: .05 on arrays with jittered coordinates, .3 to .4 on segmented cells.
-_REGULAR = 0.15
 
 
 def spatial_graph(
@@ -23,8 +28,14 @@ def spatial_graph(
     k: int = 6,
     rings: int = 1,
     sections: np.ndarray | None = None,
+    spots: np.ndarray | None = None,
 ) -> Graph:
     """Return the graph of spots that are close to each other.
+
+    Spots at one place are neighbors at distance 0; they are counted in ``settings`` and in a
+    warning. Spots that nothing is close to have no neighbors; a warning and
+    ``settings["isolated"]`` name them. Places that are Visium's array indices (see `array_rows`)
+    are unfolded first: distances and ``radius`` are then in columns, neighbors 2 apart.
 
     Parameters
     ----------
@@ -34,13 +45,17 @@ def spatial_graph(
         ``radius``: within a distance. ``knn``: each spot with its ``k`` nearest (joined both ways).
         ``delaunay``: triangulation, edges longer than ``radius`` left out when it is given.
         ``grid``: spots on a square or hexagonal grid, up to ``rings`` steps apart. ``auto``:
-        ``grid`` where distances to the nearest spot are nearly the same for all, else ``knn``.
+        ``grid`` where most spots are one spacing from their nearest (`on_grid`), else ``knn``;
+        for each section on its own.
     radius
-        1.5 times the median distance to the nearest spot when absent (of each section).
+        1.5 times the distance between neighboring spots (`neighbor_distance`) when absent, of each
+        section.
     k, rings
         See ``kind``.
     sections : (n_spots,), optional
         Section of each spot: no edges between sections.
+    spots : (n_spots,), optional
+        Names, for messages and ``settings``; positions when absent.
 
     Raises
     ------
@@ -52,31 +67,17 @@ def spatial_graph(
         raise InputError("unknown kind of graph", expected=", ".join(KINDS), got=repr(kind))
     if radius is not None and not radius > 0:
         raise InputError("radius must be positive", got=str(radius))
-    labels = np.zeros(len(xy), int) if sections is None else np.asarray(sections)
-    parts, positions = [], []
-    for label in np.unique(labels):
-        at = np.flatnonzero(labels == label)
-        own = check_coordinates(np.asarray(xy)[at])
-        if len(own) < 2:
-            where = "" if sections is None else f" of section {label}"
-            raise InputError(f"one spot{where} has no neighbors", fix="drop the section")
-        parts.append(_one_section(own, kind, radius, k, rings))
-        positions.append(at)
-    return join(parts, positions).require_edges()
+    places = _Places.of(xy, sections, spots)
+    return places.graph([_one_section(own, kind, radius, k, rings) for own in places.parts])
 
 
-def neighbor_distance(xy: np.ndarray) -> float:
-    """Return the median distance from a spot to its nearest, in the unit of ``xy``."""
-    return float(np.median(spatial.cKDTree(xy).query(xy, k=2)[0][:, 1]))
-
-
-def on_grid(xy: np.ndarray) -> bool:
-    """Return whether spots lie on a regular grid, by the spread of distances to the nearest."""
-    distance = spatial.cKDTree(xy).query(xy, k=2)[0][:, 1]
-    return bool(distance.std() < _REGULAR * distance.mean())
-
-
-def degree_graph(xy: np.ndarray, *, degree: int = 15, sections: np.ndarray | None = None) -> Graph:
+def degree_graph(
+    xy: np.ndarray,
+    *,
+    degree: int = 15,
+    sections: np.ndarray | None = None,
+    spots: np.ndarray | None = None,
+) -> Graph:
     """Return the radius graph whose busiest spot has more than ``degree`` neighbors.
 
     What the published SemST calls r on Visium: the smallest radius at which every spot has more
@@ -89,16 +90,17 @@ def degree_graph(xy: np.ndarray, *, degree: int = 15, sections: np.ndarray | Non
         Neighbors, not a distance.
     sections : (n_spots,), optional
         As in `spatial_graph`; the radius is one for all.
+    spots : (n_spots,), optional
+        As in `spatial_graph`.
 
     Raises
     ------
     InputError
         A section too small for that many neighbors.
     """
-    labels = np.zeros(len(xy), int) if sections is None else np.asarray(sections)
+    places = _Places.of(xy, sections, spots)
     least, busiest = 0.0, np.inf
-    for label in np.unique(labels):
-        own = check_coordinates(np.asarray(xy)[labels == label])
+    for own, label in zip(places.parts, places.labels, strict=True):
         if len(own) < degree + 2:
             raise InputError(
                 "a section is too small for this degree",
@@ -107,7 +109,76 @@ def degree_graph(xy: np.ndarray, *, degree: int = 15, sections: np.ndarray | Non
             )
         near = spatial.cKDTree(own).query(own, k=[4, degree + 2])[0]
         least, busiest = max(least, near[:, 0].max()), min(busiest, near[:, 1].min())
-    return spatial_graph(xy, radius=max(least, busiest) * (1 + 1e-9), sections=sections)
+    radius = max(least, busiest) * (1 + 1e-9)
+    return places.graph([_within_radius(own, radius) for own in places.parts])
+
+
+@dataclass(frozen=True, eq=False)
+class _Places:
+    """Places by section, checked.
+
+    Parameters
+    ----------
+    parts
+        Places of each section, (n, 2) float64.
+    positions
+        Where each section's spots are among all.
+    labels, names
+        Of sections and of all spots.
+    facts
+        What was found about the places, for the graph's settings.
+    """
+
+    parts: list[np.ndarray]
+    positions: list[np.ndarray]
+    labels: list[object]
+    names: np.ndarray
+    facts: dict[str, object]
+
+    @classmethod
+    def of(cls, xy: np.ndarray, sections: np.ndarray | None, spots: np.ndarray | None) -> "_Places":
+        """Return places by section; warn of those that are shared and of array indices."""
+        xy = np.asarray(xy)
+        names = np.arange(len(xy)) if spots is None else np.asarray(spots)
+        of_section = np.zeros(len(xy), int) if sections is None else np.asarray(sections)
+        labels = list(np.unique(of_section))
+        positions = [np.flatnonzero(of_section == label) for label in labels]
+        parts, twins, unfolded = [], [], 0
+        for label, at in zip(labels, positions, strict=True):
+            own, shared = check_coordinates(xy[at], names[at])
+            if len(own) < 2:
+                where = "" if sections is None else f" of section {label}"
+                raise InputError(f"one spot{where} has no neighbors", fix="drop the section")
+            rows = array_rows(own)
+            unfolded += rows is not None
+            parts.append(own if rows is None else unfold_array(own, rows=rows))
+            twins.extend(names[at[shared]])
+        facts = {"sharing_places": len(twins)} if twins else {}
+        if twins:
+            _warn(
+                f"{len(twins):,} of {len(xy):,} spots share their place with another and are its "
+                f"neighbors at distance 0: {listing(twins)}"
+            )
+        if unfolded:
+            facts["array_indices"] = True
+            _warn(UNFOLDED)
+        return cls(parts, positions, labels, names, facts)
+
+    def graph(self, parts: list[Graph]) -> Graph:
+        """Return the sections' graphs as one; warn of spots that have no neighbors."""
+        whole = join(parts, self.positions).require_edges()
+        facts = dict(self.facts)
+        if len(whole.isolated):
+            alone = [str(name) for name in self.names[whole.isolated]]
+            facts["isolated"] = alone
+            are = "spot has" if len(alone) == 1 else "spots have"
+            _warn(f"{len(alone):,} {are} no neighbors: {listing(alone)}")
+        return replace(whole, settings=whole.settings | facts)
+
+
+def _warn(message: str) -> None:
+    # The line that asked for the graph: above this function, a method of _Places and its caller.
+    warnings.warn(message, stacklevel=4)
 
 
 def _one_section(xy: np.ndarray, kind: str, radius: float | None, k: int, rings: int) -> Graph:
@@ -118,9 +189,13 @@ def _one_section(xy: np.ndarray, kind: str, radius: float | None, k: int, rings:
     if kind == "delaunay":
         return _triangulated(xy, radius)
     if kind == "grid":
-        steps = _within(xy, _AUTOMATIC * neighbor_distance(xy), {"kind": "grid", "rings": rings})
+        steps = _within(xy, REACH * neighbor_distance(xy), {"kind": "grid", "rings": rings})
         return _up_to(steps, xy, rings)
-    found = radius if radius is not None else _AUTOMATIC * neighbor_distance(xy)
+    return _within_radius(xy, radius)
+
+
+def _within_radius(xy: np.ndarray, radius: float | None) -> Graph:
+    found = radius if radius is not None else REACH * neighbor_distance(xy)
     return _within(xy, found, {"kind": "radius", "radius": found, "automatic": radius is None})
 
 
@@ -136,14 +211,17 @@ def _nearest(xy: np.ndarray, k: int) -> Graph:
             expected=f"1 to {len(xy) - 1}",
             got=str(k),
         )
-    found = spatial.cKDTree(xy).query(xy, k=k + 1)[1][:, 1:]
+    found = without_self(spatial.cKDTree(xy).query(xy, k=k + 1)[1])
     pairs = np.column_stack([np.repeat(np.arange(len(xy)), k), found.ravel()])
     return _of_pairs(xy, pairs, {"kind": "knn", "k": k})
 
 
 def _triangulated(xy: np.ndarray, radius: float | None) -> Graph:
+    places, place_of = np.unique(xy, axis=0, return_inverse=True)
+    if len(places) == len(xy):  # in the order given: ties of a grid are cut by it
+        places, place_of = xy, np.arange(len(xy))
     try:
-        corners = spatial.Delaunay(xy).simplices
+        corners = spatial.Delaunay(places).simplices
     except spatial.QhullError as error:
         raise InputError(
             "these spots cannot be triangulated",
@@ -152,9 +230,19 @@ def _triangulated(xy: np.ndarray, radius: float | None) -> Graph:
             fix="use kind='knn' or 'radius'",
         ) from error
     pairs = np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [0, 2]]])
+    pairs = _of_all(pairs, place_of.ravel(), len(places))
     if radius is not None:
         pairs = pairs[np.linalg.norm(xy[pairs[:, 0]] - xy[pairs[:, 1]], axis=1) <= radius]
     return _of_pairs(xy, pairs, {"kind": "delaunay", "radius": radius})
+
+
+def _of_all(pairs: np.ndarray, place_of: np.ndarray, n_places: int) -> np.ndarray:
+    """Return pairs of spots from pairs of places; spots at one place are joined as well."""
+    n = len(place_of)
+    at = sparse.csr_matrix((np.ones(n), (np.arange(n), place_of)), shape=(n, n_places))
+    ones, shape = np.ones(len(pairs)), (n_places, n_places)
+    joined = sparse.csr_matrix((ones, (pairs[:, 0], pairs[:, 1])), shape=shape)
+    return np.column_stack((at @ (joined + sparse.identity(n_places)) @ at.T).nonzero())
 
 
 def _up_to(graph: Graph, xy: np.ndarray, rings: int) -> Graph:

@@ -72,7 +72,9 @@ class GraphST:
         )
 
     def _build(self, tissue: Tissue, semantic: torch.Tensor | None) -> tuple["_Contrast", Graph]:
-        graph = spatial_graph(tissue.xy, kind="knn", k=self.k, sections=tissue.sections)
+        graph = spatial_graph(
+            tissue.xy, kind="knn", k=self.k, sections=tissue.sections, spots=tissue.spots
+        )
         mask = normalized(graph.connectivities, by="row")
         fused = Fused(self.width, self.fusion, semantic)
         network = _Contrast(

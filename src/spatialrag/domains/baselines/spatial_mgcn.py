@@ -69,7 +69,9 @@ class SpatialMGCN:
 
     def _build(self, tissue: Tissue, semantic: torch.Tensor | None) -> tuple["_Views", Graph]:
         values = scale_genes(tissue.shares)
-        space = spatial_graph(tissue.xy, kind="knn", k=self.k_space, sections=tissue.sections)
+        space = spatial_graph(
+            tissue.xy, kind="knn", k=self.k_space, sections=tissue.sections, spots=tissue.spots
+        )
         alike = feature_graph(values, k=self.k_features, sections=tissue.sections)
         adjacencies = [
             sparse_tensor(normalized(graph.connectivities, by="row")) for graph in (space, alike)

@@ -60,7 +60,9 @@ class STAGATE:
         return run(self, data, self._build, n_domains=n_domains, semantics=semantics)
 
     def _build(self, tissue: Tissue, semantic: torch.Tensor | None) -> tuple["_AutoEncoder", Graph]:
-        graph = spatial_graph(tissue.xy, kind=self.space, k=self.k, sections=tissue.sections)
+        graph = spatial_graph(
+            tissue.xy, kind=self.space, k=self.k, sections=tissue.sections, spots=tissue.spots
+        )
         values = torch.from_numpy(tissue.logs.toarray())
         fused = Fused(self.width, self.fusion, semantic)
         edges = edge_index(graph.connectivities)

@@ -151,7 +151,9 @@ def _target(tissue: Tissue, objective: Objective) -> sparse.csr_matrix:
 
 def _space(tissue: Tissue, graphs: Graphs) -> Graph:
     if graphs.space == "degree":
-        return degree_graph(tissue.xy, degree=graphs.k_space, sections=tissue.sections)
+        return degree_graph(
+            tissue.xy, degree=graphs.k_space, sections=tissue.sections, spots=tissue.spots
+        )
     return spatial_graph(
         tissue.xy,
         kind=graphs.space,
@@ -159,4 +161,5 @@ def _space(tissue: Tissue, graphs: Graphs) -> Graph:
         k=graphs.k_space,
         rings=graphs.rings,
         sections=tissue.sections,
+        spots=tissue.spots,
     )
