@@ -21,3 +21,14 @@ def make_stripes(seed=0, side=20, n_genes=30):
 @pytest.fixture(scope="session")
 def stripes():
     return make_stripes()
+
+
+@pytest.fixture(scope="session")
+def untidy(stripes):
+    """The stripes with ten cells that lie on others, and three spots off the tissue."""
+    tissue, truth = stripes
+    rows = np.concatenate([np.arange(400), np.arange(0, 400, 40), [0, 200, 399]])
+    xy = tissue.xy[rows]
+    xy[-3:] = [[-40.0, 3.0], [60.0, 60.0], [9.0, 300.0]]
+    spots = np.array([f"s{i}" for i in range(len(rows))])
+    return Tissue(tissue.expression[rows], tissue.genes, spots, xy), truth[rows]

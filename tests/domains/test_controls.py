@@ -37,6 +37,20 @@ def test_sections_are_not_averaged_together(stripes):
     assert replace(both, sections=both.sections).sections is both.sections
 
 
+def test_spots_at_one_place_are_averaged_as_neighbors(untidy):
+    tissue, truth = untidy
+    with pytest.warns(UserWarning, match="20 of 413 spots share their place"):
+        found = SmoothedPCA(k=8).fit_predict(tissue, n_domains=4)
+    own = SmoothedPCA(k=0).fit_predict(tissue, n_domains=4).embedding
+    joined = found.graphs["spatial"].connectivities.toarray() > 0
+    expected = np.array(
+        [own[row | (np.arange(413) == i)].mean(axis=0) for i, row in enumerate(joined)]
+    )
+    np.testing.assert_allclose(found.embedding, expected, rtol=1e-5, atol=1e-6)
+    assert joined[0, 400]
+    assert domain_scores(truth[:400], found.labels[:400])["ari"] > 0.8
+
+
 @pytest.mark.realdata
 def test_published_level_of_the_control_on_starmap():
     if not STARMAP.exists():

@@ -4,7 +4,9 @@ import pytest
 from scipy import sparse
 
 from spatialrag.domains.prepare import prepare
+from spatialrag.domains.tissue import Tissue
 from spatialrag.errors import InputError
+from spatialrag.expression.h5ad import from_anndata
 
 
 def adata(n=60, genes=50):
@@ -77,3 +79,37 @@ def test_layer_and_bad_counts():
         prepare(given, layer="other")
     with pytest.raises(InputError, match="nothing is left"):
         prepare(adata(), min_spots=1000)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"layers": {"predicted": {"scale": "log1p_cp10k", "slide": "s"}}},
+        {"layer": "predicted", "scale": "log1p_cp10k", "slide": "s"},  # as 0.1 wrote it
+    ],
+)
+def test_a_predicted_layer_does_not_speak_of_x(record):
+    given = adata()
+    given.layers["predicted"] = given.X.astype(np.float32).log1p()
+    given.uns["spatialrag"] = record
+    found = prepare(given)
+    assert "counts" in found.layers
+    np.testing.assert_allclose(found.X.sum(axis=1), 1e4, rtol=1e-5)
+    assert Tissue.from_anndata(found).scale == "counts"
+    assert Tissue.from_anndata(found, layer="predicted").scale == "log1p_cp10k"
+    logs = prepare(given, layer="predicted")
+    np.testing.assert_array_equal(
+        logs.X.toarray(), given[logs.obs_names, logs.var_names].layers["predicted"].toarray()
+    )
+    assert Tissue.from_anndata(logs).scale == "log1p_cp10k"
+
+
+def test_what_was_prepared_is_not_taken_for_counts():
+    """X holds counts per 10,000 of the genes kept, beside the layer ``counts``."""
+    found = prepare(adata())
+    assert Tissue.from_anndata(found).scale == "counts"
+    with pytest.raises(InputError, match="not counts and their scale is not stated"):
+        from_anndata(found, slide="s", donor="d")
+    found.uns["spatialrag"] = {"scale": "counts", "min_spots": 10}  # as 0.1 wrote it
+    with pytest.raises(InputError, match="not counts and their scale is not stated"):
+        from_anndata(found, slide="s", donor="d")

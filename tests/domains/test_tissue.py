@@ -44,6 +44,57 @@ def test_scale_stated_by_a_prediction_is_read():
     given.X = np.log1p(COUNTS).astype(np.float32)
     given.uns["spatialrag"] = {"scale": "log1p_cp10k"}
     assert Tissue.from_anndata(given).scale == "log1p_cp10k"
+    given.X[1, 0] = np.nan
+    with pytest.warns(UserWarning, match="1 of 3 genes are missing"):
+        found = Tissue.from_anndata(given)
+    assert found.genes.tolist() == ["1", "2"]
+    given.X = sparse.csr_matrix(given.X)
+    with pytest.warns(UserWarning, match="1 of 3 genes are missing"):
+        np.testing.assert_array_equal(
+            Tissue.from_anndata(given).expression.toarray(), found.expression.toarray()
+        )
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"layers": {"predicted": {"scale": "log1p_cp10k"}}},
+        {"layer": "predicted", "scale": "log1p_cp10k", "slide": "s"},  # as 0.1 wrote it
+    ],
+)
+def test_a_record_is_of_its_layer(record):
+    given = adata(predicted=np.log1p(COUNTS))
+    given.uns["spatialrag"] = record
+    assert Tissue.from_anndata(given).scale == "counts"
+    found = Tissue.from_anndata(given, layer="predicted")
+    assert found.scale == "log1p_cp10k"
+    np.testing.assert_allclose(found.logs.toarray(), np.log1p(COUNTS), rtol=1e-6)
+
+
+def visium(rows=9, columns=4):
+    """A tall section: more rows than half columns, so that indices alone do not tell them."""
+    row, column = np.divmod(np.arange(rows * columns), columns)
+    made = ad.AnnData(np.ones((rows * columns, 3), np.float32))
+    made.obs["array_row"], made.obs["array_col"] = row, 2 * column + row % 2
+    return made
+
+
+@pytest.mark.parametrize("order", [["array_row", "array_col"], ["array_col", "array_row"]])
+def test_array_indices_are_unfolded_by_their_names(order):
+    given = visium()
+    given.obsm["spatial"] = given.obs[order].to_numpy() * [1, -1]
+    with pytest.warns(UserWarning, match="array indices"):
+        tissue = Tissue.from_anndata(given)
+    distance = np.linalg.norm(tissue.xy[:, None] - tissue.xy, axis=2)
+    middle = np.sort(distance[4 * 4 + 1])
+    np.testing.assert_allclose(middle[1:7], 2)
+    assert middle[7] > 3
+    # Pixels beside the columns stay as they are, and so do square bins.
+    given.obsm["spatial"] = np.random.default_rng(0).normal(size=(36, 2))
+    np.testing.assert_array_equal(Tissue.from_anndata(given).xy, given.obsm["spatial"])
+    given.obs["array_col"] = np.arange(36) % 4
+    given.obsm["spatial"] = given.obs[order].to_numpy()
+    np.testing.assert_array_equal(Tissue.from_anndata(given).xy, given.obsm["spatial"])
 
 
 def test_sections_by_column():

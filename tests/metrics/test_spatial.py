@@ -35,3 +35,14 @@ def test_smooth_maps_score_high_and_constants_zero():
 def test_few_spots():
     assert neighbor_weights(np.zeros((1, 2))).nnz == 0
     assert neighbor_weights(XY[:3], n_neighbors=6).shape == (3, 3)
+
+
+def test_spots_at_one_place_are_each_others_nearest():
+    xy = np.concatenate([XY, XY[:7], np.repeat(XY[50:51], 9, axis=0)])
+    weights = neighbor_weights(xy, n_neighbors=4)
+    np.testing.assert_allclose(weights.sum(axis=1), 1)
+    assert (weights.diagonal() == 0).all()
+    assert all(weights[i, 120 + i] > 0 for i in range(7))
+    values = np.random.default_rng(0).normal(size=(len(xy), 3))
+    assert np.isfinite(morans_i(values, weights)).all()
+    assert np.isfinite(morans_i(values[:5], neighbor_weights(np.zeros((5, 2))))).all()

@@ -1,38 +1,97 @@
+import json
+
 import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
 
 import spatialrag as sr
+from spatialrag.domains.clustering import Clustering
 from spatialrag.errors import InputError
+from spatialrag.evaluation.panel import fix_panel
+from spatialrag.evaluation.scores import evaluate
+from spatialrag.keys import record_of, write_record
+from spatialrag.prediction.store import from_anndata, to_anndata
+
+METHOD = sr.GeneRAG(n_anchors=60)
 
 
-def test_prediction_goes_to_a_layer(toy_sections, references):
-    section = toy_sections[3]
-    adata = ad.AnnData(
+def anndata_of(section):
+    return ad.AnnData(
         section.expression.copy(),
         obs=pd.DataFrame(index=section.spots),
         var=pd.DataFrame(index=section.genes),
         obsm={"spatial": section.xy},
     )
-    about = {"slide": "toy4", "image": section.image, "mpp": 1.0}
-    method = sr.GeneRAG(n_anchors=60)
-    prediction = sr.tl.predict(adata, references, encoder="color", method=method, **about)
+
+
+@pytest.fixture(scope="module")
+def annotated(toy_sections, references):
+    """What `tl.predict` leaves, and what it returns."""
+    section = toy_sections[3]
+    adata = anndata_of(section)
+    about = {"slide": "toy4", "image": section.image, "mpp": 1.0, "encoder": "color"}
+    return adata, sr.tl.predict(adata, references, method=METHOD, **about)
+
+
+def test_prediction_goes_to_a_layer(annotated, toy_sections, references):
+    section, (adata, prediction) = toy_sections[3], annotated
     assert (section.expression != adata.X).nnz == 0
-    expected = prediction.of_genes(section.genes)
-    np.testing.assert_array_equal(adata.layers["predicted"], expected)
-    assert adata.uns["spatialrag"]["scale"] == "log1p_cp10k"
+    np.testing.assert_array_equal(adata.layers["predicted"], prediction.of_genes(section.genes))
+    assert record_of(adata) == {}
+    assert record_of(adata, "predicted")["scale"] == "log1p_cp10k"
+    assert json.loads(record_of(adata, "predicted")["origin"])["bank"] == references.fingerprint
     # What was measured must not matter.
-    adata.X = adata.X * 0
-    again = sr.tl.predict(adata, references, encoder="color", method=method, **about)
+    other = adata.copy()
+    other.X = other.X * 0
+    about = {"slide": "toy4", "image": section.image, "mpp": 1.0}
+    again = sr.tl.predict(other, references, encoder="color", method=METHOD, **about)
     np.testing.assert_array_equal(again.expression, prediction.expression)
     with pytest.raises(InputError, match="no encoder is called"):
-        sr.tl.predict(adata, references, encoder="vit", **about)
+        sr.tl.predict(other, references, encoder="vit", **about)
+
+
+def test_what_predict_leaves_is_read_as_measured(annotated, toy_sections, references, tmp_path):
+    """Saved and read again: counts are counts, the layer is logarithms, scores are right."""
+    section, (adata, prediction) = toy_sections[3], annotated
+    adata.write_h5ad(tmp_path / "annotated.h5ad")
+    read = sr.read_section(tmp_path / "annotated.h5ad", slide="toy4")
+    assert read.scale == "counts"
+    assert (read.expression != section.expression).nnz == 0
+    panel = fix_panel(references, read.genes, n_core=20, n_global=60)
+    scores = [evaluate(prediction, each, panel=panel).summary for each in (read, section)]
+    assert scores[0] == scores[1]
+    saved = ad.read_h5ad(tmp_path / "annotated.h5ad")
+    prepared = sr.pp.prepare_domains(saved, n_genes=None, min_spots=1)
+    np.testing.assert_allclose(prepared.X.sum(axis=1), 1e4, rtol=1e-4)
+    assert record_of(prepared, "predicted")["scale"] == "log1p_cp10k"
+    with pytest.raises(InputError, match="not a spatialrag prediction"):
+        from_anndata(saved)
+    # A prediction of its own stays one, whatever layers it is given.
+    own = to_anndata(prediction)
+    write_record(own, {"scale": "counts"}, layer="measured")
+    assert from_anndata(own).record == prediction.record
+
+
+def test_domains_of_a_prediction_as_it_comes(annotated):
+    """The scale is read, the likelihood follows, genes with missing values are left out."""
+    pytest.importorskip("torch")
+    from spatialrag.training.graph import Training
+
+    adata, own = annotated[0].copy(), to_anndata(annotated[1])
+    method = sr.SemST(training=Training(epochs=1), clustering=Clustering())
+    with pytest.warns(UserWarning, match=f"{(own.var['n_missing'] > 0).sum()} of .* genes"):
+        found = [sr.tl.semst(own, n_domains=2, method=method)]
+    assert own.obs["domain_semst"].nunique() == 2
+    with pytest.warns(UserWarning, match="genes are missing"):
+        found.append(sr.tl.semst(adata, n_domains=2, method=method, layer="predicted"))
+    found.append(sr.tl.semst(adata, n_domains=2, method=method, key_added="measured"))
+    likelihoods = [each.record["settings"]["objective"]["likelihood"] for each in found]
+    assert likelihoods == ["gaussian", "gaussian", "zinb"]
 
 
 def test_domains_of_measured_and_of_predicted_expression():
     pytest.importorskip("torch")
-    from spatialrag.domains.semst.settings import Objective
     from spatialrag.training.graph import Training
 
     rng = np.random.default_rng(0)
@@ -48,6 +107,5 @@ def test_domains_of_measured_and_of_predicted_expression():
     assert prepared.layers["counts"].shape == adata.shape
     adata.X = np.log1p(adata.X)
     adata.uns["spatialrag"] = {"scale": "log1p_cp10k"}
-    method = sr.SemST(training=Training(epochs=20), objective=Objective(likelihood="gaussian"))
     again = sr.tl.semst(adata, n_domains=2, method=method, key_added="predicted")
     assert adata.obsm["X_predicted"].shape == again.embedding.shape

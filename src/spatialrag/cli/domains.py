@@ -139,9 +139,7 @@ def domains(
         shuffle=shuffle,
         rng=seed,
     )
-    if tissue.scale != "counts":
-        method = replace(method, objective=replace(method.objective, likelihood="gaussian"))
-    found = method.fit_predict(
+    found = method.for_scale(tissue.scale).fit_predict(
         tissue, n_domains=n_domains, semantics=meaning, checkpoint=checkpoint
     )
     to_anndata(found, prepared, key="semst")

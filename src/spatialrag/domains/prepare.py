@@ -5,6 +5,7 @@ import numpy as np
 from scipy import sparse
 
 from spatialrag import keys
+from spatialrag.domains.tissue import complete_genes
 from spatialrag.errors import InputError, MissingDependencyError
 from spatialrag.expression.normalize import SIZE_FACTOR
 
@@ -37,8 +38,8 @@ def prepare(
     section_key
         Column of ``obs`` that names sections; gene variability is then ranked within each.
     scale
-        Of the expression: what this package wrote into ``uns``, else ``counts``. Predictions are
-        ``log1p_cp10k``.
+        Of the expression: what this package wrote of ``X`` or the layer, else ``counts``.
+        Predictions are ``log1p_cp10k``.
     n_genes
         Variable genes kept, g: of counts ranked by variance over what their mean predicts (scanpy's
         ``seurat_v3``), of logarithms by variance. All when absent or when there are not more.
@@ -56,11 +57,13 @@ def prepare(
     InputError
         Values that are not counts, a layer or column that is not there, or nothing left.
     """
-    scale = scale or (adata.uns.get(keys.RECORD, {}).get("scale") if layer is None else None)
-    counted, n_before = scale in (None, "counts"), adata.n_vars
+    scale = scale or keys.record_of(adata, layer).get("scale", "counts")
+    counted, n_before = scale == "counts", adata.n_vars
+    matrix = _matrix(adata, layer)
     if not counted:
-        adata = _without_missing(adata, layer)
-    matrix = _matrix(adata, layer, counted)
+        complete = complete_genes(matrix)
+        adata, matrix = adata[:, complete], matrix[:, complete]
+    _require_usable(matrix, adata, layer, counted)
     spots = np.ones(adata.n_obs, bool)
     if _IN_TISSUE in adata.obs:
         spots = adata.obs[_IN_TISSUE].to_numpy().astype(float) > 0
@@ -84,32 +87,31 @@ def prepare(
         kept.X = (per_spot @ kept.layers[COUNTS]).tocsr().astype(np.float32)
     else:
         kept.X = kept.layers.pop(COUNTS)
-    kept.uns[keys.RECORD] = {
-        "scale": "counts" if counted else scale,
+    found = {
         "spots_outside_tissue": int((~spots).sum()),
         "spots_without_expression": empty,
         "genes_dropped": n_before - kept.n_vars,
         "min_spots": min_spots,
         "n_genes": kept.n_vars,
     }
+    keys.write_record(kept, found if counted else {"scale": scale} | found)
+    if counted:
+        keys.write_record(kept, {"scale": "counts"}, layer=COUNTS)
     return kept
 
 
-def _without_missing(adata: ad.AnnData, layer: str | None) -> ad.AnnData:
-    """Return predictions without genes that panels which differ left missing in some spot."""
-    values = adata.X if layer is None else adata.layers.get(layer)
-    if values is None or sparse.issparse(values):
-        return adata
-    return adata[:, ~np.isnan(np.asarray(values)).any(axis=0)]
-
-
-def _matrix(adata: ad.AnnData, layer: str | None, counted: bool) -> sparse.csr_matrix:
+def _matrix(adata: ad.AnnData, layer: str | None) -> sparse.csr_matrix:
     if layer is not None and layer not in adata.layers:
         raise InputError(
             f"there is no layer {layer!r}", expected=", ".join(adata.layers) or "a layer"
         )
     # Stored as small integers, sums of counts overflow.
-    matrix = sparse.csr_matrix(adata.X if layer is None else adata.layers[layer], dtype=np.float32)
+    return sparse.csr_matrix(adata.X if layer is None else adata.layers[layer], dtype=np.float32)
+
+
+def _require_usable(
+    matrix: sparse.csr_matrix, adata: ad.AnnData, layer: str | None, counted: bool
+) -> None:
     usable = np.isfinite(matrix.data).all() and not (matrix.data < 0).any()
     if not usable or (counted and (matrix.data % 1).any()):
         raise InputError(
@@ -119,7 +121,6 @@ def _matrix(adata: ad.AnnData, layer: str | None, counted: bool) -> sparse.csr_m
             fix=f"name the layer that does; there is {', '.join(adata.layers) or 'none'}"
             + "; or state the scale, say log1p_cp10k" * counted,
         )
-    return matrix
 
 
 def _by_variance(adata: ad.AnnData, n_genes: int, section_key: str | None) -> np.ndarray:

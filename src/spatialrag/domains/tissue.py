@@ -1,15 +1,21 @@
 """What a domain method may see of spots: expression and places. No labels."""
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from spatialrag import keys
 from spatialrag.errors import InputError, listing, raise_all
 from spatialrag.expression.normalize import SCALES, SIZE_FACTOR
+from spatialrag.graphs.graph import check_coordinates
+from spatialrag.graphs.lattice import UNFOLDED, array_rows, unfold_array
+
+_ARRAY = ("array_row", "array_col")  # obs, of Space Ranger
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +29,7 @@ class Tissue:
     genes, spots
         Column and row names.
     xy : (n_spots, 2)
-        Any unit; two spots of a section cannot be at one place.
+        Any unit; at most half of a section's spots can be at the place of another.
     sections : (n_spots,), optional
         Section of each spot: graphs never join two.
     scale
@@ -86,13 +92,15 @@ class Tissue:
         Parameters
         ----------
         adata
-            With places in ``obsm['spatial']``.
+            With places in ``obsm['spatial']``. Where these are Visium's ``array_row`` and
+            ``array_col``, rows are taken as √3 columns apart, with a warning.
         layer
             That holds the expression; ``layers['counts']`` when absent and there, else ``X``.
         section_key
             Column of ``obs`` that names sections.
         scale
-            Of the expression; what this package wrote into ``uns``, else ``counts``.
+            Of the expression; what this package wrote of ``X`` or the layer, else ``counts``. Of
+            predictions, genes that are missing in some spot are left out, with a warning.
 
         Raises
         ------
@@ -109,15 +117,15 @@ class Tissue:
         for name, table in ((layer, adata.layers), (section_key, adata.obs)):
             if name is not None and name not in table:
                 raise InputError(f"there is no {name!r}", expected=listing(table.keys()))
-        record = adata.uns.get(keys.RECORD, {})
-        stated = record.get("scale") if layer is None else None
+        scale = scale or keys.record_of(adata, layer).get("scale") or "counts"
+        kept = adata if scale == "counts" else _complete(adata, layer)
         return cls(
-            expression=adata.X if layer is None else adata.layers[layer],
-            genes=adata.var_names.to_numpy(),
+            expression=kept.X if layer is None else kept.layers[layer],
+            genes=kept.var_names.to_numpy(),
             spots=adata.obs_names.to_numpy(),
-            xy=np.asarray(adata.obsm[keys.SPATIAL])[:, :2],
+            xy=_places(adata),
             sections=None if section_key is None else adata.obs[section_key].to_numpy(str),
-            scale=scale or stated or "counts",
+            scale=scale,
         )
 
     @property
@@ -157,3 +165,45 @@ class Tissue:
 def as_tissue(data: "Tissue | ad.AnnData") -> Tissue:
     """Return a tissue as it is, and an AnnData by `Tissue.from_anndata`'s defaults."""
     return data if isinstance(data, Tissue) else Tissue.from_anndata(data)
+
+
+def complete_genes(matrix: np.ndarray | sparse.spmatrix) -> np.ndarray:
+    """Return which genes have a value in every spot, (n_genes,); predictions leave some missing."""
+    if not sparse.issparse(matrix):
+        return ~np.isnan(np.asarray(matrix)).any(axis=0)
+    entries, complete = sparse.coo_matrix(matrix), np.ones(matrix.shape[1], bool)
+    complete[entries.col[np.isnan(entries.data)]] = False
+    return complete
+
+
+def _complete(adata: ad.AnnData, layer: str | None) -> ad.AnnData:
+    """Return an AnnData without genes that a prediction left missing in some spot."""
+    complete = complete_genes(adata.X if layer is None else adata.layers[layer])
+    if complete.all():
+        return adata
+    warnings.warn(
+        f"{(~complete).sum():,} of {len(complete):,} genes are missing in some spots and left out",
+        stacklevel=3,
+    )
+    return adata[:, complete]
+
+
+def _places(adata: ad.AnnData) -> np.ndarray:
+    """Return places, (n_spots, 2); array indices that ``obs`` names are unfolded.
+
+    `spatialrag.graphs.spatial.spatial_graph` does so too, and has to guess which are rows.
+    """
+    xy = np.asarray(adata.obsm[keys.SPATIAL])[:, :2]
+    if not set(_ARRAY) <= set(adata.obs) or array_rows(check_coordinates(xy)[0]) is None:
+        return xy
+    row, column = (pd.to_numeric(adata.obs[name], errors="coerce").to_numpy() for name in _ARRAY)
+    for rows in (0, 1):
+        if _same_axis(xy[:, rows], row) and _same_axis(xy[:, 1 - rows], column):
+            warnings.warn(UNFOLDED, stacklevel=3)
+            return unfold_array(xy, rows=rows)
+    return xy
+
+
+def _same_axis(values: np.ndarray, indices: np.ndarray) -> bool:
+    """Return whether coordinates are these indices, up to direction and origin."""
+    return any(np.ptp(values - sign * indices) == 0 for sign in (1, -1))

@@ -27,7 +27,7 @@ def read_h5ad(
     slide, donor
         Names; the file's stem when not given.
     scale
-        Scale of ``X``; what the file states, else ``counts`` when every value is whole.
+        Scale of ``X``; what the file states of it, else ``counts`` when every value is whole.
     xy_key
         obsm key of the spot centres in pixels of the image used.
     """
@@ -54,7 +54,7 @@ def from_anndata(
 ) -> Section:
     """Return an AnnData's expression as a `Section`."""
     matrix = sparse.csr_matrix(adata.X, dtype="float32")
-    scale = scale or adata.uns.get(keys.RECORD, {}).get("scale")
+    scale = scale or keys.record_of(adata).get("scale")
     if scale is None:
         if (matrix.data % 1 != 0).any():
             raise InputError(

@@ -1,5 +1,6 @@
 """Tools on AnnData: predicted expression, spatial domains."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,8 +39,10 @@ def predict(
     """Predict the expression of an AnnData's spots from a bank.
 
     Genes the AnnData has go to ``layers[key_added]`` (its measured ``X`` is neither read nor
-    changed; NaN where nothing is predicted), the record to ``uns['spatialrag']``. All genes are in
-    the returned prediction; `spatialrag.prediction.store.to_anndata` makes an AnnData of it.
+    changed; NaN where nothing is predicted), the layer's scale and origin to
+    ``uns['spatialrag']['layers'][key_added]``, so that nothing takes them for those of ``X``. All
+    genes are in the returned prediction; `spatialrag.prediction.store.to_anndata` makes an AnnData
+    of it.
 
     Parameters
     ----------
@@ -62,7 +65,8 @@ def predict(
     )
     prediction = (method or GeneRAG()).fit(bank).predict(queries)
     adata.layers[key_added] = prediction.of_genes(adata.var_names.to_numpy(str)).astype(np.float32)
-    adata.uns[keys.RECORD] = {"layer": key_added, "scale": prediction.scale, "slide": slide}
+    record = {"scale": prediction.scale, "slide": slide, "origin": json.dumps(prediction.record)}
+    keys.write_record(adata, record, layer=key_added)
     return prediction
 
 
@@ -84,15 +88,16 @@ def semst(
     Parameters
     ----------
     adata
-        Counts (or a prediction of this package) and places in ``obsm['spatial']``;
-        `spatialrag.pp.prepare_domains` makes it from a raw file.
+        Counts, or a prediction of this package, and places in ``obsm['spatial']``;
+        `spatialrag.pp.prepare_domains` makes it from a raw file. Genes that a prediction leaves
+        missing in some spot are left out.
     n_domains
         K; chosen by stability when None.
     semantics
         As `SemST.fit_predict` takes them, or a specification of
         `spatialrag.semantics.specification.semantics_of`.
     method
-        Settings; the defaults when absent.
+        Settings, the defaults when absent; by `SemST.for_scale` for the scale of the expression.
     layer, section_key
         As in `Tissue.from_anndata`.
     key_added
@@ -104,6 +109,8 @@ def semst(
     if isinstance(semantics, str):
         semantics = semantics_of(semantics, tissue.genes)
     settings = SemST() if method is None else method
-    found = settings.fit_predict(tissue, n_domains=n_domains, semantics=semantics)
+    found = settings.for_scale(tissue.scale).fit_predict(
+        tissue, n_domains=n_domains, semantics=semantics
+    )
     to_anndata(found, adata, key=key_added)
     return found

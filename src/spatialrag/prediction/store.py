@@ -52,7 +52,7 @@ def to_anndata(prediction: Prediction) -> ad.AnnData:
         adata.obsm[keys.WEIGHTS] = prediction.citations.weights
         adata.obs["n_active"] = prediction.citations.n_active
         adata.obs["effective_number"] = prediction.citations.effective_number
-    adata.uns[keys.RECORD] = record
+    keys.write_record(adata, record)
     return adata
 
 
@@ -91,7 +91,7 @@ def _pack(citations: Citations) -> dict[str, Any]:
 
 def from_anndata(adata: ad.AnnData) -> Prediction:
     """Return the prediction that `to_anndata` turned into AnnData."""
-    record = adata.uns.get(keys.RECORD, {})
+    record = keys.record_of(adata)
     if "origin" not in record:
         raise InputError(
             "this AnnData is not a spatialrag prediction",

@@ -1,9 +1,13 @@
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from spatialrag.domains.baselines.baseline import Fused, run  # noqa: E402
 from spatialrag.domains.baselines.graphst import GraphST  # noqa: E402
+from spatialrag.domains.baselines.spatial_mgcn import SpatialMGCN  # noqa: E402
+from spatialrag.domains.baselines.stagate import STAGATE  # noqa: E402
+from spatialrag.domains.clustering import Clustering  # noqa: E402
 from spatialrag.graphs.spatial import spatial_graph  # noqa: E402
 from spatialrag.semantics.spots import RandomSpots  # noqa: E402
 from spatialrag.training.graph import Training  # noqa: E402
@@ -49,3 +53,16 @@ def test_semantics_reach_the_network_and_the_record(stripes):
         assert (found.record["semantics"] is None) == (semantics is None)
     assert seen == [None, (400, 5)]
     assert found.record["method"] == "GraphST"
+
+
+@pytest.mark.filterwarnings("ignore:.*spots (share|have)")
+@pytest.mark.parametrize("method", [GraphST, SpatialMGCN, STAGATE])
+def test_cells_on_cells_and_spots_off_the_tissue(untidy, method):
+    tissue, _ = untidy
+    more = {"space": "radius", "hidden": 16} if method is STAGATE else {}
+    settings = method(training=Training(epochs=3), clustering=Clustering(refine=True), **more)
+    found = settings.fit_predict(tissue, n_domains=4)
+    assert np.isfinite(found.embedding).all()
+    assert np.isfinite(found.arrays["losses"]).all()
+    alone = found.graphs["spatial"].isolated.tolist()
+    assert alone == ([410, 411, 412] if method is STAGATE else [])

@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch")
 
 from spatialrag.domains.controls import SmoothedPCA  # noqa: E402
 from spatialrag.domains.semst import semst as module  # noqa: E402
+from spatialrag.domains.semst.presets import preset  # noqa: E402
 from spatialrag.domains.semst.semst import SemST  # noqa: E402
 from spatialrag.domains.semst.settings import Objective  # noqa: E402
 from spatialrag.domains.tissue import Tissue  # noqa: E402
@@ -105,6 +106,32 @@ def test_log_expression_by_the_gaussian_likelihood(stripes):
     settings = replace(SHORT, objective=Objective(likelihood="gaussian"))
     found = settings.fit_predict(logs, n_domains=4)
     assert domain_scores(truth, found.labels)["ari"] > 0.85
+
+
+@pytest.mark.filterwarnings("ignore:.*spots (share|have)")
+@pytest.mark.parametrize("name", ["default", "paper", "released"])
+def test_cells_on_cells_and_spots_off_the_tissue(untidy, name):
+    tissue, truth = untidy
+    settings = preset(name)
+    if name != "default":
+        settings = replace(settings, graphs=replace(settings.graphs, space="radius"))
+    clustering = replace(settings.clustering, refine=True)
+    settings = replace(settings, training=Training(epochs=20), clustering=clustering)
+    found = settings.fit_predict(tissue, n_domains=4)
+    assert np.isfinite(found.embedding).all()
+    assert np.isfinite(found.arrays["losses"]).all()
+    record = found.record["graphs"]["spatial"]
+    assert record["isolated"] == ["s410", "s411", "s412"]
+    assert record["sharing_places"] == 20
+    if name == "default":
+        assert domain_scores(truth[:400], found.labels[:400])["ari"] > 0.8
+
+
+def test_settings_follow_the_scale():
+    assert SHORT.for_scale("counts") is SHORT
+    logs = SHORT.for_scale("log1p_cp10k")
+    assert logs.objective == replace(SHORT.objective, likelihood="gaussian")
+    assert replace(logs, objective=SHORT.objective) == SHORT
 
 
 def test_bad_input(stripes):

@@ -1,7 +1,7 @@
 """SemST: spatial domains from two graphs and what a spot's genes mean."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anndata as ad
@@ -53,6 +53,19 @@ class SemST:
     clustering: Clustering = field(default_factory=lambda: Clustering("gaussian_mixture"))
     seed: int = 0
     device: str = "cpu"
+
+    def for_scale(self, scale: str) -> "SemST":
+        """Return the settings for expression on a scale; what is not counts has no zinb.
+
+        Parameters
+        ----------
+        scale
+            As in `Tissue`. Counts leave the settings as they are; logarithms, predictions among
+            them, are reconstructed by the gaussian likelihood.
+        """
+        if scale == "counts":
+            return self
+        return replace(self, objective=replace(self.objective, likelihood="gaussian"))
 
     def fit_predict(
         self,
