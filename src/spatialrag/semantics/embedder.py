@@ -34,8 +34,8 @@ def embedder_of(spec: str) -> TextEmbedder:
     Parameters
     ----------
     spec
-        ``NAME:WHERE``, say ``endpoint:http://localhost:8000/v1#model``, ``transformers:DIR``,
-        ``sentence_transformers:DIR``, or ``minilm``.
+        ``NAME:WHERE``, say ``endpoint:http://localhost:8000/v1#model``, ``language_model:DIR``,
+        ``embedding_model:DIR``, ``sentence_transformers:DIR``, or ``minilm``.
     """
     name, _, where = spec.partition(":")
     return embedders.get(name)(where)
