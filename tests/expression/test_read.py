@@ -1,3 +1,4 @@
+import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
@@ -29,6 +30,13 @@ def test_positions_alone(table):
     spots = read_positions(table, slide="q", image=table.with_suffix(".jpg"), mpp=0.5)
     assert spots.spots.tolist() == ["a", "b", "c"]
     assert not hasattr(spots, "expression")
+    # Its spots are 20 pixels apart.
+    assert read_positions(table, slide="q", pitch_um=100).mpp == pytest.approx(5)
+    section = ad.AnnData(np.ones((3, 1), np.float32), obsm={"spatial": spots.xy})
+    section.write_h5ad(table.with_suffix(".h5ad"))
+    found = read_positions(table.with_suffix(".h5ad"), slide="q", pitch_um=100)
+    assert found.mpp == pytest.approx(5)
+    assert "100 µm pitch" in found.mpp_source
     pd.DataFrame({"A": [1]}, index=["a"]).to_csv(table)
     with pytest.raises(InputError, match="columns x and y"):
         read_positions(table, slide="q")
@@ -46,3 +54,5 @@ def test_positions_of_a_her2st_selection_file(tmp_path):
     assert spots.spots.tolist() == ["1x5", "2x5"]
     assert spots.xy.tolist() == [[100, 50], [372, 50]]
     assert spots.mpp == pytest.approx(200 / 272)
+    stated = read_positions(tmp_path / "B4_selection.tsv", slide="B4", pitch_um=100)
+    assert stated.mpp == pytest.approx(100 / 272)

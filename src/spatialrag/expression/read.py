@@ -69,27 +69,32 @@ def _pixel_size(
 
 
 def read_positions(
-    path: str | Path, *, slide: str, image: str | Path | None = None, mpp: float | None = None
+    path: str | Path,
+    *,
+    slide: str,
+    image: str | Path | None = None,
+    mpp: float | None = None,
+    pitch_um: float | None = None,
 ) -> Spots:
     """Read spot names and centres alone.
 
-    From a table with x and y, a HER2ST selection file (its pixel size is then derived from the
-    200 µm pitch), or what `read_section` reads.
+    From a table with x and y, a HER2ST selection file (its pixel size is derived from the 200 µm
+    pitch where nothing else is given), or what `read_section` reads.
 
     Parameters
     ----------
-    path, image, mpp
+    path, image, mpp, pitch_um
         As in `read_section`. Expression that the file may hold is dropped.
     slide
         Name of the slide.
     """
     path = Path(path)
     if path.is_dir() or path.suffix == ".h5ad":
-        return read_section(path, slide=slide, image=image, mpp=mpp).located
+        section = read_section(path, slide=slide, image=image, mpp=mpp, pitch_um=pitch_um)
+        return section.located
     frame = read_frame(path)
-    pitch_um = None
     if {"pixel_x", "pixel_y"} <= set(frame.columns):  # a HER2ST selection file
-        frame, pitch_um = read_her2st_positions(path), PITCH_UM
+        frame, pitch_um = read_her2st_positions(path), pitch_um or PITCH_UM
         frame = frame.drop(columns=["x", "y"]).rename(columns={"pixel_x": "x", "pixel_y": "y"})
     if not {"x", "y"} <= set(frame.columns):
         raise InputError(

@@ -31,8 +31,9 @@ def predict(
     *,
     slide: str,
     image: str | Path,
-    mpp: float,
     encoder: str | Encoder,
+    mpp: float | None = None,
+    pitch_um: float | None = None,
     method: Predictor | None = None,
     key_added: str = "predicted",
 ) -> Prediction:
@@ -46,7 +47,7 @@ def predict(
 
     Parameters
     ----------
-    adata, slide, image, mpp, encoder
+    adata, slide, image, encoder, mpp, pitch_um
         As in `spatialrag.pp.embed`; the encoder must be the bank's.
     bank
         References.
@@ -58,7 +59,7 @@ def predict(
     bank.require_embeddings()
     made = check_encoder(encoder, bank.encoder)
     queries = embed_spots(
-        spots_of(adata, slide=slide, image=image, mpp=mpp),
+        spots_of(adata, slide=slide, image=image, mpp=mpp, pitch_um=pitch_um),
         encoder=made,
         patch_um=bank.encoder.patch_um,
         context=bank.encoder.context,
