@@ -2,7 +2,9 @@ import numpy as np
 from scipy import sparse
 
 from spatialrag.prediction.generag import GeneRAG
+from spatialrag.prediction.generag.blend import GeneRAGBlend
 from spatialrag.provenance import fingerprint, origin
+from spatialrag.solvers.working_set import WorkingSet
 
 
 def test_fingerprint_sees_values_shapes_and_kinds(tmp_path):
@@ -31,3 +33,11 @@ def test_origin_states_method_and_settings():
     assert record["method"] == "GeneRAG"
     assert record["settings"]["image_weight"] == 0.25
     assert record["spatialrag"]
+    assert record["device"] == "cpu"
+
+
+def test_origin_states_every_device():
+    assert origin()["device"] == "cpu"
+    solved = GeneRAG(solver=WorkingSet(device="cuda"))
+    assert origin(solved)["device"] == "cuda"
+    assert origin(GeneRAGBlend(solved))["device"] == "cuda"

@@ -51,7 +51,7 @@ def _update(digest: "hashlib._Hash", part: object) -> None:
 
 
 def origin(settings: object = None) -> dict[str, object]:
-    """Return package version, platform and the settings of a method as plain values."""
+    """Return package version, platform, devices and the settings of a method as plain values."""
     record: dict[str, object] = {
         "spatialrag": version("spatialrag"),
         "python": platform.python_version(),
@@ -61,7 +61,18 @@ def origin(settings: object = None) -> dict[str, object]:
     if settings is not None:
         record["method"] = type(settings).__name__
         record["settings"] = plain(settings)
+        record["device"] = ", ".join(sorted(_devices(record["settings"]))) or "cpu"
     return record
+
+
+def _devices(settings: object) -> set[str]:
+    """Return every device that plain settings name."""
+    if isinstance(settings, list):
+        return {device for part in settings for device in _devices(part)}
+    if not isinstance(settings, dict):
+        return set()
+    own = {settings["device"]} if isinstance(settings.get("device"), str) else set()
+    return own | _devices(list(settings.values()))
 
 
 def plain(value: object) -> object:

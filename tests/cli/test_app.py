@@ -88,6 +88,22 @@ def test_predict_explain_evaluate(run, bank, prediction, toy_table, work):
     assert scores["GeneRAG"]["core"]["pcc_10"] > scores["mean_profile"]["core"]["pcc_10"] == 0
 
 
+def test_pixel_size_by_the_pitch_of_the_spots(run, bank, prediction, toy_sections, work):
+    section = toy_sections[3]
+    distance = np.linalg.norm(section.xy[:, None] - section.xy, axis=2)
+    pitch = float(np.median(np.sort(distance, axis=1)[:, 1]))
+    arguments = ["--slide", "toy4", "--image", section.image, "--encoder", "color"]
+    given = ["--spots", work / "spots.csv", "--pitch-um", pitch, "--removed", 1]
+    code, _, err = run("predict", bank, work / "pitch.h5ad", *arguments, *given)
+    assert code == 0, err
+    derived = ad.read_h5ad(work / "pitch.h5ad")
+    np.testing.assert_array_equal(derived.X, ad.read_h5ad(prediction).X)
+    code, _, err = run("predict", bank, work / "no.h5ad", *arguments, "--pitch-um", pitch)
+    assert code == 2
+    assert "--spots with it" in err
+    assert not (work / "no.h5ad").exists()
+
+
 def test_grid_over_the_tissue_when_no_spots_are_given(run, bank, toy_sections, work):
     code, out, err = run(
         "predict", bank, work / "grid.h5ad", "--slide", "q", "--image", toy_sections[3].image,

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from spatialrag.encoders.encoder import PatchEncoder, make_encoder  # noqa: E402
+from spatialrag.encoders.dihedral import Dihedral  # noqa: E402
+from spatialrag.encoders.encoder import PatchEncoder, device_of, make_encoder  # noqa: E402
 from spatialrag.encoders.network import IMAGENET, NetworkEncoder  # noqa: E402
 from spatialrag.errors import InputError  # noqa: E402
 
@@ -62,5 +63,15 @@ def test_devices():
     if not torch.cuda.is_available():
         with pytest.raises(InputError, match="cannot run on 'cuda'"):
             make_encoder(encoder, device="cuda")
-    with pytest.raises(InputError, match="CPU alone"):
-        make_encoder("color", device="cuda")
+    for name in ("color", "dihedral:color"):
+        with pytest.raises(InputError, match="CPU alone"):
+            make_encoder(name, device="cuda")
+
+
+def test_devices_that_are_wished_for():
+    encoder = NetworkEncoder(torch.nn.Flatten(), "flat", "1", size_px=8)
+    moved = [make_encoder(each, device="meta") for each in (encoder, Dihedral(encoder))]
+    assert [device_of(each) for each in moved] == ["meta", "meta"]
+    assert [device_of(each) for each in (encoder, Dihedral(encoder))] == ["cpu", "cpu"]
+    for name in ("color", "dihedral:color"):
+        assert device_of(make_encoder(name, device="meta", required=False)) == "cpu"

@@ -8,7 +8,7 @@ from spatialrag.encoders.encoder import make_encoder
 from spatialrag.errors import InputError
 from spatialrag.expression.cohort import read_cohort
 from spatialrag.workflow.recipe import read_recipe
-from spatialrag.workflow.run import _embed, run_experiment
+from spatialrag.workflow.run import _banks, _embed, run_experiment
 
 pytest.importorskip("torch")
 
@@ -103,6 +103,12 @@ def test_a_refused_slide_leaves_nothing(recipe_file, toy_table, tmp_path):
     with pytest.raises(InputError, match="pixel size of slide 'toy4'"):
         run_experiment(recipe, tmp_path / "out", data=toy_table.parent)
     assert not (tmp_path / "out").exists()
+
+
+def test_encoders_without_a_network_stay_on_the_cpu(recipe_file, toy_sections, tmp_path):
+    recipe = read_recipe(recipe_file)
+    found = _banks(recipe, toy_sections[:1], tmp_path, tmp_path, tmp_path / "cache", "meta")
+    assert found["color"][0].encoder.name == "color"
 
 
 def test_tiles_are_embedded_where_the_recipe_asks(recipe_file, toy_sections, tmp_path):

@@ -43,6 +43,15 @@ def test_a_unit_scores_what_loso_scores(material, toy_bank, tmp_path):
     assert sum(rows["linear"]["is_core"]) == 40
 
 
+def test_retrieval_is_solved_where_the_experiment_runs(material, tmp_path):
+    """On a device without values it must fail: nothing is solved on the CPU instead."""
+    placed = replace(material, device="meta")
+    unit = Unit("color", "slide", "toy4", "linear")
+    assert _key(unit, placed) == _key(unit, material)
+    with pytest.raises((NotImplementedError, RuntimeError), match="meta"):
+        run_unit(unit, placed, tmp_path)
+
+
 def test_a_result_that_is_there_is_not_computed_again(material, tmp_path, monkeypatch):
     unit = Unit("color", "slide", "toy4", "controls")
     path = run_unit(unit, material, tmp_path)

@@ -41,10 +41,6 @@ EncoderName = Annotated[
 BankEncoder = Annotated[
     str | None, typer.Option("--encoder", help="The encoder the bank was built with.")
 ]
-EncoderDevice = Annotated[
-    str,
-    typer.Option("--encoder-device", help="Where a torch encoder runs: cpu, or e.g. cuda."),
-]
 BackboneName = Annotated[
     str,
     typer.Option(

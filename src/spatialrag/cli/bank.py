@@ -13,7 +13,6 @@ from spatialrag.cli.arguments import (
     BankEncoder,
     Cache,
     Context,
-    EncoderDevice,
     Her2st,
     Hest,
     Json,
@@ -23,9 +22,9 @@ from spatialrag.cli.arguments import (
     read_sections,
     write_json,
 )
+from spatialrag.cli.devices import Device, Devices, EncoderDevice
 from spatialrag.cli.printing import console, print_facts, print_frame
-from spatialrag.encoders.embed import CONTEXT, check_encoder
-from spatialrag.encoders.encoder import make_encoder
+from spatialrag.encoders.embed import CONTEXT
 from spatialrag.errors import InputError
 
 app = typer.Typer(help="Build, look at, change and check banks.", no_args_is_help=True)
@@ -49,7 +48,8 @@ def build(
     hest: Hest = None,
     sections: Sections = None,
     encoder: Encoder = None,
-    encoder_device: EncoderDevice = "cpu",
+    device: Device = "cpu",
+    encoder_device: EncoderDevice = None,
     patch_um: PatchUm = None,
     context: Context = CONTEXT,
     thumbnail_px: Thumbnails = THUMBNAIL_PX,
@@ -60,7 +60,8 @@ def build(
     """Build a bank of all spots of a cohort (expression alone without --encoder)."""
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists", fix="choose another path, or --overwrite")
-    made = None if encoder is None else make_encoder(encoder, device=encoder_device)
+    devices = Devices(device, encoder=encoder_device)
+    made = None if encoder is None else devices.make_encoder(encoder)
     bank = build_bank(
         read_sections(slides, her2st, sections, hest),
         encoder=made,
@@ -87,15 +88,17 @@ def add(
     hest: Hest = None,
     sections: Sections = None,
     encoder: BankEncoder = None,
-    encoder_device: EncoderDevice = "cpu",
+    device: Device = "cpu",
+    encoder_device: EncoderDevice = None,
     cache: Cache = None,
     json: Json = None,
 ) -> None:
     """Add slides; everything already in the bank stays bit-identical."""
+    devices = Devices(device, encoder=encoder_device)
     bank = open_bank(path)
     made = None
     if bank.encoder is not None:
-        made = check_encoder(encoder, bank.encoder, device=encoder_device)
+        made = devices.check_encoder(encoder, bank)
     elif encoder is not None:
         raise InputError(
             "the bank holds expression alone", fix="leave --encoder out, or rebuild it"

@@ -10,6 +10,7 @@ import pandas as pd
 import typer
 
 from spatialrag.cli.arguments import Json, write_json
+from spatialrag.cli.devices import Device, Devices
 from spatialrag.cli.printing import console, print_frame
 from spatialrag.domains.clustering import Clustering
 from spatialrag.domains.controls import SmoothedPCA
@@ -104,7 +105,7 @@ def domains(
         int | None, typer.Option("--epochs", help="Of training; the preset's when absent.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of weights and clustering.")] = 0,
-    device: Annotated[str, typer.Option("--device", help="cpu, or a torch device.")] = "cpu",
+    device: Device = "cpu",
     checkpoint: Annotated[
         Path | None, typer.Option("--checkpoint", help="File to resume training from.")
     ] = None,
@@ -159,9 +160,8 @@ def _method(
     preset: str, clustering: str | None, refine: bool, epochs: int | None, seed: int, device: str
 ) -> "SemST":
     from spatialrag.domains.semst.presets import preset as settings_of
-    from spatialrag.solvers.kernels import kernels_for
 
-    kernels_for(device)  # an absent device is an error before any work
+    Devices(device)
     method = settings_of(preset)
     chosen = Clustering(clustering or method.clustering.by, refine=refine)
     method = replace(method, clustering=chosen, seed=seed, device=device)

@@ -9,7 +9,6 @@ import typer
 from spatialrag.cli.arguments import (
     Cache,
     Context,
-    EncoderDevice,
     EncoderName,
     Her2st,
     Hest,
@@ -18,9 +17,9 @@ from spatialrag.cli.arguments import (
     Table,
     read_sections,
 )
+from spatialrag.cli.devices import Device, Devices, EncoderDevice
 from spatialrag.cli.printing import console
 from spatialrag.encoders.embed import embed as embed_spots
-from spatialrag.encoders.encoder import make_encoder
 
 
 def embed(
@@ -30,7 +29,8 @@ def embed(
     hest: Hest = None,
     sections: Sections = None,
     encoder: EncoderName = "color",
-    encoder_device: EncoderDevice = "cpu",
+    device: Device = "cpu",
+    encoder_device: EncoderDevice = None,
     patch_um: PatchUm = None,
     context: Context = 0,
     cache: Cache = None,
@@ -39,7 +39,7 @@ def embed(
 
     Without context by default: `bank build --encoder precomputed:FOLDER` joins it.
     """
-    made = make_encoder(encoder, device=encoder_device)
+    made = Devices(device, encoder=encoder_device).make_encoder(encoder)
     for section in read_sections(slides, her2st, sections, hest):
         result = embed_spots(section, encoder=made, patch_um=patch_um, context=context, cache=cache)
         out.mkdir(parents=True, exist_ok=True)

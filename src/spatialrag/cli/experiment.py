@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from spatialrag.cli.devices import Device
 from spatialrag.cli.printing import console, print_frame
 from spatialrag.workflow.recipe import read_recipe
 
@@ -28,9 +29,7 @@ def run(
         Path | None, typer.Option("--cache", help="Folder of embeddings; out/cache by default.")
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", help="Units at a time, a core each.")] = 1,
-    device: Annotated[
-        str, typer.Option("--device", help="Of torch encoders and backbones: cpu, or e.g. cuda.")
-    ] = "cpu",
+    device: Device = "cpu",
 ) -> None:
     """Run what has no result yet; write scores (CSV, JSON, Markdown) and a report."""
     from spatialrag.workflow.run import run_experiment

@@ -13,7 +13,6 @@ from spatialrag.cli.arguments import (
     BackboneName,
     Cache,
     Context,
-    EncoderDevice,
     EncoderName,
     Her2st,
     Hest,
@@ -30,15 +29,21 @@ from spatialrag.cli.cell_arguments import (
     read_cells,
     read_given_proportions,
 )
+from spatialrag.cli.devices import (
+    BackboneDevice,
+    Device,
+    Devices,
+    EncoderDevice,
+    SolverDevice,
+)
 from spatialrag.cli.printing import print_report
 from spatialrag.encoders.embed import CONTEXT
-from spatialrag.encoders.encoder import make_encoder
 from spatialrag.errors import InputError
+from spatialrag.evaluation.devices import solved_on
 from spatialrag.evaluation.loso import check_leave, loso as leave_one_out
 from spatialrag.evaluation.methods import image_weight_rows, ragst_rows, standard_rows
 from spatialrag.expression.proportions import Proportions
 from spatialrag.metrics.biology import read_gmt
-from spatialrag.prediction.backbones.backbone import make_backbone
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.prediction.predictor import Predictor
 
@@ -54,7 +59,6 @@ def loso(
         Path | None, typer.Option("--bank", help="A bank with embeddings instead of a cohort.")
     ] = None,
     encoder: EncoderName = "color",
-    encoder_device: EncoderDevice = "cpu",
     patch_um: PatchUm = None,
     context: Context = CONTEXT,
     cache: Cache = None,
@@ -82,6 +86,10 @@ def loso(
     n_core: Annotated[int, typer.Option("--core", help="Core genes.")] = 300,
     n_global: Annotated[int, typer.Option("--global", help="Global genes at most.")] = 5000,
     gmt: Annotated[Path | None, typer.Option("--gmt", help="Gene sets to score per spot.")] = None,
+    device: Device = "cpu",
+    encoder_device: EncoderDevice = None,
+    backbone_device: BackboneDevice = None,
+    solver_device: SolverDevice = None,
     json: Annotated[
         Path | None,
         typer.Option("--json", help="Write JSON here, and beside it .md and a per-gene .csv."),
@@ -91,17 +99,18 @@ def loso(
     check_leave(leave)
     if method not in _METHODS:
         raise InputError(f"unknown method {method!r}", expected=f"one of {', '.join(_METHODS)}")
+    devices = Devices(device, encoder_device, backbone_device, solver_device)
     single_cell = None
     if method == "ragst":
         single_cell = read_cells(cells, type_column, type_map, her2st)
-    make_backbone(backbone)  # an unknown name is an error before any work
-    settings = GeneRAG(backbone=backbone)
+    solver = devices.make_solver()
+    settings = GeneRAG(backbone=devices.make_backbone(backbone), solver=solver)
     sets = read_gmt(gmt) if gmt else None
     extra = image_weight_rows(settings, _numbers(image_weights)) if image_weights else []
     if bank is not None:
         cohort = open_bank(bank)
     else:
-        made = make_encoder(encoder, device=encoder_device)
+        made = devices.make_encoder(encoder)
         cohort = build_bank(
             read_sections(slides, her2st, sections, hest),
             encoder=made,
@@ -113,11 +122,11 @@ def loso(
     rows = standard_rows(settings, cohort, n_core=n_core, tuned=tuned) + extra
     if single_cell is not None:
         given = read_given_proportions(proportions, her2st, list(cohort.slides.index))
-        rows = ragst_rows(_ragst(single_cell, given)) + rows
+        rows = ragst_rows(_ragst(single_cell, given, device)) + rows
     report = leave_one_out(
         cohort,
         settings=settings,
-        rows=rows,
+        rows=solved_on(rows, solver.device),
         leave=leave,
         n_core=n_core,
         n_global=n_global,
@@ -128,10 +137,11 @@ def loso(
         report.write(json)
 
 
-def _ragst(cells: CellBank, proportions: Proportions | None) -> Predictor:
+def _ragst(cells: CellBank, proportions: Proportions | None, device: str) -> Predictor:
+    from spatialrag.prediction.ragst.generator import Generator
     from spatialrag.prediction.ragst.ragst import RAGST
 
-    return RAGST(cells, proportions)
+    return RAGST(cells, proportions, generator=Generator(device=device))
 
 
 def _numbers(text: str) -> tuple[float, ...]:

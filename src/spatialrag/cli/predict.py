@@ -11,21 +11,32 @@ from spatialrag.cli.arguments import (
     BackboneName,
     BankEncoder,
     Cache,
-    EncoderDevice,
     Json,
     write_json,
 )
+from spatialrag.cli.devices import (
+    BackboneDevice,
+    Device,
+    Devices,
+    EncoderDevice,
+    SolverDevice,
+)
 from spatialrag.cli.printing import print_facts
-from spatialrag.cli.queries import Image, Mpp, Out, Slide, embed_queries, write_with_pictures
+from spatialrag.cli.queries import (
+    Image,
+    Mpp,
+    Out,
+    PitchUm,
+    Slide,
+    embed_queries,
+    write_with_pictures,
+)
 from spatialrag.errors import InputError
 from spatialrag.expression.read import read_positions
-from spatialrag.prediction.backbones.backbone import make_backbone
 from spatialrag.prediction.backbones.from_file import FromFile, read_names
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.prediction.generag.tuning import ImageWeightChosen
 from spatialrag.slides.tissue import grid_spots
-from spatialrag.solvers.kernels import kernels_for
-from spatialrag.solvers.working_set import WorkingSet
 
 
 def predict(
@@ -46,8 +57,8 @@ def predict(
     ] = 100.0,
     image: Image = None,
     mpp: Mpp = None,
+    pitch_um: PitchUm = None,
     encoder: BankEncoder = None,
-    encoder_device: EncoderDevice = "cpu",
     image_weight: Annotated[
         float | None, typer.Option("--image-weight", help="w of Eq. 1, 0 to 1.")
     ] = None,
@@ -103,28 +114,34 @@ def predict(
             help="Leave out this many top references per spot, one by one, for explain.",
         ),
     ] = 3,
-    device: Annotated[
-        str, typer.Option("--device", help="Where to solve: cpu, or a torch device like cuda.")
-    ] = "cpu",
+    device: Device = "cpu",
+    encoder_device: EncoderDevice = None,
+    backbone_device: BackboneDevice = None,
+    solver_device: SolverDevice = None,
     cache: Cache = None,
     json: Json = None,
 ) -> None:
     """Predict the whole transcriptome of a slide's spots from a bank, with citations."""
-    kernels_for(device)  # an absent device is an error before any work, an unknown name too
-    make_backbone(backbone)
+    devices = Devices(device, encoder_device, backbone_device, solver_device)
+    initial_backbone = devices.make_backbone(backbone)
     references = open_bank(bank).without(slides=exclude_slide or [], donors=exclude_donor or [])
     if spots is not None:
-        located = read_positions(spots, slide=slide, image=image, mpp=mpp)
+        located = read_positions(spots, slide=slide, image=image, mpp=mpp, pitch_um=pitch_um)
+    elif pitch_um is not None:
+        raise InputError(
+            "--pitch-um is the distance between given spots",
+            expected="--spots with it",
+            fix="without spots, give --mpp; --grid-um is the distance between the grid's",
+        )
     else:
         located = grid_spots(image, slide=slide, mpp=mpp, spacing_um=grid_um)
     stated = {"image_weight": image_weight, "strength": strength}
     stated |= {"anchors": None if anchors is None else read_names(anchors)}
-    solver = WorkingSet(device=device)
     settings = GeneRAG(
         scale=scale,
         missing=missing,
-        solver=solver,
-        backbone=backbone,
+        solver=devices.make_solver(),
+        backbone=initial_backbone,
         **_given(stated),
     )
     if initial is not None and backbone != "linear":
@@ -140,9 +157,7 @@ def predict(
         settings = replace(settings, backbone=file, image_weight=image_weight or 0.0)
     queries, thumbnails = located, None
     if initial is None or settings.image_weight > 0:
-        queries, thumbnails = embed_queries(
-            located, references, encoder, cache, device=encoder_device
-        )
+        queries, thumbnails = embed_queries(located, references, encoder, cache, devices=devices)
     method = ImageWeightChosen(settings) if tuned else settings
     fitted = method.fit(references)
     settings = fitted.settings

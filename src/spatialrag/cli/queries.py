@@ -8,7 +8,8 @@ import typer
 
 from spatialrag.bank.bank import Bank
 from spatialrag.bank.build import cut_thumbnails
-from spatialrag.encoders.embed import check_encoder, embed, side_of
+from spatialrag.cli.devices import Devices
+from spatialrag.encoders.embed import embed, side_of
 from spatialrag.prediction.prediction import Prediction, picture_tissue
 from spatialrag.prediction.predictor import Queries
 from spatialrag.prediction.store import write_prediction
@@ -18,14 +19,22 @@ Out = Annotated[Path, typer.Argument(help="The prediction to write, .h5ad.")]
 Slide = Annotated[str, typer.Option("--slide", help="Name of the query slide.")]
 Image = Annotated[Path | None, typer.Option("--image", help="The H&E file.")]
 Mpp = Annotated[float | None, typer.Option("--mpp", help="µm per pixel of the image.")]
+PitchUm = Annotated[
+    float | None,
+    typer.Option(
+        "--pitch-um",
+        help="Distance between neighboring spots, µm, from which µm per pixel are derived where "
+        "neither --mpp nor the image says them: 100 for Visium.",
+    ),
+]
 
 
 def embed_queries(
-    located: Spots, bank: Bank, encoder: str | None, cache: Path | None, *, device: str
+    located: Spots, bank: Bank, encoder: str | None, cache: Path | None, *, devices: Devices
 ) -> tuple[Queries, np.ndarray | None]:
     """Return query embeddings as the bank was embedded, and pictures of the patches or None."""
     bank.require_embeddings()
-    made = check_encoder(encoder, bank.encoder, device=device)
+    made = devices.check_encoder(encoder, bank)
     vectors = embed(
         located,
         encoder=made,

@@ -8,7 +8,7 @@ import typer
 
 from spatialrag.bank.store import open_bank
 from spatialrag.cells.build import TYPE_COLUMN
-from spatialrag.cli.arguments import BankEncoder, Cache, EncoderDevice, Json, write_json
+from spatialrag.cli.arguments import BankEncoder, Cache, Json, write_json
 from spatialrag.cli.cell_arguments import (
     ProportionsFile,
     TypeColumn,
@@ -16,9 +16,18 @@ from spatialrag.cli.cell_arguments import (
     read_cells,
     read_given_proportions,
 )
+from spatialrag.cli.devices import Device, Devices, EncoderDevice
 from spatialrag.cli.explain import Csv, Figure, Gene, Spot, Top, tell
 from spatialrag.cli.printing import print_facts, print_frame
-from spatialrag.cli.queries import Image, Mpp, Out, Slide, embed_queries, write_with_pictures
+from spatialrag.cli.queries import (
+    Image,
+    Mpp,
+    Out,
+    PitchUm,
+    Slide,
+    embed_queries,
+    write_with_pictures,
+)
 from spatialrag.errors import InputError
 from spatialrag.explanation.explanation import explain as explain_value
 from spatialrag.explanation.types import attention_by_type, carriers
@@ -34,7 +43,6 @@ BankPath = Annotated[Path, typer.Argument(help="The spatial bank with embeddings
 CellsPath = Annotated[
     Path, typer.Argument(help="The single-cell bank, or an h5ad with counts and types.")
 ]
-Device = Annotated[str, typer.Option("--device", help="cpu, or a torch device like cuda.")]
 
 
 @app.command()
@@ -77,6 +85,7 @@ def fit(
 
     if out.suffix != ".safetensors":
         raise InputError(f"{out.name} is not a model", expected="a name that ends in .safetensors")
+    Devices(device)
     spatial = open_bank(bank).without(slides=exclude_slide or [], donors=exclude_donor or [])
     single_cell = read_cells(cells, type_column, type_map, her2st)
     given = read_given_proportions(proportions, her2st, list(spatial.slides.index))
@@ -123,8 +132,8 @@ def predict(
     ],
     image: Image = None,
     mpp: Mpp = None,
+    pitch_um: PitchUm = None,
     encoder: BankEncoder = None,
-    encoder_device: EncoderDevice = "cpu",
     her2st: Annotated[
         Path | None, typer.Option("--her2st", help="Given to `ragst fit`: give it here too.")
     ] = None,
@@ -134,17 +143,19 @@ def predict(
         bool, typer.Option("--residual/--no-residual", help="Add what rests on no citation.")
     ] = True,
     device: Device = "cpu",
+    encoder_device: EncoderDevice = None,
     cache: Cache = None,
     json: Json = None,
 ) -> None:
     """Predict a slide's spots, citing cells; the same banks as in `ragst fit`."""
     from spatialrag.prediction.ragst.store import read_ragst
 
+    devices = Devices(device, encoder=encoder_device)
     spatial = open_bank(bank)
     single_cell = read_cells(cells, type_column, type_map, her2st)
     fitted = read_ragst(model, bank=spatial, cells=single_cell, device=device)
-    located = read_positions(spots, slide=slide, image=image, mpp=mpp)
-    queries, thumbnails = embed_queries(located, spatial, encoder, cache, device=encoder_device)
+    located = read_positions(spots, slide=slide, image=image, mpp=mpp, pitch_um=pitch_um)
+    queries, thumbnails = embed_queries(located, spatial, encoder, cache, devices=devices)
     if not residual:
         fitted = fitted.without_residual()
     prediction = fitted.predict(queries)

@@ -100,16 +100,30 @@ def side_of(encoder: Encoder | None, patch_um: float | None) -> float:
 
 
 def check_encoder(
-    encoder: str | Encoder | None, record: EncoderRecord, *, device: str = "cpu"
+    encoder: str | Encoder | None,
+    record: EncoderRecord,
+    *,
+    device: str = "cpu",
+    required: bool = True,
 ) -> Encoder:
-    """Return the encoder, or raise `InputError` when it is not the bank's."""
+    """Return the encoder, or raise `InputError` when it is not the bank's.
+
+    Parameters
+    ----------
+    encoder
+        As in `make_encoder`.
+    record
+        Of the bank's encoder.
+    device, required
+        As in `make_encoder`.
+    """
     if encoder is None:
         raise InputError(
             f"the bank was embedded by {record.name!r}",
             expected="the same encoder for the queries",
             fix="pass --encoder as it was given to the bank",
         )
-    made = make_encoder(encoder, device=device)
+    made = make_encoder(encoder, device=device, required=required)
     if (made.name, made.fingerprint) != (record.name, record.fingerprint):
         raise InputError(
             "the encoder is not the bank's",

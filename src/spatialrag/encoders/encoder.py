@@ -47,7 +47,7 @@ class SpotEncoder(Protocol):
 Encoder = PatchEncoder | SpotEncoder
 
 
-def make_encoder(encoder: str | Encoder, *, device: str = "cpu") -> Encoder:
+def make_encoder(encoder: str | Encoder, *, device: str = "cpu", required: bool = True) -> Encoder:
     """Return an encoder from a name such as ``color``, ``uni``, ``onnx:PATH``, ``dihedral:uni``.
 
     Objects that already are encoders pass through.
@@ -58,6 +58,9 @@ def make_encoder(encoder: str | Encoder, *, device: str = "cpu") -> Encoder:
         A registered name, after a colon what it is made of; or an encoder.
     device
         Where it runs; only torch networks run elsewhere than on the CPU.
+    required
+        Whether an encoder that runs on the CPU alone is refused for another device; else it stays
+        there, and `device_of` says so.
 
     Raises
     ------
@@ -67,11 +70,23 @@ def make_encoder(encoder: str | Encoder, *, device: str = "cpu") -> Encoder:
     made = _make(encoder)
     if device == "cpu":
         return made
-    if not hasattr(made, "to"):
+    if hasattr(_inner(made), "to"):
+        return made.to(device)
+    if required:
         raise InputError(
             f"the encoder {made.name!r} runs on the CPU alone", got=f"device {device!r}"
         )
-    return made.to(device)
+    return made
+
+
+def device_of(encoder: Encoder) -> str:
+    """Return where an encoder runs: ``cpu``, or the torch device of its network."""
+    return getattr(_inner(encoder), "device", "cpu")
+
+
+def _inner(encoder: Encoder) -> Encoder:
+    """Return what computes: the encoder within one that averages its views, or itself."""
+    return getattr(encoder, "encoder", encoder)
 
 
 def _make(encoder: str | Encoder) -> Encoder:

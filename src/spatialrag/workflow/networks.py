@@ -1,6 +1,6 @@
 """Trained networks of an experiment, kept by what decides them: no network is trained twice."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spatialrag.bank.bank import Bank
-from spatialrag.prediction.backbones.backbone import TrainedBackbone
+from spatialrag.prediction.backbones.backbone import TrainedBackbone, has_network, placed
 from spatialrag.provenance import fingerprint
 
 
@@ -40,7 +40,7 @@ class Kept:
     def fit(self, bank: Bank, genes: np.ndarray, *, scale: str) -> TrainedBackbone:
         """Return the backbone trained to predict these genes on this scale."""
         settings = self.settings
-        if not hasattr(settings, "fitting"):
+        if not has_network(settings):
             return settings.fit(bank, genes, scale=scale)
         from filelock import FileLock
 
@@ -53,8 +53,9 @@ class Kept:
         with FileLock(path.with_suffix(".lock")):
             if path.exists():
                 return read_backbone(path, bank=bank, tiles=settings.tiles, device=self.device)
-            placed = replace(settings, fitting=replace(settings.fitting, device=self.device))
             checkpoint = path.with_suffix(".training")
-            trained = placed.fit(bank, genes, scale=scale, checkpoint=checkpoint)
+            trained = placed(settings, self.device).fit(
+                bank, genes, scale=scale, checkpoint=checkpoint
+            )
             write_backbone(trained, self.name, path)
         return trained

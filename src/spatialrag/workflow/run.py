@@ -67,7 +67,8 @@ def run_experiment(
     jobs
         Units run at a time, a process and a core each.
     device
-        Where torch encoders and backbones run: ``cpu``, or a torch device such as ``cuda``.
+        Where torch encoders and backbones run and Eq. 1 is solved: ``cpu``, or a torch device such
+        as ``cuda``. Encoders and backbones without a network stay on the CPU.
 
     Raises
     ------
@@ -153,7 +154,9 @@ def _banks(
     """Return a bank, and tiles where asked for, of each encoder; no encoder outlives this."""
     names = recipe.embedding.encoders
     # All before the first patch: an encoder that cannot be loaded is not told hours later.
-    encoders = {name: make_encoder(_resolve(name, data), device=device) for name in names}
+    encoders = {
+        name: make_encoder(_resolve(name, data), device=device, required=False) for name in names
+    }
     banks = {}
     for name, encoder in encoders.items():
         bank, tiles = _embed(recipe, sections, encoder, cache_folder)

@@ -12,6 +12,7 @@ import numpy as np
 from spatialrag.bank.bank import Bank
 from spatialrag.cells.cell_bank import CellBank
 from spatialrag.encoders.tiles import Tiles
+from spatialrag.evaluation.devices import solved_on
 from spatialrag.evaluation.loso import loso, references_for
 from spatialrag.evaluation.methods import PUBLISHED, Row, published, standard_rows
 from spatialrag.evaluation.panel import fix_panel
@@ -93,7 +94,7 @@ class Material:
     cells, proportions
         For RAG-ST.
     device
-        Where networks are trained; it is no part of a unit's name.
+        Where networks are trained and retrieval is solved; it is no part of a unit's name.
     """
 
     recipe: Recipe
@@ -117,7 +118,7 @@ def run_unit(unit: Unit, material: Material, out: Path) -> Path:
     report = loso(
         material.bank,
         settings=GeneRAG(scale=evaluation.scale),
-        rows=rows,
+        rows=solved_on(rows, material.device),
         leave=unit.leave,
         slides=[unit.slide],
         n_core=evaluation.n_core,

@@ -6,8 +6,17 @@ import torch
 from sklearn.linear_model import Ridge
 
 from spatialrag.errors import InputError
-from spatialrag.prediction.backbones.backbone import Model, TrainedBackbone, make_backbone
+from spatialrag.prediction.backbones.backbone import (
+    Backbone,
+    Model,
+    OnDevice,
+    TrainedBackbone,
+    make_backbone,
+    placed,
+)
+from spatialrag.prediction.backbones.stem.stem import Stem
 from spatialrag.prediction.generag import GeneRAG
+from spatialrag.provenance import origin
 
 
 @pytest.fixture
@@ -65,3 +74,24 @@ def test_nan_from_a_model(references, queries, trained):
     fitted = GeneRAG(backbone=Model(Broken(), trained[1], "log1p_cp10k")).fit(references)
     with pytest.raises(InputError, match="initial prediction of 'toy4' contains NaN"):
         fitted.predict(replace(queries))
+
+
+def test_a_registered_backbone_on_a_device(references):
+    stem = OnDevice("stem", "cuda:1")
+    default = Stem()
+    assert stem.settings == replace(default, fitting=replace(default.fitting, device="cuda:1"))
+    assert placed(stem.settings, "cpu") == default
+    assert isinstance(stem, Backbone)
+    assert make_backbone(stem) is stem
+    record = origin(GeneRAG(backbone=stem))
+    assert record["settings"]["backbone"] == {"name": "stem", "device": "cuda:1"}
+    assert record["device"] == "cpu, cuda:1"
+    genes = references.genes[references.measured_everywhere][:3]
+    with pytest.raises((NotImplementedError, RuntimeError), match="meta"):
+        OnDevice("probe", "meta").fit(references, genes, scale="log1p_cp10k")
+    trained = OnDevice("probe", "cpu").fit(references, genes, scale="log1p_cp10k")
+    assert isinstance(trained, TrainedBackbone)
+    with pytest.raises(InputError, match="'Linear' runs on the CPU alone"):
+        OnDevice("linear", "cuda")
+    with pytest.raises(InputError, match="did you mean 'probe'"):
+        OnDevice("prob", "cuda")

@@ -1,7 +1,7 @@
 """What a backbone is, and how anything with ``predict`` becomes one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from inspect import signature
 from typing import Any, Protocol, runtime_checkable
@@ -99,6 +99,54 @@ class Model:
             if was_training:
                 self.model.train()
         return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else values
+
+
+@dataclass(frozen=True)
+class OnDevice:
+    """A registered backbone that is trained and run on a device.
+
+    Parameters
+    ----------
+    name
+        Under which it is registered; its settings are the defaults.
+    device
+        As torch names it.
+
+    Raises
+    ------
+    InputError
+        A backbone without a network, which runs on the CPU alone.
+    """
+
+    name: str
+    device: str
+
+    def __post_init__(self) -> None:
+        placed(make_backbone(self.name), self.device)
+
+    def fit(self, bank: Bank, genes: np.ndarray, *, scale: str) -> TrainedBackbone:
+        """Return the model trained to predict these genes on this scale."""
+        return self.settings.fit(bank, genes, scale=scale)
+
+    @property
+    def settings(self) -> Backbone:
+        """Of the backbone, with its device."""
+        return placed(make_backbone(self.name), self.device)
+
+
+def placed(settings: Any, device: str) -> Any:  # noqa: ANN401  (any backbone's settings)
+    """Return the settings of a backbone with the device its network is trained and run on."""
+    if not has_network(settings):
+        raise InputError(
+            f"the backbone {type(settings).__name__!r} runs on the CPU alone",
+            got=f"device {device!r}",
+        )
+    return replace(settings, fitting=replace(settings.fitting, device=device))
+
+
+def has_network(settings: object) -> bool:
+    """Return whether a backbone is trained by gradient, and so may run on other devices."""
+    return hasattr(settings, "fitting")
 
 
 def make_backbone(backbone: object) -> Backbone | TrainedBackbone:

@@ -1,0 +1,115 @@
+import pandas as pd
+import pytest
+import typer
+
+from spatialrag.cli.app import app
+from spatialrag.cli.devices import Devices
+from spatialrag.encoders.encoder import device_of
+from spatialrag.errors import InputError
+
+ABSENT = "warp"  # no build of torch has such a device
+
+
+def verbs(command=None, name=()):
+    """Every verb of the command with its options by their names."""
+    command = command or typer.main.get_command(app)
+    if hasattr(command, "commands"):
+        for part, inner in command.commands.items():
+            yield from verbs(inner, (*name, part))
+    else:
+        yield " ".join(name), {option.opts[0]: option for option in command.params}
+
+
+def test_every_verb_places_its_parts_by_the_same_options():
+    found = dict(verbs())
+    with_device = {name for name, options in found.items() if "--device" in options}
+    assert with_device == {
+        "predict", "loso", "embed", "domains", "bank build", "bank add", "ragst fit",
+        "ragst predict", "experiment run",
+    }  # fmt: skip
+    finer = {"--encoder": "--encoder-device", "--backbone": "--backbone-device"}
+    for name, options in found.items():
+        for part, placed in finer.items():
+            assert (part in options) == (placed in options), name
+            assert part not in options or "--device" in options, name
+        assert ("--backbone" in options) == ("--solver-device" in options), name
+    for wanted, default in [("--device", "cpu")] + [
+        (f"--{part}-device", None) for part in ("encoder", "backbone", "solver")
+    ]:
+        same = [options[wanted] for options in found.values() if wanted in options]
+        assert {option.default for option in same} == {default}
+        assert len({option.help for option in same}) == 1
+
+
+def test_one_device_reaches_encoder_backbone_and_solver(capsys):
+    torch = pytest.importorskip("torch")
+    from spatialrag.encoders.network import NetworkEncoder
+
+    network = NetworkEncoder(torch.nn.Linear(3, 2), "net", "print", 16)
+    devices = Devices("meta")  # a device of every machine, on which nothing can be computed
+    assert device_of(devices.make_encoder(network)) == "meta"
+    assert devices.make_backbone("probe").settings.fitting.device == "meta"
+    assert devices.make_solver().device == "meta"
+    assert capsys.readouterr().out == ""
+    # What has no network stays on the CPU, and says so.
+    assert device_of(devices.make_encoder("color")) == "cpu"
+    assert device_of(devices.make_encoder("dihedral:color")) == "cpu"
+    assert devices.make_backbone("linear") == "linear"
+    said = capsys.readouterr().out
+    assert "encoder color: on the CPU" in said
+    assert "backbone linear: on the CPU" in said
+    # Placed one by one.
+    apart = Devices("meta", encoder="cpu", backbone="cpu", solver="cpu")
+    assert device_of(apart.make_encoder("color")) == "cpu"
+    assert apart.make_backbone("probe") == "probe"
+    assert apart.make_solver().device == "cpu"
+    assert capsys.readouterr().out == ""
+    for part, make in (("encoder", "make_encoder"), ("backbone", "make_backbone")):
+        with pytest.raises(InputError, match="runs on the CPU alone"):
+            getattr(Devices(**{part: "meta"}), make)("color" if part == "encoder" else "linear")
+
+
+@pytest.mark.parametrize("part", ["everywhere", "encoder", "backbone", "solver"])
+def test_an_absent_device_is_an_error_at_once(part):
+    pytest.importorskip("torch")
+    with pytest.raises(InputError, match=f"no device '{ABSENT}'"):
+        Devices(**{part: ABSENT})
+
+
+@pytest.mark.parametrize(
+    ("verb", "options"),
+    [
+        ("predict BANK o.h5ad --slide q --backbone probe", "device encoder backbone solver"),
+        ("loso --slides no.csv", "device encoder backbone solver"),
+        ("bank build b.zarr --slides no.csv", "device encoder"),
+        ("bank add no.zarr --slides no.csv", "device encoder"),
+        ("embed out --slides no.csv", "device encoder"),
+        ("ragst fit no.zarr no.h5ad o.safetensors", "device"),
+        ("ragst predict m.safetensors no.zarr c o --slide q --spots s", "device encoder"),
+        ("domains no.h5ad --out o.h5ad", "device"),
+    ],
+)
+def test_verbs_say_that_a_device_is_absent_before_they_read_anything(run, verb, options):
+    pytest.importorskip("torch")
+    for part in options.split():
+        option = "--device" if part == "device" else f"--{part}-device"
+        code, _, err = run(*verb.split(), option, ABSENT)
+        assert code == 2
+        assert f"no device '{ABSENT}'" in err, option
+
+
+def test_predict_trains_its_backbone_where_it_was_told(run, toy_bank, toy_sections, work):
+    """On a device without values training must fail: nothing is trained on the CPU instead."""
+    pytest.importorskip("torch")
+    from spatialrag import write_bank
+
+    section, path = toy_sections[3], write_bank(toy_bank.only(["toy1", "toy2"]), work / "d.zarr")
+    pd.DataFrame(section.xy, section.spots, ["x", "y"]).iloc[:6].to_csv(work / "six.csv")
+    arguments = [
+        "predict", path, work / "out.h5ad", "--slide", "toy4", "--spots", work / "six.csv",
+        "--image", section.image, "--mpp", 1, "--encoder", "color", "--removed", 0,
+        "--backbone", "probe", "--device", "meta", "--solver-device", "cpu",
+    ]  # fmt: skip
+    with pytest.raises((NotImplementedError, RuntimeError), match="meta"):
+        run(*arguments)
+    assert not (work / "out.h5ad").exists()
