@@ -89,6 +89,11 @@ def test_array_indices_are_unfolded_by_their_names(order):
     middle = np.sort(distance[4 * 4 + 1])
     np.testing.assert_allclose(middle[1:7], 2)
     assert middle[7] > 3
+    # Two sections on the same places.
+    both = ad.concat([given, given], keys=["a", "b"], index_unique="-", label="sample")
+    with pytest.warns(UserWarning, match="array indices"):
+        found = Tissue.from_anndata(both, section_key="sample")
+    np.testing.assert_array_equal(found.xy, np.tile(tissue.xy, (2, 1)))
     # Pixels beside the columns stay as they are, and so do square bins.
     given.obsm["spatial"] = np.random.default_rng(0).normal(size=(36, 2))
     np.testing.assert_array_equal(Tissue.from_anndata(given).xy, given.obsm["spatial"])

@@ -12,7 +12,6 @@ from scipy import sparse
 from spatialrag import keys
 from spatialrag.errors import InputError, listing, raise_all
 from spatialrag.expression.normalize import SCALES, SIZE_FACTOR
-from spatialrag.graphs.graph import check_coordinates
 from spatialrag.graphs.lattice import UNFOLDED, array_rows, unfold_array
 
 _ARRAY = ("array_row", "array_col")  # obs, of Space Ranger
@@ -194,7 +193,8 @@ def _places(adata: ad.AnnData) -> np.ndarray:
     `spatialrag.graphs.spatial.spatial_graph` does so too, and has to guess which are rows.
     """
     xy = np.asarray(adata.obsm[keys.SPATIAL])[:, :2]
-    if not set(_ARRAY) <= set(adata.obs) or array_rows(check_coordinates(xy)[0]) is None:
+    usable = xy.dtype.kind in "iuf" and np.isfinite(xy).all()  # else refused with the graph
+    if not usable or not set(_ARRAY) <= set(adata.obs) or array_rows(xy) is None:
         return xy
     row, column = (pd.to_numeric(adata.obs[name], errors="coerce").to_numpy() for name in _ARRAY)
     for rows in (0, 1):

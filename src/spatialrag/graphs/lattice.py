@@ -91,10 +91,11 @@ def array_rows(xy: np.ndarray) -> int | None:
         Of one section.
     """
     places = np.unique(xy, axis=0)
-    nearest = np.rint(places)
-    whole = (np.abs(places - nearest) <= _WHOLE).all(axis=1)
-    odd = nearest.sum(axis=1) % 2 == 1
-    usual = whole & (odd == (np.mean(odd[whole]) > 0.5 if whole.any() else False))
+    whole = (np.abs(places - np.rint(places)) <= _WHOLE).all(axis=1)
+    if np.mean(whole) < _MOST:
+        return None
+    odd = np.rint(places).sum(axis=1) % 2 == 1
+    usual = whole & (odd == (np.mean(odd[whole]) > 0.5))
     diagonal = np.abs(_to_nearest(places) - np.sqrt(2)) <= _WHOLE
     if np.mean(usual & diagonal) < _MOST:
         return None
