@@ -1,34 +1,20 @@
 """µm per pixel: stated by the file, given, or derived from the spot pitch; never guessed."""
 
 import re
-from dataclasses import dataclass
 
 import numpy as np
 import tifffile
 
 from spatialrag.errors import InputError
+from spatialrag.slides.pixel_size import PixelSize, parse_mpp, plausible, reconcile
 from spatialrag.slides.spots import spot_pitch
 
-_PLAUSIBLE = (0.05, 20.0)
+__all__ = ["PixelSize", "derive_mpp", "mpp_of_tiff", "parse_mpp", "plausible", "reconcile"]
+
 _UM_PER_UNIT = {2: 25_400.0, 3: 10_000.0}  # TIFF ResolutionUnit: inch, cm
-_OME_UNITS = {"µm": 1.0, "um": 1.0, "nm": 1e-3, "mm": 1e3}
-
-
-@dataclass(frozen=True)
-class PixelSize:
-    """µm per pixel and where the number comes from (``given``, ``file``, ``derived …``)."""
-
-    mpp: float
-    source: str
-
-    def __post_init__(self) -> None:
-        if not (np.isfinite(self.mpp) and _PLAUSIBLE[0] <= self.mpp <= _PLAUSIBLE[1]):
-            raise InputError(
-                "the pixel size is not plausible",
-                expected=f"mpp between {_PLAUSIBLE[0]} and {_PLAUSIBLE[1]} µm per pixel",
-                got=f"{self.mpp} ({self.source})",
-                fix="give µm per pixel, e.g. mpp=0.5 for a 20x scan",
-            )
+_OME_UNITS = {"µm": 1.0, "um": 1.0, "micron": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4}
+_NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_SQUARE = 1.05  # width and height of a pixel may differ by this factor
 
 
 def derive_mpp(xy: np.ndarray, *, pitch_um: float) -> PixelSize:
@@ -40,37 +26,79 @@ def derive_mpp(xy: np.ndarray, *, pitch_um: float) -> PixelSize:
         Spot centres, full-resolution pixels.
     pitch_um
         Distance between neighboring spot centres, µm.
+
+    Raises
+    ------
+    InputError
+        One spot, a pitch that is no length, or spots that lie on top of each other.
     """
     if len(xy) < 2:
         raise InputError(f"mpp cannot be derived from {len(xy)} spot", fix="give mpp")
+    if not (np.isfinite(pitch_um) and pitch_um > 0):
+        raise InputError(
+            "the spot pitch is not a length", expected="µm, above 0", got=f"pitch_um={pitch_um}"
+        )
     pitch_px = spot_pitch(xy)
+    if pitch_px == 0:
+        raise InputError(
+            "mpp cannot be derived: most spots lie on top of another one",
+            expected="one position per spot; several slides in one file overlap",
+            fix="read one slide alone, or give mpp",
+        )
     return PixelSize(pitch_um / pitch_px, f"derived: {pitch_um:g} µm pitch / {pitch_px:.2f} px")
 
 
-def mpp_of_tiff(file: tifffile.TiffFile) -> float | None:
-    """Return the pixel size a TIFF states (OME metadata, else its resolution tags), or None."""
-    if file.is_ome and (stated := _mpp_of_ome(file.ome_metadata or "")):
-        return stated
-    tags = file.pages[0].tags
-    unit = int(tags["ResolutionUnit"].value) if "ResolutionUnit" in tags else 1
-    if unit not in _UM_PER_UNIT or "XResolution" not in tags:
-        return None
-    numerator, denominator = tags["XResolution"].value
-    if not numerator:
-        return None
-    return plausible(_UM_PER_UNIT[unit] * denominator / numerator)
+def mpp_of_tiff(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> float | None:
+    """Return the pixel size a TIFF states for one of its pictures, or None.
 
+    OME metadata come first, then the resolution tags. What they say of other pictures in the file
+    (an overview, a label) is not read.
 
-def plausible(mpp: float) -> float | None:
-    """Return µm per pixel, or None when it cannot be one of tissue.
-
-    72 to 600 dpi are screen and print defaults (353 to 42 µm per pixel), not a measurement.
+    Raises
+    ------
+    InputError
+        Pixels that are not square: patches would be distorted.
     """
-    return mpp if _PLAUSIBLE[0] <= mpp <= _PLAUSIBLE[1] else None
+    page = series.keyframe
+    stated = _sides_of_ome(file.ome_metadata, page) if file.is_ome else None
+    sides = stated or _sides_of_tags(page)
+    if sides is None or plausible(sides[0]) is None:
+        return None
+    if max(sides) > _SQUARE * min(sides):
+        raise InputError(
+            f"the pixels of {file.filename} are not square",
+            expected="one size in µm for width and height",
+            got=f"{sides[0]:.4g} x {sides[1]:.4g} µm",
+            fix="resample the picture, or correct its metadata",
+        )
+    return sides[0]
 
 
-def _mpp_of_ome(xml: str) -> float | None:
-    size = re.search(r'PhysicalSizeX="([0-9.eE+-]+)"', xml)
-    unit = re.search(r'PhysicalSizeXUnit="([^"]+)"', xml)
-    factor = _OME_UNITS.get(unit.group(1) if unit else "µm")
-    return float(size.group(1)) * factor if size and factor else None
+def _sides_of_tags(page: tifffile.TiffPage) -> tuple[float, float] | None:
+    unit = _UM_PER_UNIT.get(int(page.tags.valueof("ResolutionUnit", default=1)))
+    stated = [page.tags.valueof(f"{axis}Resolution") for axis in "XY"]
+    if unit is None or stated[0] is None:
+        return None
+    sides = [unit * below / above for above, below in filter(None, stated) if above and below]
+    return (sides[0], sides[-1]) if sides else None
+
+
+def _sides_of_ome(xml: str | None, page: tifffile.TiffPage) -> tuple[float, float] | None:
+    """Return what the ``Pixels`` element of a picture of this size states."""
+    for element in re.findall(r"<(?:\w+:)?Pixels\s[^>]*>", xml or ""):
+        facts = dict(re.findall(r'(\w+)="([^"]*)"', element))
+        if (facts.get("SizeX"), facts.get("SizeY")) != (
+            str(page.imagewidth),
+            str(page.imagelength),
+        ):
+            continue
+        sides = [_ome_length(facts, axis) for axis in "XY"]
+        if sides[0] is not None:
+            return sides[0], sides[1] if sides[1] is not None else sides[0]
+    return None
+
+
+def _ome_length(facts: dict[str, str], axis: str) -> float | None:
+    factor = _OME_UNITS.get(facts.get(f"PhysicalSize{axis}Unit", "µm"))
+    stated = re.fullmatch(_NUMBER, facts.get(f"PhysicalSize{axis}", ""))
+    return float(stated.group()) * factor if stated and factor else None

@@ -11,7 +11,8 @@ import tifffile
 from PIL import Image, UnidentifiedImageError
 
 from spatialrag.errors import InputError, MissingDependencyError
-from spatialrag.slides.mpp import mpp_of_tiff, plausible
+from spatialrag.slides.mpp import mpp_of_tiff
+from spatialrag.slides.pixel_size import plausible
 
 
 @contextmanager
@@ -166,7 +167,7 @@ class TiffSlide:
         ]
         height, width = self._planes[0].shape[:2]
         self.size = (width, height)
-        self.mpp = mpp_of_tiff(self._file)
+        self.mpp = mpp_of_tiff(self._file, series)
 
     def read_region(
         self, x: int, y: int, width: int, height: int, out: tuple[int, int]

@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from spatialrag.errors import InputError, listing, raise_all
+from spatialrag.slides.pixel_size import PixelSize
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +46,8 @@ class Spots:
         elif not np.isfinite(self.xy).all():
             faults.append("xy contains NaN or inf")
         raise_all(faults, subject=f"slide {self.slide!r}")
+        if self.mpp is not None:
+            PixelSize(self.mpp, f"{self.mpp_source}, slide {self.slide!r}")
 
     def of_names(self, names: np.ndarray) -> "Spots":
         """Return these of the spots alone, in their order."""
