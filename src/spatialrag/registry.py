@@ -126,9 +126,9 @@ expression_readers = Registry(
 slide_readers = Registry(
     "slide_readers",
     {
-        "pillow": "spatialrag.slides.readers:PillowSlide",
-        "openslide": "spatialrag.slides.readers:OpenSlideSlide",
-        "tifffile": "spatialrag.slides.readers:TiffSlide",
+        "pillow": "spatialrag.slides.pillow_slide:PillowSlide",
+        "openslide": "spatialrag.slides.openslide_slide:OpenSlideSlide",
+        "tifffile": "spatialrag.slides.tiff_slide:TiffSlide",
         "patches": "spatialrag.slides.patch_slide:PatchSlide",
     },
 )

@@ -47,3 +47,40 @@ def test_files_of_something_else(tmp_path):
         open_slide(tmp_path / "e.h5")
     with pytest.raises(InputError, match="does not say how large"):
         open_slide(write(tmp_path / "s.h5", attributes={}))
+
+
+@pytest.mark.parametrize(
+    ("part", "values"),
+    [
+        ("coords", np.zeros((3, 2))),
+        ("coords", np.zeros((2, 4))),
+        ("img", np.zeros((2, 8, 8), np.uint8)),
+        ("img", np.zeros((2, 8, 9, 3), np.uint8)),
+        ("img", np.float32(3)),
+        ("barcode", np.array([b"a"])),
+    ],
+)
+def test_parts_that_do_not_fit_together(tmp_path, part, values):
+    path = write(tmp_path / "s.h5", attributes={"downsample": 2.0})
+    with h5py.File(path, "r+") as file:
+        del file[part]
+        file[part] = values
+    with pytest.raises(InputError, match="do not fit together"):
+        open_slide(path)
+
+
+def test_damaged_patches(tmp_path):
+    path = write(tmp_path / "s.h5", attributes={"downsample": 2.0})
+    path.write_bytes(path.read_bytes()[:1500])
+    with pytest.raises(InputError, match=r"s\.h5 cannot be decoded"):
+        open_slide(path)
+    for value in ("nan", 0.0, b"x"):
+        with pytest.raises(InputError, match=r"cannot be decoded|does not say how large"):
+            open_slide(write(tmp_path / "t.h5", attributes={"downsample": value}))
+    path = write(tmp_path / "u.h5", attributes={"downsample": 2.0})
+    with h5py.File(path, "r+") as file:
+        for name, shape in (("img", (0, 8, 8, 3)), ("coords", (0, 2)), ("barcode", (0, 1))):
+            del file[name]
+            file[name] = np.zeros(shape, np.uint8)
+    with pytest.raises(InputError, match="at least 1"):
+        open_slide(path)

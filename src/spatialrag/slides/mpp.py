@@ -6,15 +6,14 @@ import numpy as np
 import tifffile
 
 from spatialrag.errors import InputError
-from spatialrag.slides.pixel_size import PixelSize, parse_mpp, plausible, reconcile
+from spatialrag.slides.pixel_size import PixelSize, parse_mpp, reconcile, square_side
 from spatialrag.slides.spots import spot_pitch
 
-__all__ = ["PixelSize", "derive_mpp", "mpp_of_tiff", "parse_mpp", "plausible", "reconcile"]
+__all__ = ["PixelSize", "derive_mpp", "mpp_of_tiff", "parse_mpp", "reconcile"]
 
 _UM_PER_UNIT = {2: 25_400.0, 3: 10_000.0}  # TIFF ResolutionUnit: inch, cm
 _OME_UNITS = {"µm": 1.0, "um": 1.0, "micron": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4}
 _NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_SQUARE = 1.05  # width and height of a pixel may differ by this factor
 
 
 def derive_mpp(xy: np.ndarray, *, pitch_um: float) -> PixelSize:
@@ -60,30 +59,19 @@ def mpp_of_tiff(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> flo
         Pixels that are not square: patches would be distorted.
     """
     page = series.keyframe
-    stated = _sides_of_ome(file.ome_metadata, page) if file.is_ome else None
-    sides = stated or _sides_of_tags(page)
-    if sides is None or plausible(sides[0]) is None:
-        return None
-    if max(sides) > _SQUARE * min(sides):
-        raise InputError(
-            f"the pixels of {file.filename} are not square",
-            expected="one size in µm for width and height",
-            got=f"{sides[0]:.4g} x {sides[1]:.4g} µm",
-            fix="resample the picture, or correct its metadata",
-        )
-    return sides[0]
+    stated = _sides_of_ome(file.ome_metadata, page) if file.is_ome else []
+    return square_side(stated or _sides_of_tags(page), name=file.filename)
 
 
-def _sides_of_tags(page: tifffile.TiffPage) -> tuple[float, float] | None:
+def _sides_of_tags(page: tifffile.TiffPage) -> list[float]:
     unit = _UM_PER_UNIT.get(int(page.tags.valueof("ResolutionUnit", default=1)))
     stated = [page.tags.valueof(f"{axis}Resolution") for axis in "XY"]
-    if unit is None or stated[0] is None:
-        return None
-    sides = [unit * below / above for above, below in filter(None, stated) if above and below]
-    return (sides[0], sides[-1]) if sides else None
+    if unit is None:
+        return []
+    return [unit * below / above for above, below in filter(None, stated) if above and below]
 
 
-def _sides_of_ome(xml: str | None, page: tifffile.TiffPage) -> tuple[float, float] | None:
+def _sides_of_ome(xml: str | None, page: tifffile.TiffPage) -> list[float]:
     """Return what the ``Pixels`` element of a picture of this size states."""
     for element in re.findall(r"<(?:\w+:)?Pixels\s[^>]*>", xml or ""):
         facts = dict(re.findall(r'(\w+)="([^"]*)"', element))
@@ -92,10 +80,10 @@ def _sides_of_ome(xml: str | None, page: tifffile.TiffPage) -> tuple[float, floa
             str(page.imagelength),
         ):
             continue
-        sides = [_ome_length(facts, axis) for axis in "XY"]
-        if sides[0] is not None:
-            return sides[0], sides[1] if sides[1] is not None else sides[0]
-    return None
+        sides = [length for axis in "XY" if (length := _ome_length(facts, axis))]
+        if sides:
+            return sides
+    return []
 
 
 def _ome_length(facts: dict[str, str], axis: str) -> float | None:

@@ -6,7 +6,8 @@ import h5py
 import numpy as np
 
 from spatialrag.errors import InputError, listing
-from spatialrag.slides.readers import fit
+from spatialrag.slides.decoding import decoding
+from spatialrag.slides.pixels import fit
 
 _SIDES = ("patch_size_src", "patch_size_level0")
 
@@ -28,34 +29,58 @@ class PatchSlide:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = h5py.File(path)
+        with decoding(path):
+            self._file = h5py.File(path)
+        try:
+            self._check_parts()
+            with decoding(path):
+                names = self._file["barcode"][:].ravel()
+                self._corners = self._file["coords"][:].astype(np.float64)
+            self.barcodes = np.array(
+                [n.decode() if isinstance(n, bytes) else str(n) for n in names]
+            )
+            self._side = self._full_side()
+        except BaseException:
+            self._file.close()
+            raise
+        self.size = tuple(int(edge) for edge in np.ceil(self._corners.max(axis=0) + self._side))
+
+    def _check_parts(self) -> None:
         missing = [name for name in ("img", "coords", "barcode") if name not in self._file]
         if missing:
             raise InputError(
-                f"{path.name} holds no patches of spots",
+                f"{self.path.name} holds no patches of spots",
                 expected="img, coords and barcode, as HEST writes them",
                 got=listing(self._file),
             )
-        self.barcodes = np.array(
-            [b.decode() if isinstance(b, bytes) else str(b) for b in self._file["barcode"][:].flat]
-        )
-        self._corners = self._file["coords"][:].astype(np.float64)
-        self._side = self._full_side()
-        self.size = tuple(int(edge) for edge in np.ceil(self._corners.max(axis=0) + self._side))
+        pictures, corners, names = (self._file[name] for name in ("img", "coords", "barcode"))
+        shapes = [getattr(part, "shape", ()) for part in (pictures, corners, names)]
+        n = shapes[0][0] if shapes[0] else 0
+        right = [(n, *shapes[0][1:2] * 2, 3), (n, 2)]
+        if n == 0 or shapes[:2] != right or shapes[2] not in ((n,), (n, 1)):
+            raise InputError(
+                f"the patches of {self.path.name} do not fit together",
+                expected="img (n, side, side, 3), coords (n, 2), barcode (n, 1), n at least 1",
+                got=", ".join(map(str, shapes)),
+            )
+        if pictures.dtype != np.uint8:
+            raise InputError(f"{self.path.name} has {pictures.dtype} pixels", expected="uint8 RGB")
 
     def _full_side(self) -> float:
         """Return the side of a patch in full-resolution pixels."""
         places = (self._file["img"].attrs, self._file["coords"].attrs, self._file.attrs)
         stated = {key: value for attributes in places for key, value in attributes.items()}
-        if "downsample" in stated:
-            return float(stated["downsample"]) * self._file["img"].shape[1]
-        for key in _SIDES:
+        factors = {"downsample": self._file["img"].shape[1], **dict.fromkeys(_SIDES, 1)}
+        for key, factor in factors.items():
             if key in stated:
-                return float(stated[key])
+                with decoding(self.path):
+                    side = float(stated[key]) * factor
+                if np.isfinite(side) and side >= 1:
+                    return side
         raise InputError(
             f"{self.path.name} does not say how large its patches are",
             expected="an attribute downsample (full-resolution pixels per patch pixel)",
-            got=listing(stated) or "no attributes",
+            got=listing(f"{key} {value}" for key, value in stated.items()) or "no attributes",
         )
 
     def read_region(
@@ -72,7 +97,9 @@ class PatchSlide:
         for row in rows[np.argsort(-distance[rows], kind="stable")]:
             start = np.round((low[row] - [x, y]) * scale).astype(int)
             side = np.maximum(np.round(self._side * scale).astype(int), 1)
-            _paste(canvas, fit(self._file["img"][row], tuple(side.tolist())), start)
+            with decoding(self.path):
+                patch = self._file["img"][row]
+            _paste(canvas, fit(patch, tuple(side.tolist())), start)
         return canvas
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from spatialrag.errors import InputError
 
 _PLAUSIBLE = (0.05, 20.0)
+_SQUARE = 1.05  # width and height of a pixel may differ by this factor
 TOLERANCE = 1.2  # two statements of one pixel size may differ by this factor
 
 
@@ -34,6 +35,33 @@ def plausible(mpp: float) -> float | None:
     72 to 600 dpi are screen and print defaults (353 to 42 µm per pixel), not a measurement.
     """
     return mpp if _PLAUSIBLE[0] <= mpp <= _PLAUSIBLE[1] else None
+
+
+def square_side(sides: Sequence[float], *, name: str) -> float | None:
+    """Return the side of pixels, µm, or None when it is no length in tissue.
+
+    Parameters
+    ----------
+    sides
+        Width and height of a pixel, as far as they are stated.
+    name
+        The file, for the message.
+
+    Raises
+    ------
+    InputError
+        Pixels that are not square: patches would be distorted.
+    """
+    if not sides or plausible(sides[0]) is None:
+        return None
+    if max(sides) > _SQUARE * min(sides):
+        raise InputError(
+            f"the pixels of {name} are not square",
+            expected="one size in µm for width and height",
+            got=" x ".join(f"{side:.4g}" for side in sides) + " µm",
+            fix="resample the picture, or correct its metadata",
+        )
+    return sides[0]
 
 
 def parse_mpp(value: object, *, source: str = "given") -> PixelSize:

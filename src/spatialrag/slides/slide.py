@@ -5,12 +5,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from spatialrag.errors import InputError
 from spatialrag.registry import slide_readers
-
-PLAIN = {".jpg", ".jpeg", ".png", ".bmp"}
-TIFF = {".tif", ".tiff", ".btf"}
-HDF5 = {".h5", ".hdf5"}
+from spatialrag.slides.kinds import PLAIN, image_kind
 
 
 @runtime_checkable
@@ -46,35 +42,32 @@ class Slide(Protocol):
 
 
 def open_slide(path: str | Path) -> Slide:
-    """Open an H&E file: JPEG or PNG, TIFF, any whole-slide format of OpenSlide, HEST's patches.
+    """Open an H&E file, whatever it is called: the door of all images.
 
-    TIFF files go to OpenSlide first and to tifffile where OpenSlide cannot read them (OME-TIFF).
+    What lies in the file decides: scanners' formats go to OpenSlide, TIFF to tifffile, HDF5 is
+    taken for HEST's patches, JPEG, PNG, WebP, JPEG 2000 and BMP go to Pillow. Whatever the reader,
+    one picture has one set of pixels: uint8 RGB as shown (EXIF orientation applied), white where
+    it is transparent and outside. docs/guide/images.md lists what is converted and what is refused.
 
     Raises
     ------
     InputError
-        The file is absent or no reader can open it.
+        The file is absent, damaged or cut short, no reader can open it, or it holds no picture of
+        tissue (CMYK, floating-point numbers, a stack of planes, …).
     MissingDependencyError
         A whole-slide format without the ``wsi`` extra.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"the slide {path} does not exist", fix="check the path")
-    suffix = path.suffix.lower()
-    if suffix in PLAIN:
-        return slide_readers.get("pillow")(path)
-    if suffix in TIFF:
-        return _open_tiff(path)
-    if suffix in HDF5:
+    kind = image_kind(path)
+    if kind == "HDF5":
         return slide_readers.get("patches")(path)
-    return slide_readers.get("openslide")(path)
-
-
-def _open_tiff(path: Path) -> Slide:
-    openslide = slide_readers.get("openslide")
-    if openslide.can_read(path):
-        return openslide(path)
-    return slide_readers.get("tifffile")(path)
+    scanner = slide_readers.get("openslide")
+    # The slides of one scanner are JPEG files beside folders.
+    if (kind not in PLAIN or path.suffix.lower() == ".mrxs") and scanner.can_read(path):
+        return scanner(path)
+    if kind == "TIFF":
+        return slide_readers.get("tifffile")(path)
+    return slide_readers.get("pillow")(path) if kind in PLAIN else scanner(path)
 
 
 def thumbnail(slide: Slide, *, longest: int) -> tuple[np.ndarray, float]:

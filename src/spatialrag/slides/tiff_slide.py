@@ -1,0 +1,166 @@
+"""TIFF and OME-TIFF through tifffile: only the tiles that a region touches are decoded."""
+
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from PIL import TiffImagePlugin
+
+from spatialrag.errors import InputError
+from spatialrag.slides.decoding import check_decodable, decoding, pyramid_advice
+from spatialrag.slides.mpp import mpp_of_tiff
+from spatialrag.slides.orientation import TAG, Orientation
+from spatialrag.slides.pillow_slide import to_rgb
+from spatialrag.slides.pixels import Samples, check_brightness, padded, shrink
+from spatialrag.slides.tiff_kinds import (
+    Layout,
+    check_complete,
+    decoded_to_rgb,
+    largest_series,
+    layout_of,
+    samples_of,
+)
+
+_WHOLE = 1 << 24  # bytes: a plane of larger tiles or strips is decoded once, as a whole
+_PROBE = 256  # pixels
+
+
+class TiffSlide:
+    """The largest picture of a TIFF."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with decoding(path):
+            self._file = tifffile.TiffFile(path)
+        try:
+            self._open(path)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _open(self, path: Path) -> None:
+        with decoding(path):
+            series = largest_series(self._file, path.name)
+            layout = layout_of(series, path.name)
+            samples = samples_of(series, layout, self._file, path.name)
+            orientation = int(series.keyframe.tags.valueof(TAG, default=1))
+            self.mpp = mpp_of_tiff(self._file, series)
+            check_complete(self._file, series, path.name)
+        self._orientation = Orientation(orientation)
+        try:
+            with decoding(path):
+                if not decoded_to_rgb(series.keyframe):
+                    raise ValueError("YCbCr that is not compressed as JPEG")
+                self._levels = [_Level(path, level, layout, samples) for level in series.levels]
+                brightest = self._levels[-1].brightest()
+        except InputError as refused:
+            # Pillow's own libtiff knows compressions that tifffile lacks without imagecodecs.
+            self._levels = [_Plane(_decode_by_pillow(path, series, refused))]
+            self._orientation = Orientation(1)  # already applied
+        else:
+            check_brightness(brightest, bits=samples.bits, name=path.name)
+        height, width = self._levels[0].shape
+        self.size = self._orientation.shown_size((width, height))
+
+    def read_region(
+        self, x: int, y: int, width: int, height: int, out: tuple[int, int]
+    ) -> np.ndarray:
+        """Return a rectangle as uint8 RGB of ``out`` pixels from the level that fits."""
+        wanted = max(1.0, width / out[0]) * 1.01
+        full = self._levels[0].shape[1]
+        steps = [(full / level.shape[1], number) for number, level in enumerate(self._levels)]
+        step, number = max(pair for pair in steps if pair[0] <= wanted)
+        level = self._levels[number]
+        shown = self._orientation.shown_size(level.shape[::-1])
+
+        def read(*rectangle: int) -> np.ndarray:
+            stored = self._orientation.stored_rectangle(rectangle, shown)
+            return self._orientation.show(padded(level.rgb, level.shape, stored))
+
+        size = (max(1, round(width / step)), max(1, round(height / step)))
+        with decoding(self.path):
+            return shrink(read, (round(x / step), round(y / step), *size), out)
+
+    def close(self) -> None:
+        """Release the file, and decoded pixels."""
+        self._levels = []
+        self._file.close()
+
+
+class _Level:
+    """One resolution of the picture, decoded by region."""
+
+    def __init__(
+        self, path: Path, level: tifffile.TiffPageSeries, layout: Layout, samples: Samples
+    ) -> None:
+        import zarr
+
+        store = level.aszarr(level=0, fillvalue=samples.white)
+        self._path, self._layout, self._samples = path, layout, samples
+        self._array = zarr.open_array(store, mode="r")
+        self.shape = layout.shape(self._array.shape)
+
+    def rgb(self, rows: slice, columns: slice) -> np.ndarray:
+        """Return a rectangle within the plane as uint8 RGB."""
+        return self._samples.to_rgb(self._read(rows, columns))
+
+    def brightest(self) -> int:
+        """Return the highest color sample of a few places; decodes them, and so shows it can."""
+        height, width = self.shape
+        corners = [(int(part * height), int(part * width)) for part in (0.0, 0.25, 0.5, 0.75)]
+        blocks = [
+            self._read(slice(top, top + _PROBE), slice(left, left + _PROBE))
+            for top, left in corners
+        ]
+        if self._samples.inverted:
+            return 2**self._samples.bits - 1 - min(int(block.min()) for block in blocks)
+        return max(int(block[..., : self._samples.colors].max()) for block in blocks)
+
+    def _read(self, rows: slice, columns: slice) -> np.ndarray:
+        if int(np.prod(self._array.chunks)) * self._array.dtype.itemsize > _WHOLE:
+            return self._whole[rows, columns]
+        return self._decode(rows, columns)
+
+    @cached_property
+    def _whole(self) -> np.ndarray:
+        check_decodable(self._path, self.shape[::-1])
+        return self._decode(slice(None), slice(None))
+
+    def _decode(self, rows: slice, columns: slice) -> np.ndarray:
+        block = np.asarray(self._array[self._layout.index(rows, columns)])
+        return self._layout.channels_last(block)
+
+
+class _Plane:
+    """A picture that another reader decoded as a whole."""
+
+    def __init__(self, pixels: np.ndarray) -> None:
+        self._pixels = pixels
+        self.shape = pixels.shape[:2]
+
+    def rgb(self, rows: slice, columns: slice) -> np.ndarray:
+        return self._pixels[rows, columns]
+
+
+def _decode_by_pillow(
+    path: Path, series: tifffile.TiffPageSeries, refused: InputError
+) -> np.ndarray:
+    """Return the pixels of a picture that tifffile cannot decode, as shown, or say what it is."""
+    page = series.keyframe
+    check_decodable(path, (page.imagewidth, page.imagelength))
+    try:
+        with decoding(path), TiffImagePlugin.TiffImageFile(path) as image:
+            image.seek(page.index)
+            return to_rgb(image, path.name)
+    except InputError as error:
+        packed = getattr(page.compression, "name", page.compression)
+        colors = getattr(page.photometric, "name", page.photometric)
+        codecs = "" if find_spec("imagecodecs") else "pip install 'spatialrag[wsi]', or "
+        raise InputError(
+            f"{path.name} cannot be decoded: compression {packed}, colors {colors}",
+            expected="an undamaged TIFF of a compression that imagecodecs or libtiff knows",
+            got=str(refused.__cause__ or refused).partition("\n")[0][:200],
+            fix=codecs + pyramid_advice(path),
+        ) from error
