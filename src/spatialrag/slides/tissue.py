@@ -1,26 +1,51 @@
 """Where there is tissue, and a grid of spots over it."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from skimage import color, filters, morphology
 
 from spatialrag.errors import InputError
+from spatialrag.slides.glass import find_tissue
 from spatialrag.slides.slide import Slide, open_slide, thumbnail
 from spatialrag.slides.spots import Spots
 
+_MOST_SPOTS = 5_000_000  # of a grid: Visium HD bins of 2 µm over a whole array are twice as many
 
-def tissue_mask(slide: Slide, *, longest: int = 1024) -> tuple[np.ndarray, float]:
-    """Return a boolean mask of tissue on a thumbnail, and the thumbnail's scale.
 
-    Otsu's threshold on the saturation; specks below 0.05 % of the picture are dropped. Black
-    painted background (as in published ST scans) counts as background.
+@dataclass(frozen=True, eq=False)
+class TissueMask:
+    """Where there is tissue on a small picture of a slide.
+
+    Parameters
+    ----------
+    mask : (height, width) bool
+        All of it where the picture shows no glass.
+    scale
+        Pixels of the mask per full-resolution pixel, at most 1.
+    shows_glass
+        Whether the picture shows glass to tell tissue from.
+    """
+
+    mask: np.ndarray
+    scale: float
+    shows_glass: bool
+
+
+def tissue_mask(slide: Slide, *, longest: int = 1024) -> TissueMask:
+    """Return where there is tissue on a slide.
+
+    Parameters
+    ----------
+    slide
+        The slide.
+    longest
+        Longer side of the mask, pixels.
     """
     picture, scale = thumbnail(slide, longest=longest)
-    hsv = color.rgb2hsv(picture)
-    saturation = filters.gaussian(hsv[..., 1], 2)
-    mask = (saturation > filters.threshold_otsu(saturation)) & (hsv[..., 2] > 0.1)
-    return morphology.remove_small_objects(mask, max_size=int(mask.size * 5e-4)), scale
+    found = find_tissue(picture)
+    mask = np.ones(picture.shape[:2], bool) if found is None else found
+    return TissueMask(mask, scale, found is not None)
 
 
 def tissue_grid(slide: Slide, *, mpp: float, spacing_um: float) -> tuple[np.ndarray, np.ndarray]:
@@ -39,9 +64,28 @@ def tissue_grid(slide: Slide, *, mpp: float, spacing_um: float) -> tuple[np.ndar
         Names ``columnxrow``.
     xy : (n, 2)
         Centres, full-resolution pixels.
+
+    Raises
+    ------
+    InputError
+        A distance that is none, a grid without end, or a slide without tissue.
     """
-    mask, scale = tissue_mask(slide)
+    if not (np.isfinite(spacing_um) and spacing_um > 0):
+        raise InputError(
+            "the distance between the grid's spots is no length",
+            expected="µm, above 0",
+            got=f"{spacing_um}",
+        )
     step = spacing_um / mpp
+    n_spots = (slide.size[0] / step) * (slide.size[1] / step)
+    if n_spots > _MOST_SPOTS:
+        raise InputError(
+            f"a grid of {spacing_um:g} µm has about {n_spots:.3g} spots on {slide.path.name}",
+            expected=f"at most {_MOST_SPOTS:,}",
+            fix="give a larger distance, e.g. 100 µm",
+        )
+    tissue = tissue_mask(slide)
+    mask, scale = tissue.mask, tissue.scale
     x, y = np.meshgrid(
         np.arange(step / 2, slide.size[0], step), np.arange(step / 2, slide.size[1], step)
     )
