@@ -2,10 +2,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from spatialrag.bank.build import build_bank
 from spatialrag.encoders.embed import check_encoder, embed
 from spatialrag.errors import InputError
+from spatialrag.slides.spots import Spots
 
 
 @dataclass
@@ -55,6 +57,7 @@ def test_bad_input_before_any_patch_is_encoded(toy_sections):
         (replace(section, xy=section.xy + 1e5), "outside the image"),
         (section.with_image(section.image, None, "unknown"), "pixel size .* unknown"),
         (section.with_image(None, 1.0, "given"), "has no image"),
+        (Spots("toy1", [], np.empty((0, 2)), section.image, 1.0), "'toy1' has no spots"),
     ):
         with pytest.raises(InputError, match=message):
             embed(changed, encoder=encoder)
@@ -94,3 +97,57 @@ def test_a_slide_too_coarse_for_its_encoder(toy_sections):
         build_bank(toy_sections, encoder=fine)
     fine.patch_um = None
     embed(toy_sections[0], encoder=fine, patch_um=1.6)
+
+
+def test_a_spot_outside_the_image_is_left_out_of_vectors_and_bank(toy_sections):
+    section = toy_sections[0]
+    xy = section.xy.copy()
+    xy[3] = (-40, 100)
+    moved = replace(section, xy=xy)
+    inside = np.delete(section.spots, 3)
+    with pytest.warns(UserWarning, match=rf"1 of 56 spots of slide 'toy1'.*{section.spots[3]}"):
+        result = embed(moved, encoder=Counting(), context=0)
+    assert result.spots.tolist() == inside.tolist()
+    expected = embed(section.of_spots(inside), encoder=Counting(), context=0)
+    np.testing.assert_array_equal(result.vectors, expected.vectors)
+    with pytest.warns(UserWarning, match="1 of 56 spots"):
+        bank = build_bank([moved], encoder=Counting(), thumbnail_px=8)
+    assert bank.references["barcode"].tolist() == inside.tolist()
+    assert bank.expression.shape[0] == 55
+
+
+def test_the_record_of_the_place_is_kept_with_the_vectors(tmp_path):
+    """Spots of a round section; swapped axes are warned about, from the cache as well."""
+    row, column = np.mgrid[:240, :240]
+    tissue = ((column - 120) / 60) ** 2 + ((row - 120) / 100) ** 2 < 1
+    pixels = np.where(tissue[..., None], (200, 120, 180), 244).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "s.png")
+    xy = np.argwhere(tissue[8::16, 8::16])[:, ::-1] * 16.0 + 8
+    spots = Spots("S2", np.arange(len(xy)).astype(str), xy, tmp_path / "s.png", 4.0, "given")
+    first = embed(spots, encoder=Counting(), patch_um=64, cache=tmp_path / "cache")
+    assert (first.placement.n_off, first.placement.pitch_um) == (0, 64.0)
+    swapped = replace(spots, xy=xy[:, ::-1])
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="'S2' do not seem to.*x and y swapped"):
+            embed(swapped, encoder=Counting(), patch_um=64, cache=tmp_path / "cache")
+    again = Counting()
+    renamed = replace(spots, mpp_source="file")
+    found = embed(renamed, encoder=again, patch_um=64, cache=tmp_path / "cache").placement
+    assert again.calls == []
+    assert found == replace(first.placement, mpp_source="file")
+
+
+def test_pixel_size_against_the_pitch_of_the_platform(toy_sections):
+    section = toy_sections[0]
+    column, row = np.meshgrid(np.arange(7), np.arange(8))
+    xy = np.column_stack(
+        [((column + 0.5 * (row % 2)) * 100 + 60).ravel(), (row * 86.6 + 60).ravel()]
+    )
+    names = [
+        f"{'ACGT' * 3}{'ACGT'[i // 16]}{'ACGT'[i // 4 % 4]}{'ACGT'[i % 4]}A-1" for i in range(56)
+    ]
+    encoder = Counting()
+    with pytest.raises(InputError, match=r"(?s)'toy1'.*0\.5 \(given\).*Visium"):
+        embed(Spots("toy1", names, xy, section.image, 0.5, "given"), encoder=encoder)
+    assert encoder.calls == []
+    embed(Spots("toy1", names, xy, section.image, 1.0, "given"), encoder=encoder)

@@ -3,8 +3,15 @@ import pytest
 from PIL import Image
 
 from spatialrag.errors import InputError
-from spatialrag.slides.patches import PatchGrid, check_inside, iterate_patches
+from spatialrag.slides.patches import (
+    PatchGrid,
+    check_side,
+    drop_outside,
+    find_outside,
+    iterate_patches,
+)
 from spatialrag.slides.slide import open_slide
+from spatialrag.slides.spots import Spots
 
 
 @pytest.fixture
@@ -33,10 +40,42 @@ def test_border_is_padded_white(slide):
     assert block[0, 5, 5].tolist() == [0, 0, 0]
 
 
-def test_spots_outside_the_image(slide):
-    grid = PatchGrid(np.array([[10.0, 10], [500, 10]]), np.array(["in", "out"]), 10, 1.0)
-    with pytest.raises(InputError, match=r"(?s)1 of 2 spots lie outside.*first: out"):
-        check_inside(grid, slide)
+def spots_at(*xy, mpp=None):
+    return Spots("P1", [f"s{i}" for i in range(len(xy))], np.array(xy, float), mpp=mpp)
+
+
+def test_many_spots_outside_are_refused_with_a_reason(slide):
+    spots = spots_at((10, 10), (500, 10))
+    with pytest.raises(InputError, match=r"(?s)1 of 2 spots of 'P1' lie outside.*first: s1"):
+        find_outside(spots, slide)
+    tall = spots_at(*[(10, y) for y in (10, 20, 90, 95)])
+    with pytest.raises(InputError, match="with x and y swapped all of them would lie inside"):
+        drop_outside(tall, slide)
+    large = spots_at(*[(x, 60) for x in (110, 150, 190)], mpp=2.0)
+    with pytest.raises(InputError, match="with µm taken for pixels all"):
+        find_outside(large, slide)
+
+
+def test_a_few_spots_outside_are_left_out_and_said(slide):
+    inside = [(x, y) for x in (0, 50, 100) for y in (0, 40, 80)]
+    spots = spots_at(*inside, (-39, 40))
+    with pytest.warns(UserWarning, match=r"1 of 10 spots of slide 'P1'.*s\.png.*left out: s9"):
+        kept = drop_outside(spots, slide)
+    assert kept.spots.tolist() == [f"s{i}" for i in range(9)]
+    assert kept.xy.tolist() == [list(pair) for pair in inside]
+    assert drop_outside(kept, slide) is kept
+
+
+@pytest.mark.parametrize(("side", "mpp"), [(0, 1), (np.nan, 1), (10, 0), (10, np.nan), (-1, 1)])
+def test_lengths_that_are_none(side, mpp):
+    with pytest.raises(InputError, match="positive length"):
+        PatchGrid(np.zeros((1, 2)), np.array(["a"]), side, mpp)
+
+
+def test_patches_far_larger_than_the_picture(slide):
+    check_side(PatchGrid(np.zeros((1, 2)), np.array(["a"]), 300, 1.0), slide)
+    with pytest.raises(InputError, match=r"(?s)patches of 1e\+06 µm.*at most 400 µm.*100 x 80"):
+        check_side(PatchGrid(np.zeros((1, 2)), np.array(["a"]), 1e6, 1.0), slide)
 
 
 def test_batches_keep_order(slide):

@@ -32,7 +32,8 @@ class Bank:
     measured : (n_genes, n_slides) bool
         Which slide measured which gene; columns in the order of ``slides``.
     slides : pandas.DataFrame
-        Index slide; columns donor, mpp (µm per pixel, NaN when unknown), mpp_source, hash.
+        Index slide; columns donor, mpp (µm per pixel, NaN when unknown), mpp_source, pitch_um and
+        off_tissue (measured spot pitch, share of spots off the tissue; NaN when unknown), hash.
     scale
         Expression scale of ``expression``.
     embeddings : (n_references, dim), optional

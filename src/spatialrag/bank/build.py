@@ -16,7 +16,7 @@ from spatialrag.errors import InputError, listing, raise_all
 from spatialrag.expression.genes import spread_columns
 from spatialrag.expression.section import Section
 from spatialrag.progress import track
-from spatialrag.slides.patches import PatchGrid, check_inside, iterate_patches
+from spatialrag.slides.patches import PatchGrid, check_side, find_outside, iterate_patches
 from spatialrag.slides.slide import open_slide
 from spatialrag.slides.spots import Spots
 
@@ -55,9 +55,9 @@ def build_bank(
     _check_sections(sections)
     encoder = None if encoder is None else make_encoder(encoder)
     patch_um = side_of(encoder, patch_um)
-    if isinstance(encoder, PatchEncoder):
-        for section in sections:  # all of them before hours are spent on the first
-            check_spots(section.located, encoder=encoder, patch_um=patch_um)
+    if isinstance(encoder, PatchEncoder):  # all slides before hours are spent on the first
+        kept = [check_spots(s.located, encoder=encoder, patch_um=patch_um).spots for s in sections]
+        sections = [s.of_spots(spots) for s, spots in zip(sections, kept, strict=True)]
     pictures = thumbnail_px > 0 and all(s.image is not None and s.mpp is not None for s in sections)
     parts = []
     for section in track(sections, label="bank", total=len(sections)):
@@ -105,7 +105,8 @@ def cut_thumbnails(spots: Spots, *, patch_um: float, size_px: int) -> np.ndarray
     slide = open_slide(spots.require_image())
     try:
         grid = PatchGrid(spots.xy, spots.spots, patch_um, spots.require_mpp())
-        check_inside(grid, slide)
+        check_side(grid, slide)
+        find_outside(spots, slide)  # the picture of a spot outside is white; many are an error
         return np.concatenate(list(iterate_patches(slide, grid, size_px=size_px, batch=256)))
     finally:
         slide.close()
@@ -128,11 +129,14 @@ def bank_of_section(
         },
         index=[f"{section.slide}:{name}" for name in section.spots],
     )
+    placement = None if embeddings is None else embeddings.placement
     slides = pd.DataFrame(
         {
             "donor": section.donor,
             "mpp": np.nan if section.mpp is None else section.mpp,
             "mpp_source": section.mpp_source,
+            "pitch_um": np.nan if placement is None else placement.pitch_um,
+            "off_tissue": np.nan if placement is None else placement.off_tissue,
             "hash": "",
         },
         index=[section.slide],

@@ -1,12 +1,13 @@
 """Embed the spots of a slide: batched, cached by content, resumable."""
 
-import os
 import warnings
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
+from spatialrag.encoders.cache import VectorCache
 from spatialrag.encoders.context import join_context
 from spatialrag.encoders.embeddings import Embeddings, EncoderRecord
 from spatialrag.encoders.encoder import Encoder, PatchEncoder, SpotEncoder, make_encoder
@@ -14,12 +15,15 @@ from spatialrag.errors import InputError, listing
 from spatialrag.expression.section import Section
 from spatialrag.progress import track
 from spatialrag.provenance import fingerprint
-from spatialrag.slides.patches import PatchGrid, check_inside, iterate_patches
+from spatialrag.slides.patches import PatchGrid, check_side, drop_outside, iterate_patches
+from spatialrag.slides.placement import Placement, place, warn_if_doubtful
+from spatialrag.slides.platforms import check_pitch
 from spatialrag.slides.slide import open_slide
 from spatialrag.slides.spots import Spots
 
 PATCH_UM = 150.0
 CONTEXT = 6
+PIXELS = "pixels 2"  # changes when slides are read differently: older vectors are not taken then
 COARSEST = 4.0  # image pixels of so many encoder pixels are blur, not tissue
 
 
@@ -34,7 +38,8 @@ def embed(
 ) -> Embeddings:
     """Return the embeddings of one slide's spots.
 
-    Spots that precomputed vectors lack are left out, with a warning.
+    Spots that precomputed vectors lack are left out, and so are a few that lie outside the picture;
+    a warning says which. Another says when picture and spots do not seem to belong together.
 
     Parameters
     ----------
@@ -56,14 +61,18 @@ def embed(
     Raises
     ------
     InputError
-        No image, unknown mpp, spots outside the image, a slide too coarse for the encoder.
+        No spots, no image, an mpp that is unknown or not that of the platform, many spots outside
+        the image, a slide too coarse for the encoder.
     """
     spots = spots.located if isinstance(spots, Section) else spots
     encoder = make_encoder(encoder)
     by_patch = isinstance(encoder, PatchEncoder)
     patch_um = side_of(encoder, patch_um)
+    placement = None
     if by_patch:
-        vectors = _encode_patches(spots, encoder, patch_um, cache, batch)
+        spots = check_spots(spots, encoder=encoder, patch_um=patch_um)
+        vectors, placement = _encode_patches(spots, encoder, patch_um, cache, batch)
+        warn_if_doubtful(placement, spots)
     else:
         spots, vectors = _look_up(spots, encoder)
     vectors = join_context(vectors, spots.xy, n_neighbors=context)
@@ -75,9 +84,8 @@ def embed(
         context=context,
         source=getattr(encoder, "source", ""),
     )
-    return Embeddings(
-        vectors, spots.slide, spots.spots, spots.xy, spots.mpp if by_patch else None, record
-    )
+    mpp = spots.mpp if by_patch else None
+    return Embeddings(vectors, spots.slide, spots.spots, spots.xy, mpp, record, placement)
 
 
 def _look_up(spots: Spots, encoder: SpotEncoder) -> tuple[Spots, np.ndarray]:
@@ -134,9 +142,25 @@ def check_encoder(
     return made
 
 
-def check_spots(spots: Spots, *, encoder: PatchEncoder, patch_um: float) -> None:
-    """Raise `InputError` when these spots cannot be cut from their slide; decodes nothing."""
+def check_spots(spots: Spots, *, encoder: PatchEncoder, patch_um: float) -> Spots:
+    """Return the spots that lie on their slide; nothing is decoded.
+
+    A few spots outside the picture are left out, with a warning.
+
+    Raises
+    ------
+    InputError
+        Spots that cannot be cut from their slide: none at all, no image, a pixel size that is
+        unknown or not that of the platform, many outside, a slide too coarse for the encoder.
+    """
+    if len(spots.spots) == 0:
+        raise InputError(
+            f"slide {spots.slide!r} has no spots",
+            expected="names and centres of spots",
+            fix="check the file of spots, or predict on a grid over the tissue",
+        )
     mpp = spots.require_mpp()
+    check_pitch(spots)
     grid = PatchGrid(spots.xy, spots.spots, patch_um, mpp)
     wanted = patch_um / encoder.size_px
     # What was trained on patches of a stated size reads structures of that size.
@@ -150,77 +174,48 @@ def check_spots(spots: Spots, *, encoder: PatchEncoder, patch_um: float) -> None
         )
     slide = open_slide(spots.require_image())
     try:
-        check_inside(grid, slide)
+        check_side(grid, slide)
+        return drop_outside(spots, slide)
     finally:
         slide.close()
 
 
 def _encode_patches(
     spots: Spots, encoder: PatchEncoder, patch_um: float, cache: str | Path | None, batch: int
-) -> np.ndarray:
-    image, mpp = spots.require_image(), spots.require_mpp()
-    check_spots(spots, encoder=encoder, patch_um=patch_um)
+) -> tuple[np.ndarray, Placement]:
+    """Return the vectors of spots that were checked, and how they lie on their slide."""
     if batch < 1:
         raise InputError("batch must be at least 1", got=str(batch))
-    store = None
+    image, mpp = spots.require_image(), spots.require_mpp()
+    kept = None
     if cache is not None:
         grid_parts = (spots.spots.tolist(), spots.xy, f"{mpp:.9g}", f"{patch_um:g}")
-        key = fingerprint(image, *grid_parts, encoder.fingerprint)
-        store = _Store(Path(cache), f"{spots.slide}-{encoder.name}-{key[:16]}")
-        if (done := store.finished()) is not None:
-            return done
+        key = fingerprint(PIXELS, image, *grid_parts, encoder.fingerprint)
+        kept = VectorCache(cache, f"{spots.slide}-{encoder.name}", key=key, n_rows=len(spots.xy))
+        if (done := kept.finished()) is not None:
+            vectors, facts = done
+            return vectors, Placement(**facts | {"mpp_source": spots.mpp_source})
     slide = open_slide(image)
     try:
-        start = store.resume() if store else np.empty((0, 0), np.float32)
-        rest = PatchGrid(spots.xy[len(start) :], spots.spots[len(start) :], patch_um, mpp)
+        placement = place(spots, slide)
+        parts = kept.resume() if kept else []
+        start = sum(len(part) for part in parts)
+        rest = PatchGrid(spots.xy[start:], spots.spots[start:], patch_um, mpp)
         patches = iterate_patches(slide, rest, size_px=encoder.size_px, batch=batch)
         total = -(-len(rest.xy) // batch)
-        parts = [start] if len(start) else []
         for part in _encoded(encoder, track(patches, label=f"embed {spots.slide}", total=total)):
+            if kept:
+                kept.append(part, start)
             parts.append(part)
-            if store:
-                store.append(part, sum(len(p) for p in parts))
+            start += len(part)
     finally:
         slide.close()
     vectors = np.concatenate(parts)
-    if store:
-        store.finish(vectors)
-    return vectors
+    if kept:
+        kept.finish(vectors, asdict(placement))
+    return vectors, placement
 
 
 def _encoded(encoder: PatchEncoder, patches: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
     for block in patches:
         yield np.asarray(encoder.encode(block), np.float32)
-
-
-class _Store:
-    """Vectors of one slide on disk: finished, or the batches done so far."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self._final = folder / f"{name}.npy"
-        self._parts = folder / f"{name}.parts"
-
-    def finished(self) -> np.ndarray | None:
-        return np.load(self._final) if self._final.exists() else None
-
-    def resume(self) -> np.ndarray:
-        """Return the vectors of the batches that were finished, in spot order."""
-        self._parts.mkdir(parents=True, exist_ok=True)
-        parts = [np.load(path) for path in sorted(self._parts.glob("*.npy"))]
-        return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
-
-    def append(self, part: np.ndarray, end: int) -> None:
-        _save(self._parts / f"{end:09d}.npy", part)
-
-    def finish(self, vectors: np.ndarray) -> None:
-        _save(self._final, vectors)
-        for path in self._parts.iterdir():
-            path.unlink()
-        self._parts.rmdir()
-
-
-def _save(path: Path, array: np.ndarray) -> None:
-    aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with aside.open("wb") as stream:
-        np.save(stream, array)
-    aside.replace(path)

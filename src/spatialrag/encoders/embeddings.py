@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from spatialrag.errors import InputError
+from spatialrag.slides.placement import Placement
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ class Embeddings:
         µm per pixel of the slide the patches were cut from; None for precomputed vectors.
     encoder
         How the vectors were made.
+    placement
+        How the spots lie on the slide; None for precomputed vectors.
     """
 
     vectors: np.ndarray
@@ -64,6 +67,7 @@ class Embeddings:
     xy: np.ndarray
     mpp: float | None
     encoder: EncoderRecord
+    placement: Placement | None = None
 
     def __post_init__(self) -> None:
         if self.vectors.shape != (len(self.spots), self.encoder.dim):

@@ -1,12 +1,18 @@
 """Patches: squares of tissue in µm, centred on spots."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from spatialrag.errors import InputError, listing
+from spatialrag.slides.readings import other_readings
 from spatialrag.slides.slide import Slide
+from spatialrag.slides.spots import Spots
+
+_FEW = 0.2  # share of the spots that may lie outside the picture
+_LARGEST = 4  # sides of patches, in longer sides of the picture
 
 
 @dataclass(frozen=True)
@@ -33,8 +39,9 @@ class PatchGrid:
     def __post_init__(self) -> None:
         if not np.isfinite(self.xy).all():
             raise InputError("spot coordinates contain NaN or inf", fix="drop these spots")
-        if self.side_um <= 0:
-            raise InputError(f"the patch side is {self.side_um} µm", expected="a positive length")
+        for name, length in (("patch side", self.side_um), ("pixel size", self.mpp)):
+            if not (np.isfinite(length) and length > 0):
+                raise InputError(f"the {name} is {length} µm", expected="a positive length")
 
     @property
     def side_px(self) -> int:
@@ -42,19 +49,71 @@ class PatchGrid:
         return max(1, round(self.side_um / self.mpp))
 
 
-def check_inside(grid: PatchGrid, slide: Slide) -> None:
-    """Raise when spot centres lie outside the slide (a wrong image or a wrong scale)."""
-    width, height = slide.size
-    x, y = grid.xy.T
-    outside = (x < 0) | (y < 0) | (x > width) | (y > height)
-    if outside.any():
+def check_side(grid: PatchGrid, slide: Slide) -> None:
+    """Raise `InputError` when patches are far larger than the picture they are cut from."""
+    if grid.side_px > _LARGEST * max(slide.size):
         raise InputError(
-            f"{outside.sum()} of {len(x)} spots lie outside the image {slide.path.name}",
+            f"patches of {grid.side_um:g} µm are far larger than {slide.path.name}",
+            expected=f"at most {_LARGEST * max(slide.size) * grid.mpp:.4g} µm",
+            got=f"{grid.side_px} pixels at {grid.mpp:g} µm per pixel; the picture has "
+            f"{slide.size[0]} x {slide.size[1]}",
+            fix="give a smaller patch_um, or the right mpp",
+        )
+
+
+def find_outside(spots: Spots, slide: Slide) -> np.ndarray:
+    """Return which spots have their centres outside the picture, (n_spots,) bool.
+
+    Raises
+    ------
+    InputError
+        More than one in five: the picture or the scale is wrong.
+    """
+    outside = _outside(spots.xy, slide.size)
+    if outside.sum() > _FEW * len(outside):
+        width, height = slide.size
+        (x, y), names = spots.xy.T, spots.spots[outside]
+        raise InputError(
+            f"{outside.sum()} of {len(outside)} spots of {spots.slide!r} lie outside the image "
+            f"{slide.path.name}",
             expected=f"0 <= x <= {width}, 0 <= y <= {height} (full-resolution pixels)",
             got=f"x {x.min():.0f} to {x.max():.0f}, y {y.min():.0f} to {y.max():.0f}; "
-            f"first: {listing(grid.spots[outside])}",
-            fix="give the full-resolution image these coordinates index, or rescale them",
+            f"first: {listing(names)}",
+            fix="give the full-resolution image these coordinates index, or rescale them"
+            + _explained(spots, slide.size),
         )
+    return outside
+
+
+def drop_outside(spots: Spots, slide: Slide) -> Spots:
+    """Return the spots whose centres lie on the picture; a few others are left out, and said.
+
+    Raises
+    ------
+    InputError
+        As `find_outside`.
+    """
+    outside = find_outside(spots, slide)
+    if not outside.any():
+        return spots
+    warnings.warn(
+        f"{outside.sum()} of {len(outside)} spots of slide {spots.slide!r} lie outside its image "
+        f"{slide.path.name} and are left out: {listing(spots.spots[outside])}",
+        stacklevel=2,
+    )
+    return spots.of_names(spots.spots[~outside])
+
+
+def _outside(xy: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    return ((xy < 0) | (xy > size)).any(axis=1)
+
+
+def _explained(spots: Spots, size: tuple[int, int]) -> str:
+    """Return the reading of the numbers under which the spots would lie inside, in words."""
+    for reading in other_readings(spots.xy, size=size, mpp=spots.mpp):
+        if not _outside(reading.xy, size).any():
+            return f" (with {reading.words} all of them would lie inside)"
+    return ""
 
 
 def iterate_patches(
