@@ -1,5 +1,8 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
 from spatialrag.slides.glass import find_tissue
@@ -72,3 +75,10 @@ def test_no_glass_and_no_tissue():
     assert not find_tissue(np.full((HEIGHT, WIDTH, 3), 244, np.uint8)).any()
     noisy = (244 + rng.normal(0, 2, (HEIGHT, WIDTH, 3))).astype(np.uint8)
     assert not find_tissue(noisy).any()
+
+
+@given(pictures=arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.just(3))))
+def test_any_picture_has_an_answer(pictures):
+    for picture in (pictures, np.where(pictures > 128, np.uint8(255), np.uint8(0))):
+        mask = find_tissue(picture)
+        assert mask is None or (mask.shape == picture.shape[:2] and mask.dtype == bool)

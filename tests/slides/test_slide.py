@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from spatialrag.errors import InputError
+from spatialrag.slides import tiff_slide
 from spatialrag.slides.openslide_slide import OpenSlideSlide
 from spatialrag.slides.patch_slide import PatchSlide
 from spatialrag.slides.pillow_slide import PillowSlide
@@ -126,6 +127,21 @@ def test_kinds_of_tiff(tmp_path, picture, alpha, kind):
     samples, expected, how = kinds_of_tiff(picture, alpha)[kind]
     tifffile.imwrite(tmp_path / "s.tif", samples, **how)
     assert_same(whole(tmp_path / "s.tif"), expected)
+
+
+@pytest.mark.parametrize("kind", TIFF_KINDS)
+def test_without_tifffiles_codecs_the_pixels_are_the_same(
+    tmp_path, picture, alpha, kind, monkeypatch
+):
+    """Pillow decodes what tifffile cannot without imagecodecs, or it is refused."""
+    samples, expected, how = kinds_of_tiff(picture, alpha)[kind]
+    tifffile.imwrite(tmp_path / "s.tif", samples, **how)
+    monkeypatch.setattr(tiff_slide, "decoded_to_rgb", lambda page: False)
+    if kind in ("channels first", "min is white 16 bits", "palette of 8 bits"):
+        with pytest.raises(InputError, match="cannot be decoded: compression NONE"):
+            whole(tmp_path / "s.tif")
+    else:
+        assert_same(whole(tmp_path / "s.tif"), expected)
 
 
 @pytest.mark.parametrize("axes", ["YXS", "CYX", "SYX", "TCZYX", "ZCTYX", "ZYXS", "YX"])

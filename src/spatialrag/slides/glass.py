@@ -34,17 +34,19 @@ def find_tissue(picture: np.ndarray) -> np.ndarray | None:
     -------
     mask : (height, width) bool, optional
     """
-    painted, glass, rim = picture.max(axis=-1) < _PAINTED, _like_glass(picture), _rim(picture)
-    if painted[rim].mean() > 0.5:
+    painted, blur = picture.max(axis=-1) < _PAINTED, 1.5 * max(picture.shape) / _DETAIL
+    rim = _rim(picture)
+    glass = np.concatenate([_like_glass(strip, blur).ravel() for strip in rim])
+    colors = np.concatenate([strip.reshape(-1, 3) for strip in rim])
+    black = colors.max(axis=-1) < _PAINTED
+    if black.mean() > 0.5:
         return _without_specks(~painted)
-    if (painted | glass)[rim].mean() < 0.5 or not glass[rim].any():
+    if (black | glass).mean() < 0.5 or not glass.any():
         return None
     # The rim between paint and glass is neither.
     painted = ndimage.binary_dilation(painted, iterations=2)
-    absorbed = -np.log((picture.astype(np.float32) + 1) / 256)
-    absorbed -= np.median(absorbed[rim & glass], axis=0)
+    absorbed = np.median(_logarithm(colors[glass]), axis=0) - _logarithm(picture)
     absorbed[painted] = 0
-    blur = 1.5 * max(picture.shape) / _DETAIL
     height = np.sqrt(ndimage.gaussian_filter((absorbed**2).mean(axis=-1), blur))
     logarithm = np.log(height + 0.01)
     lowest = filters.threshold_otsu(logarithm[~painted])
@@ -52,20 +54,24 @@ def find_tissue(picture: np.ndarray) -> np.ndarray | None:
     return _colored(_without_specks(_outlined(mask, height)), absorbed)
 
 
-def _like_glass(picture: np.ndarray) -> np.ndarray:
-    blur = 1.5 * max(picture.shape) / _DETAIL
+def _logarithm(colors: np.ndarray) -> np.ndarray:
+    return np.log(colors.astype(np.float32) + 1)
+
+
+def _rim(picture: np.ndarray) -> list[np.ndarray]:
+    """Return the four strips along the sides of a picture."""
+    width = max(2, round(_RIM * max(picture.shape)))
+    between = picture[width:-width]
+    strips = [picture[:width], picture[-width:], between[:, :width], between[:, -width:]]
+    return [strip for strip in strips if strip.size]
+
+
+def _like_glass(picture: np.ndarray, blur: float) -> np.ndarray:
     smooth = ndimage.gaussian_filter(picture.astype(np.float32), (blur, blur, 0))
     high, low = smooth.max(axis=-1), smooth.min(axis=-1)
     grey = picture.mean(axis=-1, dtype=np.float32)
     variance = ndimage.uniform_filter(grey**2, 5) - ndimage.uniform_filter(grey, 5) ** 2
     return (high > _BRIGHT) & (high - low < _COLORLESS * high) & (variance < _SMOOTH**2)
-
-
-def _rim(picture: np.ndarray) -> np.ndarray:
-    width = max(2, round(_RIM * max(picture.shape)))
-    rim = np.ones(picture.shape[:2], bool)
-    rim[width:-width, width:-width] = False
-    return rim
 
 
 def _outlined(mask: np.ndarray, height: np.ndarray) -> np.ndarray:

@@ -57,6 +57,8 @@ class TiffSlide:
                 brightest = self._levels[-1].brightest()
         except InputError as refused:
             # Pillow's own libtiff knows compressions that tifffile lacks without imagecodecs.
+            if not _known_to_pillow(series, samples):
+                raise _undecodable(path, series, refused) from refused
             self._levels = [_Plane(_decode_by_pillow(path, series, refused))]
             self._orientation = Orientation(1)  # already applied
         else:
@@ -144,10 +146,18 @@ class _Plane:
         return self._pixels[rows, columns]
 
 
+def _known_to_pillow(series: tifffile.TiffPageSeries, samples: Samples) -> bool:
+    """Return whether Pillow reads the same: one page, no inverted 16 bits or palettes of 8."""
+    page = series.keyframe
+    one_page = len(series.pages) == 1 and isinstance(page.index, int)
+    dim = samples.palette is not None and page.colormap.max() < 256
+    return one_page and not dim and not (samples.inverted and samples.bits > 8)
+
+
 def _decode_by_pillow(
     path: Path, series: tifffile.TiffPageSeries, refused: InputError
 ) -> np.ndarray:
-    """Return the pixels of a picture that tifffile cannot decode, as shown, or say what it is."""
+    """Return the pixels of a picture that tifffile cannot decode, as shown."""
     page = series.keyframe
     check_decodable(path, (page.imagewidth, page.imagelength))
     try:
@@ -155,12 +165,17 @@ def _decode_by_pillow(
             image.seek(page.index)
             return to_rgb(image, path.name)
     except InputError as error:
-        packed = getattr(page.compression, "name", page.compression)
-        colors = getattr(page.photometric, "name", page.photometric)
-        codecs = "" if find_spec("imagecodecs") else "pip install 'spatialrag[wsi]', or "
-        raise InputError(
-            f"{path.name} cannot be decoded: compression {packed}, colors {colors}",
-            expected="an undamaged TIFF of a compression that imagecodecs or libtiff knows",
-            got=str(refused.__cause__ or refused).partition("\n")[0][:200],
-            fix=codecs + pyramid_advice(path),
-        ) from error
+        raise _undecodable(path, series, refused) from error
+
+
+def _undecodable(path: Path, series: tifffile.TiffPageSeries, refused: InputError) -> InputError:
+    page = series.keyframe
+    packed = getattr(page.compression, "name", page.compression)
+    colors = getattr(page.photometric, "name", page.photometric)
+    codecs = "" if find_spec("imagecodecs") else "pip install 'spatialrag[wsi]', or "
+    return InputError(
+        f"{path.name} cannot be decoded: compression {packed}, colors {colors}",
+        expected="an undamaged TIFF of a compression that imagecodecs or libtiff knows",
+        got=str(refused.__cause__ or refused).partition("\n")[0][:200],
+        fix=codecs + pyramid_advice(path),
+    )
