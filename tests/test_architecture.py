@@ -16,6 +16,7 @@ TESTS = Path(__file__).parent
 STAGES = [
     ["errors"],
     ["registry", "methods", "keys", "provenance", "progress", "compatibility", "toy"],
+    ["replace", "locks"],
     ["model_file", "tensor_file", "training"],
     ["metrics", "slides", "graphs", "semantics"],
     ["expression"],

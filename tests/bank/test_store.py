@@ -1,12 +1,19 @@
+import shutil
+import zipfile
+from pathlib import Path
+
 import anndata as ad
 import numpy as np
 import pytest
 import zarr
 
-from spatialrag.bank.build import build_bank
-from spatialrag.bank.store import describe, open_bank, verify_bank, write_bank
+from spatialrag import keys
+from spatialrag.bank.build import build_bank, join_banks
+from spatialrag.bank.store import describe, open_bank, update_bank, verify_bank, write_bank
 from spatialrag.errors import BankError, InputError
 from spatialrag.expression.cohort import read_her2st_cohort
+
+FIRST_RELEASE = Path(__file__).parents[1] / "fixtures" / "first_release.zip"
 
 
 @pytest.fixture
@@ -49,10 +56,108 @@ def test_edited_embeddings_are_seen_by_verify(path):
         verify_bank(path)
 
 
+def backwards(values):
+    return values[::-1]
+
+
+def swapped(values):
+    return [values[1], values[0], *values[2:]]
+
+
+def more(values):
+    return values + 1
+
+
+SLIDES = f"uns/{keys.RECORD}/slides"
+# What is edited, as a script would; the second of a pair is what tells of the same fact.
+EDITS = {
+    "donors": {"obs/donor/codes": backwards, f"{SLIDES}/donor": backwards},
+    "donors of references": {"obs/donor/codes": backwards},
+    "donors of slides": {f"{SLIDES}/donor": backwards},
+    "slides": {"obs/slide/codes": backwards},
+    "names": {"obs/_index": swapped},
+    "barcodes": {"obs/barcode": swapped},
+    "places": {
+        "obs/x": more,
+        "obs/x_um": lambda values: values + 0.5,
+        "obsm/spatial": lambda values: values + np.array([1, 0]),
+    },
+    "places for other tools": {"obsm/spatial": more},
+    "places in micrometers": {"obs/y_um": more},
+    "pixel sizes": {f"{SLIDES}/mpp": more},
+    "their sources": {f"{SLIDES}/mpp_source": lambda values: ["stated"] * len(values)},
+    "pictures": {"obsm/thumbnail": lambda values: 255 - values},
+    "genes": {"var/_index": swapped},
+    "what was measured": {"varm/measured": backwards},
+    "embeddings": {"obsm/X_color": lambda values: values * np.float32(1.001)},
+    "encoder": {f"uns/{keys.RECORD}/encoder/source": lambda value: "elsewhere"},
+    "scale": {f"uns/{keys.RECORD}/scale": lambda value: "log1p"},
+    "origin": {f"uns/{keys.RECORD}/origin/spatialrag": lambda value: "9"},
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_verify_sees_every_edit(small_store, tmp_path, name):
+    path = shutil.copytree(small_store, tmp_path / "bank.zarr")
+    verify_bank(path)
+    group = zarr.open_group(path, mode="r+")
+    for array, change in EDITS[name].items():
+        group[array][...] = change(group[array][...])
+    with pytest.raises(InputError, match="not what was written|damaged or was edited"):
+        verify_bank(path)
+
+
+def test_banks_that_anndata_wrote_again_verify(small_store, tmp_path):
+    """In Zarr v2, too: what counts is content, not files."""
+    with pytest.warns(UserWarning, match="zarr v2"):
+        ad.read_zarr(small_store).write_zarr(tmp_path / "again.zarr")
+    assert (tmp_path / "again.zarr" / ".zattrs").exists()
+    assert verify_bank(tmp_path / "again.zarr").n_references == 12
+
+
+def test_a_reference_of_another_donor_than_its_slide_is_seen_on_opening(small_store, tmp_path):
+    path = shutil.copytree(small_store, tmp_path / "bank.zarr")
+    codes = zarr.open_group(path, mode="r+")["obs/donor/codes"]
+    codes[0] = 1 - codes[0]
+    with pytest.raises(BankError, match=r"1 references have another donor.*first s1:0x1"):
+        open_bank(path)
+
+
+@pytest.fixture
+def former(tmp_path):
+    """Banks that the first release wrote: schema 1."""
+    with zipfile.ZipFile(FIRST_RELEASE) as archive:
+        archive.extractall(tmp_path / "former")
+    return tmp_path / "former"
+
+
+def test_banks_of_the_first_release_open_and_verify(former):
+    bank = verify_bank(former / "bank.zarr")
+    # As the first release printed it.
+    assert bank.fingerprint == "1c0fa2470275fa79e393437bc87809d31c7e92e5c952b571645b75704139b5b7"
+    assert bank.slides["donor"].tolist() == ["d1", "d2"]
+    array = zarr.open_group(former / "bank.zarr", mode="r+")["obsm/X_color"]
+    array[0, 0] = array[0, 0] + 1
+    with pytest.raises(InputError, match="slide 's1' is not what was written"):
+        verify_bank(former / "bank.zarr")
+
+
+def test_banks_of_the_first_release_can_be_changed(former):
+    """Slides keep the hashes they came with, so that nothing is vouched for that was not seen."""
+    path = former / "bank.zarr"
+    before = open_bank(path)
+    first, second = before.only(["s1"]), before.only(["s2"])
+    update_bank(path, lambda bank: bank.without(slides=["s2"]))
+    joined = update_bank(path, lambda bank: join_banks([bank, second]))
+    assert verify_bank(path).fingerprint == joined.fingerprint == before.fingerprint
+    assert joined.slides["hash"]["s1"] == first.slides["hash"]["s1"]
+
+
 def test_describe_is_plain(toy_bank):
     facts = describe(toy_bank)
     assert facts["references"] == 224
     assert [row["spots"] for row in facts["slides"]] == [56] * 4
+    assert facts["format"] == "AnnData, Zarr v3"
 
 
 @pytest.mark.realdata

@@ -1,3 +1,6 @@
+import zipfile
+from pathlib import Path
+
 import anndata as ad
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ from spatialrag.cells.store import (
     confounding,
     describe_cells,
     open_cells,
+    update_cells,
     verify_cells,
     write_cells,
 )
@@ -54,6 +58,39 @@ def test_edited_types_are_seen_by_verify(path):
     open_cells(path)
     with pytest.raises(InputError, match="data set 'one' is not what was written"):
         verify_cells(path)
+
+
+@pytest.mark.parametrize(
+    "array", ["obs/cell", "obs/_index", "obs/source_type/codes", "obs/donor/categories"]
+)
+def test_verify_sees_edited_columns(path, array):
+    values = zarr.open_group(path, mode="r+")[array]
+    if array.endswith("codes"):
+        values[0] = 1 - values[0]
+    else:
+        values[0] = "another"
+    with pytest.raises(InputError, match="data set 'one' is not what was written"):
+        verify_cells(path)
+
+
+def test_verify_sees_edited_citations(path):
+    values = zarr.open_group(path, mode="r+")["uns/spatialrag/datasets/citation"]
+    values[...] = ["B 2021", values[1]]
+    with pytest.raises(InputError, match="data set 'one' is not what was written"):
+        verify_cells(path)
+
+
+def test_banks_of_the_first_release_open_and_verify(tmp_path):
+    with zipfile.ZipFile(Path(__file__).parents[1] / "fixtures" / "first_release.zip") as archive:
+        archive.extractall(tmp_path)
+    bank = verify_cells(tmp_path / "cells.zarr")
+    # As the first release printed it.
+    assert bank.fingerprint == "97271be2245d68b0073d6f1b2afbd9f7e2b2ee5b4222318477aced47dbd78c58"
+
+
+def test_update(path, bank):
+    rest = update_cells(path, lambda cells: cells.without(["two"]))
+    assert verify_cells(path).fingerprint == rest.fingerprint != bank.fingerprint
 
 
 def test_describe(bank):

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from spatialrag.bank.content import hash_part
 from spatialrag.encoders.embeddings import Embeddings, EncoderRecord
 from spatialrag.errors import InputError, listing, raise_all
 from spatialrag.expression.normalize import to_scale
@@ -226,7 +227,24 @@ class Bank:
 
 
 def hash_slide(bank: Bank, slide: str) -> str:
-    """Return the content hash of one slide of a bank, over the genes it measured."""
+    """Return the content hash of one slide of a bank: see `hash_part`."""
+    position = bank.slides.index.get_loc(slide)
+    rows, columns = bank.slide_of == position, bank.measured[:, position]
+    return hash_part(
+        slide,
+        bank.slides.loc[slide],
+        bank.references[rows],
+        genes=bank.genes[columns],
+        expression=bank.expression[rows][:, columns],
+        arrays={
+            "embeddings": None if bank.embeddings is None else bank.embeddings[rows],
+            "thumbnails": None if bank.thumbnails is None else bank.thumbnails[rows],
+        },
+    )
+
+
+def former_hash_slide(bank: Bank, slide: str) -> str:
+    """Return the hash by the rule of schema 1, which passes over some names and attributes."""
     position = bank.slides.index.get_loc(slide)
     rows = bank.slide_of == position
     columns = bank.measured[:, position]

@@ -1,5 +1,7 @@
 """A bank on disk: an AnnData Zarr store that any scverse tool opens."""
 
+import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,31 +12,54 @@ import pandas as pd
 from scipy import sparse
 
 from spatialrag import keys
-from spatialrag.bank.bank import Bank, hash_slide
+from spatialrag.bank.bank import Bank, former_hash_slide, hash_slide
+from spatialrag.bank.content import check_hashes
 from spatialrag.bank.zarr_store import (
+    ZARR_FORMAT,
     StoreKind,
-    check_hashes,
     damaged,
+    exclusive,
     parse,
     read_store,
+    replace_store,
     write_store,
 )
 from spatialrag.encoders.embeddings import EncoderRecord
-from spatialrag.provenance import origin
+from spatialrag.provenance import fingerprint, origin
 
-SCHEMA = 1
+SCHEMA = 2  # 1: slides' hashes pass over some names and attributes, and nothing seals the record
 BANK = StoreKind("bank", SCHEMA, "spatialrag bank build")
 
 
 def write_bank(bank: Bank, path: str | Path, *, overwrite: bool = False) -> Path:
-    """Write a bank; an existing one is replaced in one step, or left untouched by a failure.
+    """Write a bank; an existing one is replaced whole, or left untouched by a failure.
 
     Raises
     ------
     InputError
-        The path exists and ``overwrite`` is not set, or it is not a bank.
+        The path exists and ``overwrite`` is not set, it is not a bank, another process writes it,
+        or it cannot be written.
     """
     return write_store(to_anndata(bank), path, BANK, overwrite=overwrite)
+
+
+def update_bank(path: str | Path, change: Callable[[Bank], Bank]) -> Bank:
+    """Replace a bank by what ``change`` makes of it, and return that.
+
+    ``change`` is given the bank as it is on disk while no other process can write it: of two
+    additions at a time, neither is lost. It should be quick, since others wait for it.
+
+    Raises
+    ------
+    InputError
+        No bank there, another process writes it for long, or what ``change`` raises; the bank is
+        then as before.
+    """
+    open_bank(path)  # without one, nothing is made for its lock
+    with exclusive(path) as place:
+        changed = change(open_bank(place))
+        replace_store(to_anndata(changed), place)
+    return changed
 
 
 def open_bank(path: str | Path) -> Bank:
@@ -45,31 +70,80 @@ def open_bank(path: str | Path) -> Bank:
     BankError
         No bank there, a newer schema, or content that does not add up. `verify_bank` checks all.
     """
-    path = Path(path)
-    adata = read_store(path, BANK)
-    bank = parse(adata, path, from_anndata)
-    _check_sums(bank, adata.uns[keys.RECORD], path)
-    return bank
+    return _open(Path(path))[0]
 
 
 def verify_bank(path: str | Path) -> Bank:
-    """Open a bank and hash all of its content against what was recorded when it was written."""
-    bank = open_bank(path)
-    hashes = bank.slides["hash"]
-    check_hashes(hashes, lambda slide: hash_slide(bank, slide), part="slide", path=path)
+    """Open a bank and compare all of its content with what was recorded when it was written.
+
+    Raises
+    ------
+    BankError
+        As `open_bank`, or slots for other tools that do not follow from the bank.
+    InputError
+        Slides that are not what was written, all listed.
+    """
+    path = Path(path)
+    bank, adata = _open(path)
+    check_hashes(
+        bank.slides["hash"],
+        lambda slide: hash_slide(bank, slide),
+        lambda slide: former_hash_slide(bank, slide),
+        part="slide",
+        path=path,
+    )
+    record = adata.uns[keys.RECORD]
+    if int(record.get("schema", 1)) > 1 and record.get("seal") != _seal(record):
+        raise damaged(path, "its record (encoder, scale, origin) is not what was written")
+    parse(adata, path, lambda stored: _check_slots(stored, to_anndata(bank), path))
     return bank
 
 
-def _check_sums(bank: Bank, record: dict[str, Any], path: Path) -> None:
+def _open(path: Path) -> tuple[Bank, ad.AnnData]:
+    adata = read_store(path, BANK)
+    bank = parse(adata, path, from_anndata)
+    parse(adata, path, lambda stored: _check(bank, stored, path))
+    return bank, adata
+
+
+def _check(bank: Bank, adata: ad.AnnData, path: Path) -> None:
     sums = np.asarray(bank.expression.sum(axis=1, dtype=np.float64)).ravel()
     differs = ~np.isclose(sums, bank.references["total_counts"], rtol=1e-6, atol=1e-6)
     if differs.any():
         first = bank.references.index[differs][0]
         raise damaged(path, f"depths of {differs.sum()} references do not match (first {first})")
-    if bank.fingerprint != record["fingerprint"]:
+    donors = bank.slides["donor"].reindex(bank.references["slide"]).to_numpy()
+    differs = donors != bank.references["donor"].to_numpy()
+    if differs.any():
+        first = bank.references.index[differs][0]
+        raise damaged(
+            path, f"{differs.sum()} references have another donor than their slide (first {first})"
+        )
+    if bank.fingerprint != adata.uns[keys.RECORD]["fingerprint"]:
         raise damaged(path, "the fingerprint does not match the slides")
     if bank.embeddings is not None and not np.isfinite(bank.embeddings).all():
         raise damaged(path, "embeddings contain NaN or inf")
+
+
+def _check_slots(stored: ad.AnnData, expected: ad.AnnData, path: Path) -> None:
+    """Raise when slots that repeat the bank for other tools say something else."""
+    for slot in ("obs", "obsm", "varm"):
+        for name, wanted in getattr(expected, slot).items():
+            found = getattr(stored, slot).get(name)
+            if found is None or not _equal(np.asarray(found), np.asarray(wanted)):
+                raise damaged(path, f"{slot}[{name!r}] does not follow from the bank")
+
+
+def _equal(found: np.ndarray, wanted: np.ndarray) -> bool:
+    if wanted.dtype.kind in "biuf":
+        return np.array_equal(found, wanted, equal_nan=wanted.dtype.kind == "f")
+    return np.array_equal(found.astype(str), wanted.astype(str))
+
+
+def _seal(record: dict[str, Any]) -> str:
+    """Return a hash of the record, less the slides, which have their own."""
+    plain = {key: value for key, value in record.items() if key not in ("slides", "seal")}
+    return fingerprint(json.dumps(_python(plain), sort_keys=True, default=str))
 
 
 def to_anndata(bank: Bank) -> ad.AnnData:
@@ -86,7 +160,7 @@ def to_anndata(bank: Bank) -> ad.AnnData:
         adata.obsm[keys.embedding_key(bank.encoder.name)] = np.ascontiguousarray(bank.embeddings)
     if bank.thumbnails is not None:
         adata.obsm[keys.THUMBNAIL] = bank.thumbnails
-    adata.uns[keys.RECORD] = {
+    record = {
         "schema": SCHEMA,
         "kind": BANK.name,
         "scale": bank.scale,
@@ -95,6 +169,7 @@ def to_anndata(bank: Bank) -> ad.AnnData:
         "slides": bank.slides.rename_axis("slide"),
         "origin": origin(),
     }
+    adata.uns[keys.RECORD] = record | {"seal": _seal(record)}
     return adata
 
 
@@ -120,7 +195,13 @@ def from_anndata(adata: ad.AnnData) -> Bank:
 
 
 def _python(record: dict[str, Any]) -> dict[str, Any]:
-    return {key: value.item() if hasattr(value, "item") else value for key, value in record.items()}
+    """Return Python's own values for numpy's, also within nested dictionaries."""
+    return {
+        key: _python(value)
+        if isinstance(value, dict)
+        else (value.item() if hasattr(value, "item") else value)
+        for key, value in record.items()
+    }
 
 
 def describe(bank: Bank) -> dict[str, Any]:
@@ -133,6 +214,7 @@ def describe(bank: Bank) -> dict[str, Any]:
     return {
         "fingerprint": bank.fingerprint,
         "schema": SCHEMA,
+        "format": f"AnnData, Zarr v{ZARR_FORMAT}",
         "scale": bank.scale,
         "references": bank.n_references,
         "genes": len(bank.genes),

@@ -1,28 +1,45 @@
-"""An AnnData Zarr store that is replaced in one step and checked on opening.
+"""An AnnData Zarr store that is replaced whole and checked on opening.
 
-A store is never changed in place. The new one is written beside the old, then two renames switch
-them: ``bank.zarr`` to ``.bank.zarr.old``, ``.bank.zarr.new`` to ``bank.zarr``. A process killed in
-between leaves the old store whole under one of the two names, and opening puts it back.
+A store is never changed in place. One writer at a time, held by a lock, writes a new generation
+beside the old one; two renames switch them (a folder cannot be replaced by one). Every generation
+has an identity of its own in the attributes of its root, and a reader looks at it before and after:
+where it changed in between, the reader starts again, so that what it returns is one generation. A
+writer killed between the renames leaves the old generation beside its place, and the next reader
+or writer puts it back.
 """
 
-import os
-import shutil
-from collections.abc import Callable
+import json
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, TypeVar
 
 import anndata as ad
 import numpy as np
-import pandas as pd
 import zarr
 from scipy import sparse
+from zarr.errors import ZarrUserWarning
 
 from spatialrag import keys
-from spatialrag.errors import BankError, InputError, raise_all
+from spatialrag.errors import BankError, InputError
+from spatialrag.locks import locked
+from spatialrag.provenance import fingerprint
+from spatialrag.replace import (
+    beside,
+    is_moved_aside,
+    recover_folder,
+    replace_folder,
+    resolve,
+)
 
 Record = TypeVar("Record")
 
+ZARR_FORMAT = 3
+GENERATION = "spatialrag-generation"  # attribute of the root: another one for every writing
+_TRIES = 20  # readings before writers are locked out
 _CHUNK = 1 << 18  # elements of a one-dimensional chunk
 _SHARD = 1 << 22
 _ROWS = 256  # rows per chunk of matrices and pictures: spots are read in small groups
@@ -50,55 +67,115 @@ class StoreKind:
 def write_store(
     adata: ad.AnnData, path: str | Path, kind: StoreKind, *, overwrite: bool = False
 ) -> Path:
-    """Write a store; an existing one is replaced in one step, or left untouched by a failure.
+    """Write a store; an existing one is replaced whole, or left untouched by a failure.
 
     Raises
     ------
     InputError
-        The path exists and ``overwrite`` is not set, or it is not a store of this kind.
+        The path exists and ``overwrite`` is not set, it is not a store of this kind, another
+        process writes it, or it cannot be written.
     """
     path = Path(path)
-    recover(path)
-    if path.exists():
-        if not overwrite:
-            raise InputError(f"{path} exists", fix="choose another path, or overwrite=True")
-        _check_kind(_read_record(path, kind), path, kind)
-    aside, old = _aside(path)
-    shutil.rmtree(aside, ignore_errors=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        _write(adata, aside)
-    except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
-    if path.exists():
-        path.rename(old)
-    aside.rename(path)
-    shutil.rmtree(old, ignore_errors=True)
+    with exclusive(path) as place:
+        if place.exists():
+            if not overwrite:
+                raise InputError(f"{path} exists", fix="choose another path, or overwrite=True")
+            _check_kind(_read_record(place, kind), path, kind)
+        replace_store(adata, place)
     return path
 
 
+@contextmanager
+def exclusive(path: str | Path) -> Iterator[Path]:
+    """Hold a store's lock; yield the place that its path names, links followed.
+
+    What is read of the store in the block stays true until the block ends.
+
+    Raises
+    ------
+    InputError
+        Another process writes it.
+    """
+    place = resolve(path)
+    with locked(place):
+        recover_folder(place)
+        yield place
+
+
+def replace_store(adata: ad.AnnData, place: Path) -> None:
+    """Write a new generation of a store that the caller holds (see `exclusive`)."""
+    with replace_folder(place) as aside:
+        _write(adata, aside)
+
+
 def read_store(path: str | Path, kind: StoreKind) -> ad.AnnData:
-    """Read a store after checking its kind and schema.
+    """Read one generation of a store after checking its kind and schema.
 
     Raises
     ------
     BankError
         Nothing there, another kind, a newer schema, or files that cannot be read.
     """
-    path = Path(path)
-    recover(path)
-    record = _read_record(path, kind)
+    place = resolve(path)
+    return read_whole(place, lambda: _read(place, Path(path), kind))
+
+
+def read_whole(place: Path, read: Callable[[], Record]) -> Record:
+    """Return what ``read`` makes of one generation of a store.
+
+    Where the store is replaced meanwhile, what was read or raised is dropped and read again; after
+    some tries with its writers locked out.
+    """
+    for _ in range(_TRIES):
+        before = _state(place)
+        found, failure = None, None
+        try:
+            found = read()
+        except Exception as error:  # noqa: BLE001  (of a half-replaced store anything may come)
+            failure = error
+        if before is not None and _state(place) == before:
+            break
+        if is_moved_aside(place):
+            with exclusive(place):
+                pass  # a live writer has put the new one there by now, else the old one is back
+        elif not beside(place, ".lock").exists() and not place.exists():
+            break  # neither a store nor a writer
+    else:
+        with exclusive(place):
+            return read()
+    if failure is not None:
+        raise failure
+    return found
+
+
+def _state(place: Path) -> tuple[int, int, str] | None:
+    """Return what is another for every generation, and None where nothing is there."""
+    try:
+        folder = place.stat()
+        root = next((place / n for n in ("zarr.json", ".zattrs") if (place / n).is_file()), None)
+        content = "" if root is None else fingerprint(root)
+    except OSError:
+        return None
+    # Two renames bring an interrupted switch back: the same generation, at another time.
+    return folder.st_ino, folder.st_ctime_ns, content
+
+
+def _read(place: Path, path: Path, kind: StoreKind) -> ad.AnnData:
+    record = _read_record(place, kind, path)
     _check_kind(record, path, kind)
-    if record.get("schema", 0) > kind.schema:
+    try:
+        schema = int(record.get("schema", 0))
+    except (TypeError, ValueError) as error:
+        raise damaged(path, f"a schema that is no number: {record['schema']!r}") from error
+    if schema > kind.schema:
         raise BankError(
             f"{path} was written by a newer spatialrag",
             expected=f"{kind.name} schema {kind.schema} or older",
-            got=f"schema {record['schema']}",
+            got=f"schema {schema}",
             fix="upgrade spatialrag",
         )
     try:
-        return ad.read_zarr(path)
+        return ad.read_zarr(place)
     except Exception as error:
         raise damaged(path, f"{type(error).__name__}: {error}") from error
 
@@ -113,63 +190,38 @@ def parse(adata: ad.AnnData, path: str | Path, build: Callable[[ad.AnnData], Rec
         raise damaged(Path(path), f"{type(error).__name__}: {error}") from error
 
 
-def check_hashes(
-    recorded: pd.Series, hash_of: Callable[[str], str], *, part: str, path: str | Path
-) -> None:
-    """Raise `InputError` that lists every part whose content is not what was written.
-
-    Parameters
-    ----------
-    recorded
-        Hash of each part, by name.
-    hash_of
-        Hashes a part as it is now.
-    part
-        What one is called: slide, data set.
-    path
-        The store, for the message.
-    """
-    raise_all(
-        [
-            f"{part} {name!r} is not what was written"
-            for name, expected in recorded.items()
-            if hash_of(name) != expected
-        ],
-        subject=str(path),
-        fix=f"rebuild it, or remove each such {part} and add it again",
-    )
-
-
-def recover(path: Path) -> None:
-    """Put the old store back when a switch was interrupted, and clear leftovers."""
-    old = _aside(path)[1]
-    if old.exists() and not path.exists():
-        old.rename(path)
-    elif old.exists():
-        shutil.rmtree(old, ignore_errors=True)
-
-
 def damaged(path: Path, what: str) -> BankError:
     """Return the error for content that is not what was written."""
     return BankError(f"{path} is damaged or was edited", got=what, fix="restore a copy, or rebuild")
 
 
-def _aside(path: Path) -> tuple[Path, Path]:
-    return path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
-
-
-def _read_record(path: Path, kind: StoreKind) -> dict[str, Any]:
+def _read_record(place: Path, kind: StoreKind, path: Path | None = None) -> dict[str, Any]:
     """Read ``uns['spatialrag']`` alone."""
-    if not path.exists():
+    path = path or place
+    if not place.exists():
         raise BankError(f"{path} does not exist", fix=f"make one: {kind.made_by}")
     try:
-        return ad.io.read_elem(zarr.open_group(path, mode="r")[f"uns/{keys.RECORD}"])
+        _refuse_code(place)
+        return dict(ad.io.read_elem(zarr.open_group(place, mode="r")[f"uns/{keys.RECORD}"]))
     except Exception as error:
         raise BankError(
             f"{path} is not a spatialrag {kind.name}",
             expected=f"an AnnData Zarr store with uns[{keys.RECORD!r}]",
             got=f"{type(error).__name__}: {error}",
         ) from error
+
+
+def _refuse_code(place: Path) -> None:
+    """Raise for arrays that are pickles: Zarr v2 knows such a codec, and reading it runs code."""
+
+    def check(entry: dict[str, Any]) -> dict[str, Any]:
+        if str(entry.get("id")).lower() == "pickle":
+            raise ValueError("an array with the codec pickle: reading it could run code")
+        return entry
+
+    for name in (".zarray", ".zmetadata"):
+        for file in place.rglob(name):
+            json.loads(file.read_bytes(), object_hook=check)
 
 
 def _check_kind(record: dict[str, Any], path: Path, kind: StoreKind) -> None:
@@ -198,9 +250,13 @@ def _write(adata: ad.AnnData, path: Path) -> None:
         function(group, key, element, dataset_kwargs={**dataset_kwargs, **layout})
 
     with ad.settings.override(auto_shard_zarr_v3=False):
-        group = zarr.open_group(path, mode="w", zarr_format=3)
+        group = zarr.open_group(path, mode="w", zarr_format=ZARR_FORMAT)
         ad.experimental.write_dispatched(group, "/", adata, callback=write)
-    _synchronize(path)
+    group.attrs[GENERATION] = token_hex(8)
+    with warnings.catch_warnings():
+        # Readers of Zarr v3 without consolidated metadata read each node's own, which is there too.
+        warnings.filterwarnings("ignore", "Consolidated metadata", category=ZarrUserWarning)
+        zarr.consolidate_metadata(group.store)
 
 
 def _layout(array: np.ndarray) -> dict[str, tuple[int, ...]]:
@@ -210,12 +266,3 @@ def _layout(array: np.ndarray) -> dict[str, tuple[int, ...]]:
         return {"chunks": (_CHUNK,), "shards": (_SHARD,)}
     rest = array.shape[1:]
     return {"chunks": (_ROWS, *rest), "shards": (_ROWS * 64, *rest)}
-
-
-def _synchronize(folder: Path) -> None:
-    """Flush every file, so that the renames never overtake the data."""
-    for file in folder.rglob("*"):
-        if file.is_file():
-            descriptor = os.open(file, os.O_RDONLY)
-            os.fsync(descriptor)
-            os.close(descriptor)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from spatialrag.bank.content import hash_part
 from spatialrag.errors import InputError, listing, raise_all
 from spatialrag.expression.genes import spread_columns
 from spatialrag.expression.normalize import SIZE_FACTOR
@@ -196,7 +197,21 @@ class CellBank:
 
 
 def hash_dataset(bank: CellBank, dataset: str) -> str:
-    """Return the content hash of one data set of a bank, over the genes it measured."""
+    """Return the content hash of one data set of a bank: see `hash_part`."""
+    position = bank.datasets.index.get_loc(dataset)
+    rows, columns = bank.dataset_of == position, bank.measured[:, position]
+    return hash_part(
+        dataset,
+        bank.datasets.loc[dataset],
+        bank.cells[rows],
+        genes=bank.genes[columns],
+        expression=bank.expression[rows][:, columns],
+        arrays={},
+    )
+
+
+def former_hash_dataset(bank: CellBank, dataset: str) -> str:
+    """Return the hash by the rule of schema 1, which passes over names and depths."""
     position = bank.datasets.index.get_loc(dataset)
     rows, columns = bank.dataset_of == position, bank.measured[:, position]
     cells, entry = bank.cells[rows], bank.datasets.loc[dataset]

@@ -1,5 +1,6 @@
 """A single-cell bank on disk, with the guarantees of the spatial bank."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,30 +10,49 @@ import pandas as pd
 from scipy import sparse
 
 from spatialrag import keys
+from spatialrag.bank.content import check_hashes
 from spatialrag.bank.zarr_store import (
+    ZARR_FORMAT,
     StoreKind,
-    check_hashes,
     damaged,
+    exclusive,
     parse,
     read_store,
+    replace_store,
     write_store,
 )
-from spatialrag.cells.cell_bank import COLUMNS, CellBank, hash_dataset
+from spatialrag.cells.cell_bank import COLUMNS, CellBank, former_hash_dataset, hash_dataset
 from spatialrag.provenance import origin
 
-SCHEMA = 1
+SCHEMA = 2  # 1: data sets' hashes pass over names and depths of cells
 CELLS = StoreKind("single-cell bank", SCHEMA, "spatialrag cells build")
 
 
 def write_cells(bank: CellBank, path: str | Path, *, overwrite: bool = False) -> Path:
-    """Write a single-cell bank; an existing one is replaced in one step or left untouched.
+    """Write a single-cell bank; an existing one is replaced whole or left untouched.
 
     Raises
     ------
     InputError
-        The path exists and ``overwrite`` is not set, or it is not a single-cell bank.
+        The path exists and ``overwrite`` is not set, it is not a single-cell bank, another process
+        writes it, or it cannot be written.
     """
     return write_store(to_anndata(bank), path, CELLS, overwrite=overwrite)
+
+
+def update_cells(path: str | Path, change: Callable[[CellBank], CellBank]) -> CellBank:
+    """Replace a single-cell bank by what ``change`` makes of it: see `update_bank`.
+
+    Raises
+    ------
+    InputError
+        No such bank there, another process writes it for long, or what ``change`` raises.
+    """
+    open_cells(path)  # without one, nothing is made for its lock
+    with exclusive(path) as place:
+        changed = change(open_cells(place))
+        replace_store(to_anndata(changed), place)
+    return changed
 
 
 def open_cells(path: str | Path) -> CellBank:
@@ -46,6 +66,11 @@ def open_cells(path: str | Path) -> CellBank:
     path = Path(path)
     adata = read_store(path, CELLS)
     bank = parse(adata, path, from_anndata)
+    parse(adata, path, lambda stored: _check(bank, stored, path))
+    return bank
+
+
+def _check(bank: CellBank, adata: ad.AnnData, path: Path) -> None:
     sums = np.asarray(bank.expression.sum(axis=1, dtype=np.float64)).ravel()
     differs = ~np.isclose(sums, bank.cells["total_counts"], rtol=1e-5, atol=1e-6)
     if differs.any():
@@ -53,14 +78,24 @@ def open_cells(path: str | Path) -> CellBank:
         raise damaged(path, f"depths of {differs.sum()} cells do not match (first {first})")
     if bank.fingerprint != adata.uns[keys.RECORD]["fingerprint"]:
         raise damaged(path, "the fingerprint does not match the data sets")
-    return bank
 
 
 def verify_cells(path: str | Path) -> CellBank:
-    """Open a single-cell bank and hash all of its content against what was recorded."""
+    """Open a single-cell bank and hash all of its content against what was recorded.
+
+    Raises
+    ------
+    InputError
+        As `open_cells`, or data sets that are not what was written, all listed.
+    """
     bank = open_cells(path)
-    hashes = bank.datasets["hash"]
-    check_hashes(hashes, lambda name: hash_dataset(bank, name), part="data set", path=path)
+    check_hashes(
+        bank.datasets["hash"],
+        lambda name: hash_dataset(bank, name),
+        lambda name: former_hash_dataset(bank, name),
+        part="data set",
+        path=path,
+    )
     return bank
 
 
@@ -100,6 +135,7 @@ def describe_cells(bank: CellBank) -> dict[str, Any]:
     return {
         "fingerprint": bank.fingerprint,
         "schema": SCHEMA,
+        "format": f"AnnData, Zarr v{ZARR_FORMAT}",
         "cells": int((~bank.pseudo).sum()),
         "pseudo_cells": int(bank.pseudo.sum()),
         "genes": len(bank.genes),

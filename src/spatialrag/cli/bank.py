@@ -8,7 +8,7 @@ import typer
 
 from spatialrag.bank.bank import Bank
 from spatialrag.bank.build import THUMBNAIL_PX, build_bank, check_addition, join_banks
-from spatialrag.bank.store import describe, open_bank, verify_bank, write_bank
+from spatialrag.bank.store import describe, open_bank, update_bank, verify_bank, write_bank
 from spatialrag.cli.arguments import (
     BankEncoder,
     Cache,
@@ -113,8 +113,8 @@ def add(
         thumbnail_px=0 if bank.thumbnails is None else bank.thumbnails.shape[1],
         cache=cache,
     )
-    joined = join_banks([bank, addition])
-    write_bank(joined, path, overwrite=True)
+    # Embedding takes long, and the bank may have been changed meanwhile: it is read again.
+    joined = update_bank(path, lambda current: join_banks([current, addition]))
     _show(joined, path, json)
 
 
@@ -132,8 +132,7 @@ def remove(
     """Remove slides or donors; everything else stays bit-identical."""
     if not (slide or donor):
         raise InputError("what shall be removed?", expected="--slide NAME or --donor NAME")
-    rest = open_bank(path).without(slides=slide or [], donors=donor or [])
-    write_bank(rest, path, overwrite=True)
+    rest = update_bank(path, lambda bank: bank.without(slides=slide or [], donors=donor or []))
     _show(rest, path, json)
 
 

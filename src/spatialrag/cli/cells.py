@@ -16,7 +16,13 @@ from spatialrag.cells.build import (
 from spatialrag.cells.cell_bank import CellBank
 from spatialrag.cells.census import CensusQuery, cells_from_census
 from spatialrag.cells.deconvolve import Deconvolution, deconvolve
-from spatialrag.cells.store import describe_cells, open_cells, verify_cells, write_cells
+from spatialrag.cells.store import (
+    describe_cells,
+    open_cells,
+    update_cells,
+    verify_cells,
+    write_cells,
+)
 from spatialrag.cells.types import TypeMap, read_type_map
 from spatialrag.cli.arguments import Her2st, Json, Sections, Table, read_sections, write_json
 from spatialrag.cli.cell_arguments import TypeColumn, TypeMapFile
@@ -137,14 +143,13 @@ def add(
     json: Json = None,
 ) -> None:
     """Add data sets; everything already in the bank stays bit-identical."""
-    bank = open_cells(path)
+    open_cells(path)  # no bank, no reading
     mapped = read_type_map(type_map) if type_map else None
     columns = (type_column, donor_column, layer)
     parts = _read(cells, profiles, profile_types, columns, mapped, per_type)
     if not parts:
         raise InputError("which cells?", expected="--cells or --profiles")
-    joined = join_cells([bank, *parts])
-    write_cells(joined, path, overwrite=True)
+    joined = update_cells(path, lambda current: join_cells([current, *parts]))
     _show(joined, path, json)
 
 
@@ -155,8 +160,7 @@ def remove(
     json: Json = None,
 ) -> None:
     """Remove data sets; everything else stays bit-identical."""
-    rest = open_cells(path).without(dataset)
-    write_cells(rest, path, overwrite=True)
+    rest = update_cells(path, lambda bank: bank.without(dataset))
     _show(rest, path, json)
 
 
