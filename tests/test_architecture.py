@@ -16,7 +16,8 @@ TESTS = Path(__file__).parent
 STAGES = [
     ["errors"],
     ["registry", "methods", "keys", "provenance", "progress", "compatibility", "toy"],
-    ["replace", "locks"],
+    ["file_names", "replace"],
+    ["locks"],
     ["model_file", "tensor_file", "training"],
     ["metrics", "slides", "graphs", "semantics"],
     ["expression"],
