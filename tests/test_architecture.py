@@ -16,7 +16,7 @@ TESTS = Path(__file__).parent
 STAGES = [
     ["errors"],
     ["registry", "methods", "keys", "provenance", "progress", "compatibility", "toy"],
-    ["file_names", "replace"],
+    ["file_names", "replace", "web"],
     ["locks"],
     ["model_file", "tensor_file", "training"],
     ["metrics", "slides", "graphs", "semantics"],

@@ -20,6 +20,7 @@ class Server:
 
     def __init__(self):
         self.requests, self.faults, self.change = [], [], lambda answer: answer
+        self.fault, self.raw = "no", None
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -28,7 +29,7 @@ class Server:
                 outer.requests.append((self.path, dict(self.headers), body))
                 if outer.faults:
                     status, headers = outer.faults.pop(0)
-                    return self.answer(status, {"error": "no"}, headers)
+                    return self.answer(status, {"error": outer.fault}, headers)
                 dim = body.get("dimensions", 3)
                 rows = [
                     {"index": i, "embedding": vector(text, dim)}
@@ -37,7 +38,7 @@ class Server:
                 return self.answer(200, outer.change({"data": rows[::-1]}), {})
 
             def answer(self, status, body, headers):
-                raw = json.dumps(body).encode()
+                raw = json.dumps(body).encode() if outer.raw is None else outer.raw
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
@@ -50,7 +51,7 @@ class Server:
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
 
 
 @pytest.fixture
@@ -110,6 +111,70 @@ def test_refusal_is_not_repeated(server):
     assert len(server.requests) == 1
 
 
+def test_a_key_is_sent_to_no_other_host(server, monkeypatch):
+    monkeypatch.setenv("MY_KEY", "secret")
+    elsewhere = Server()
+    server.faults = [(302, {"Location": elsewhere.url + "/embeddings?token=secret"})]
+    with pytest.raises(InputError, match=r"(?s)leads elsewhere.*302 to http://127.*\?…") as caught:
+        Endpoint(server.url, "m", key_variable="MY_KEY").embed(["a"])
+    assert "secret" not in str(caught.value)
+    assert elsewhere.requests == []
+    elsewhere.http.shutdown()
+    elsewhere.http.server_close()
+
+
+@pytest.mark.parametrize("status", [401, 429, 200])
+def test_a_server_that_repeats_the_key_does_not_make_us_show_it(server, monkeypatch, status):
+    key = "sk-very/secret+key"
+    monkeypatch.setenv("MY_KEY", key)
+    server.fault = f"{'x' * 470} bad key {key} \x1b[31m {key}"  # cut after 500 letters
+    server.change = lambda answer: [server.fault]
+    server.faults = [] if status == 200 else [(status, {})] * 2
+    with pytest.raises(InputError) as caught:
+        Endpoint(server.url, "m", key_variable="MY_KEY", tries=1).embed(["a"])
+    assert "secret" not in str(caught.value)
+    assert "\x1b" not in str(caught.value)
+
+
+def test_a_key_that_cannot_be_one_is_not_shown(monkeypatch, server):
+    monkeypatch.setenv("MY_KEY", "sk-secret\r\nX-Other: 1")
+    with pytest.raises(InputError, match="the key in MY_KEY") as caught:
+        Endpoint(server.url, "m", key_variable="MY_KEY").embed(["a"])
+    assert "secret" not in str(caught.value)
+
+
+MALFORMED = {
+    "no JSON": b"<html>",
+    "cut short": b'{"data": [',
+    "deep": b"[" * 100_000,
+    "other text": b"\xff\xfe",
+    "a list": b"[]",
+    "null": b"null",
+    "text": b'"data"',
+    "vectors as text": b'{"data": [{"index": 0, "embedding": "AAAA"}]}',
+    "no vector": b'{"data": [{"index": 0, "embedding": null}]}',
+    "nested": b'{"data": [{"index": 0, "embedding": [[1]]}]}',
+    "ragged": b'{"data": [{"index": 0, "embedding": [1, [2]]}]}',
+    "words": b'{"data": [{"index": 0, "embedding": ["a"]}]}',
+    "truths": b'{"data": [{"index": 0, "embedding": [true]}]}',
+    "huge": b'{"data": [{"index": 0, "embedding": [1e39]}]}',
+    "integers beyond all": b'{"data": [{"index": 0, "embedding": [' + b"9" * 400 + b"]}]}",
+    "NaN": b'{"data": [{"index": 0, "embedding": [NaN]}]}',
+    "empty": b'{"data": [{"index": 0, "embedding": []}]}',
+    "index as text": b'{"data": [{"index": "0", "embedding": [1]}]}',
+    "index as list": b'{"data": [{"index": [0], "embedding": [1]}]}',
+    "twice": b'{"data": [{"index": 0, "embedding": [1]}, {"index": 0, "embedding": [2]}]}',
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_malformed_answers(server, name):
+    server.raw = MALFORMED[name]
+    with pytest.raises(InputError, match="answer"):
+        Endpoint(server.url, "m").embed(["a"])
+
+
 def test_partial_answer(server):
     server.change = lambda answer: {"data": answer["data"][1:]}
     with pytest.raises(InputError, match="in part"):
@@ -145,19 +210,27 @@ def test_endpoint_down():
 
 
 def test_waits_grow_and_end():
-    endpoint = Endpoint("http://x/v1", "m", wait=1)
+    endpoint = Endpoint("https://x/v1", "m", wait=1)
     assert [endpoint._pause(i, "") for i in range(3)] == [1, 2, 4]
     assert endpoint._pause(20, "") == 30
     assert endpoint._pause(0, "7") == 7
+    assert [endpoint._pause(0, said) for said in ("²", "-3", "soon", "9" * 400)] == [1] * 4
 
 
 def test_bad_settings():
-    assert from_spec("http://h/v1#m").model == "m"
+    assert from_spec("https://h/v1#m").model == "m"
+    assert from_spec("http://[::1]:8000/v1#m").model == "m"
+    with pytest.raises(InputError, match=r"(?s)without encryption.*ssh -L 8000:localhost:8001 h"):
+        Endpoint("http://h:8001/v1", "m")
+    with pytest.raises(InputError, match="name or password in its address"):
+        Endpoint("https://me:secret@h/v1", "m")
+    with pytest.raises(InputError, match="timeout must be positive"):
+        Endpoint("https://h/v1", "m", timeout=float("nan"))
     with pytest.raises(InputError, match="no embeddings endpoint"):
         Endpoint("localhost:8000", "m")
     with pytest.raises(InputError, match="no embeddings endpoint"):
-        from_spec("http://h/v1")
+        from_spec("https://h/v1")
     with pytest.raises(InputError, match="ask_dim"):
-        Endpoint("http://h", "m", ask_dim=True)
+        Endpoint("https://h", "m", ask_dim=True)
     with pytest.raises(InputError, match="at least 1"):
-        Endpoint("http://h", "m", batch=0)
+        Endpoint("https://h", "m", batch=0)

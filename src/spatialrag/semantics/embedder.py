@@ -43,7 +43,8 @@ def embedder_of(spec: str) -> TextEmbedder:
 
 def require_vectors(found: np.ndarray, n_texts: int, source: str) -> np.ndarray:
     """Return vectors as (n_texts, dim) float32, or raise when they are not."""
-    vectors = np.asarray(found, np.float32)
+    with np.errstate(over="ignore"):  # becomes inf, which is told below
+        vectors = np.asarray(found, np.float32)
     if vectors.ndim != 2 or len(vectors) != n_texts or vectors.shape[1] == 0:
         raise InputError(
             f"{source} answered with vectors of another shape",
