@@ -39,13 +39,13 @@ def replace_file(path: str | Path) -> Iterator[Path]:
         is whole, and nothing else is left.
     """
     path = resolve(path)
-    with _told(path):
+    with writing(path):
         _check_place(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         _clear(path)
         aside = beside(path, _ending("new") + path.suffix)  # writers look at the suffix
     try:
-        with _told(path):
+        with writing(path):
             yield aside
             _flush(aside)
             if path.exists():
@@ -82,13 +82,13 @@ def replace_folder(path: str | Path) -> Iterator[Path]:
         As `replace_file`.
     """
     path = resolve(path)
-    with _told(path):
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         recover_folder(path)
         _clear(path, every=True)
     aside, old = beside(path, _ending("new")), beside(path, _ending("old"))
     try:
-        with _told(path):
+        with writing(path):
             yield aside
             for file in [aside, *aside.rglob("*")]:
                 _flush(file)
@@ -101,6 +101,48 @@ def replace_folder(path: str | Path) -> Iterator[Path]:
         recover_folder(path)
         raise
     _discard(old)
+
+
+@contextmanager
+def scratch_folder(path: str | Path) -> Iterator[Path]:
+    """Yield a new folder beside ``path``, on the same disk, that is removed afterwards.
+
+    Raises
+    ------
+    InputError
+        As `replace_file`.
+    """
+    path = resolve(path)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _clear(path)
+        folder = beside(path, _ending("new"))
+        folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system refuses while ``path`` is written into an error that says what to do.
+
+    Raises
+    ------
+    InputError
+        For any OSError of the block.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written",
+            got=error.strerror or str(error),
+            fix="make room, or name another place; what is finished is kept, so run it again",
+        ) from error
 
 
 def recover_folder(path: Path) -> None:
@@ -156,7 +198,7 @@ def check_output(
                 got=f"{given} as input and {path} as output",
                 fix="name another file for the result",
             )
-    with _told(path):
+    with writing(path):
         if not folder:
             _check_place(target)
         elif target.exists() and not target.is_dir():
@@ -272,18 +314,3 @@ def _same(first: Path, second: Path) -> bool:
     with suppress(OSError):
         return first.samefile(second)  # hard links, case-blind file systems
     return False
-
-
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Turn what the system refuses into an error that says what to do."""
-    try:
-        yield
-    except InputError:
-        raise
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be written",
-            got=error.strerror or str(error),
-            fix="make room, or name another place; what is finished is kept, so run it again",
-        ) from error

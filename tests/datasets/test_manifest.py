@@ -59,6 +59,22 @@ def test_own_manifest(tmp_path):
         (("schema = 1", "schema = 9"), "another schema"),
         (("schema = 1", "schema = "), "not TOML"),
         (('organ = "lung"', 'organ = "lung"\naccess = "maybe"'), "access is 'maybe'"),
+        (('"mine"', '"../mine"'), "cannot be the name of a cohort"),
+        (('name = "mine"', "name = 3"), "3: name is 3"),
+        (('["a", "b"]', '"a"'), "slides is 'a', which is no list of texts"),
+        (('["a", "b"]', '["a", 1]'), "slides is .'a', 1."),
+        (('{ tissue = ["lung"] }', '["lung"]'), "census needs a list of tissues"),
+        (('{ tissue = ["lung"] }', '{ tissue = ["lung"], x = 1 }'), "unknown key 'x' of census"),
+        (('["lung"] }', '["lung"], disease = "x" }'), "census has a disease"),
+        (("[[cohort.source]]", "[cohort.source]"), "its sources are no tables"),
+        (("[[cohort]]", "[cohort]"), "lists no cohorts|not TOML"),
+        (('kind = "url"', 'kind = "url"\nsecret = 1'), "unknown key 'secret'"),
+        (('path = "x.txt"', 'path = "x.txt", mode = 7'), "unknown key 'mode'"),
+        (('path = "x.txt"', "path = 7"), "path is 7, which is no text"),
+        (('[{ url = "file:///x", path = "x.txt" }]', '["x"]'), "files is no list of tables"),
+        (('url = "file:///x"', 'url = "ftp://x"'), "no usable address"),
+        (("schema = 1", 'schema = 1\nx = "\x00"'), "not TOML"),
+        (("schema = 1", "schema = 1\nx = " + "[" * 5000 + "]" * 5000), "not TOML"),
     ],
 )
 def test_faults_are_named(tmp_path, change, message):
@@ -73,3 +89,8 @@ def test_unknown_cohorts_and_files(tmp_path):
         find_cohort(read_manifest(), "hest-kidny")
     with pytest.raises(InputError, match="does not exist"):
         read_manifest(tmp_path / "none.toml")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_manifest(tmp_path)
+    (tmp_path / "latin.toml").write_bytes(ENTRY.replace("My", "Mé").encode("latin-1"))
+    with pytest.raises(InputError, match="not TOML"):
+        read_manifest(tmp_path / "latin.toml")

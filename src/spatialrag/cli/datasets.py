@@ -1,4 +1,4 @@
-"""``spatialrag datasets``: list, show, fetch, verify, export."""
+"""``spatialrag datasets``: list, show, fetch, verify, export, import."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -9,7 +9,7 @@ import typer
 
 from spatialrag.cli.arguments import Json, write_json
 from spatialrag.cli.printing import console, print_frame
-from spatialrag.datasets.bundle import export_bank
+from spatialrag.datasets.bundle import export_bank, import_bank
 from spatialrag.datasets.fetch import fetch as fetch_cohort, verify as verify_cohort
 from spatialrag.datasets.manifest import find_cohort, read_manifest
 
@@ -100,3 +100,16 @@ def export(
     """Write a bank as a bundle to share, with a data card."""
     path = export_bank(bank, out, cohort=find_cohort(read_manifest(manifest), name))
     console().print(f"written: {path}", highlight=False)
+
+
+@app.command(name="import")
+def import_bundle(
+    bundle: Annotated[Path, typer.Argument(help="As `datasets export` writes it, .zip.")],
+    bank: Annotated[Path, typer.Argument(help="The bank to make, e.g. bank.zarr.")],
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing bank.")
+    ] = False,
+) -> None:
+    """Unpack the bank of a bundle: every file is checked, and the bank verified."""
+    made = import_bank(bundle, bank, overwrite=overwrite)
+    console().print(f"{bank}: {made.n_references} references, {made.fingerprint[:16]}")

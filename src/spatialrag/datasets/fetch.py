@@ -2,19 +2,32 @@
 
 import hashlib
 import json
+import os
+import shutil
 import subprocess
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
-from spatialrag.datasets.manifest import Cohort, RemoteFile, Source
+from spatialrag.datasets.manifest import RECORD, Cohort, RemoteFile, Source
 from spatialrag.errors import InputError, MissingDependencyError, listing, raise_all
+from spatialrag.locks import locked
 from spatialrag.progress import track
+from spatialrag.replace import replace_text, scratch_folder, writing
+from spatialrag.web import UnreachableError, clean, download, show_address
 
-RECORD = "fetched.json"
 _BLOCK = 1 << 20
-_TIMEOUT = 60
+# What git is told whatever the repository and the user's settings say: no transport that runs a
+# command, no hooks, no links that lead out of the folder, no other host, no endless waiting.
+_GIT = {
+    "core.hooksPath": os.devnull,
+    "core.symlinks": "false",
+    "http.followRedirects": "false",
+    "http.lowSpeedLimit": "1000",
+    "http.lowSpeedTime": "60",
+}
+_GIT_ENVIRONMENT = {"GIT_ALLOW_PROTOCOL": "https:http:file", "GIT_TERMINAL_PROMPT": "0"}
 
 
 def fetch(cohort: Cohort, folder: str | Path, *, slides: Sequence[str] | None = None) -> Path:
@@ -37,7 +50,8 @@ def fetch(cohort: Cohort, folder: str | Path, *, slides: Sequence[str] | None = 
     Raises
     ------
     InputError
-        Unknown slides, no network, a gated source without access, or a wrong checksum.
+        Unknown slides, no network, a gated source without access, a wrong checksum, a file that
+        would go elsewhere, or another process that fetches the same.
     """
     chosen = list(slides or cohort.slides)
     unknown = set(chosen) - set(cohort.slides)
@@ -47,15 +61,16 @@ def fetch(cohort: Cohort, folder: str | Path, *, slides: Sequence[str] | None = 
             expected=listing(cohort.slides, 40),
         )
     target = Path(folder) / cohort.name
-    target.mkdir(parents=True, exist_ok=True)
-    for source in cohort.sources:
-        if source.kind == "url":
-            _fetch_files(source.files, target)
-        elif source.kind == "hub":
-            _fetch_hub(cohort, source, chosen, target)
-        else:
-            _fetch_git(source, target)
-    _write_record(cohort, target)
+    with locked(target), writing(target):
+        target.mkdir(parents=True, exist_ok=True)
+        for source in cohort.sources:
+            if source.kind == "url":
+                _fetch_files(source.files, target)
+            elif source.kind == "hub":
+                _fetch_hub(cohort, source, chosen, target)
+            else:
+                _fetch_git(source, target)
+        _write_record(cohort, target)
     return target
 
 
@@ -74,7 +89,7 @@ def verify(cohort: Cohort, folder: str | Path) -> int:
             f"{cohort.name} was not fetched into {folder}",
             fix=f"spatialrag datasets fetch {cohort.name} --to {folder}",
         )
-    expected = json.loads(record.read_text())["sha256"]
+    expected = _read_record(record)
     for source in cohort.sources:
         expected |= {file.path: file.sha256 for file in source.files if file.sha256}
     faults = []
@@ -88,6 +103,21 @@ def verify(cohort: Cohort, folder: str | Path) -> int:
     return len(expected)
 
 
+def _read_record(record: Path) -> dict[str, str]:
+    """Return the checksums of the files that were fetched, by name."""
+    try:
+        found = json.loads(record.read_text(encoding="utf-8"))["sha256"]
+        if not all(isinstance(name, str) for name in [*found, *found.values()]):
+            raise TypeError("sha256 is no table of names and checksums")
+        return dict(found)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(
+            f"{record} is not what was written",
+            got=f"{type(error).__name__}: {error}",
+            fix="delete it and fetch again",
+        ) from error
+
+
 def sha256(path: Path) -> str:
     """Return the hex digest of a file."""
     digest = hashlib.sha256()
@@ -99,16 +129,16 @@ def sha256(path: Path) -> str:
 
 def _fetch_files(wanted: Sequence[RemoteFile], target: Path) -> None:
     for file in track(wanted, label="fetch", total=len(wanted)):
-        path = target / file.path
+        path = _inside(target, Path(file.path))
         if path.is_file() and (not file.sha256 or sha256(path) == file.sha256):
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.partial")
-        _download(file.url, partial)
+        _get(file, partial)
         if file.sha256 and (found := sha256(partial)) != file.sha256:
             partial.unlink()
             raise InputError(
-                f"{file.url} is not the file of the manifest",
+                f"{show_address(file.url)} is not the file of the manifest",
                 expected=f"sha256 {file.sha256}",
                 got=f"sha256 {found}",
                 fix="fetch again; if it differs again, the publisher changed the file",
@@ -116,28 +146,52 @@ def _fetch_files(wanted: Sequence[RemoteFile], target: Path) -> None:
         partial.replace(path)
 
 
-def _download(url: str, partial: Path) -> None:
-    """Download into a partial file, from where an earlier try broke off."""
-    start = partial.stat().st_size if partial.exists() else 0
-    request = urllib.request.Request(url)
-    if start and url.startswith("http"):
-        request.add_header("Range", f"bytes={start}-")
-    try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT) as stream:
-            resumed = getattr(stream, "status", None) == 206
-            with partial.open("ab" if resumed else "wb") as out:
-                while block := stream.read(_BLOCK):
-                    out.write(block)
-    except urllib.error.HTTPError as error:
-        if error.code == 416:  # everything was there already
-            return
-        raise InputError(f"{url} answers {error.code} {error.reason}") from error
-    except (urllib.error.URLError, OSError) as error:
+def _inside(target: Path, relative: Path) -> Path:
+    """Return the place of a file of a cohort; links that lead out of its folder are refused."""
+    path = target / relative
+    if not path.resolve().is_relative_to(target.resolve()):
         raise InputError(
-            f"{url} cannot be reached",
-            got=str(error),
-            fix="check the network and run the command again: it goes on where it stopped",
-        ) from error
+            f"{relative} would be written outside {target}",
+            got=f"a link to {path.resolve()}",
+            fix="remove the link",
+        )
+    return path
+
+
+def _get(file: RemoteFile, partial: Path) -> None:
+    """Fetch into a partial file, from where an earlier try broke off."""
+    if partial.is_symlink() or (partial.exists() and not partial.is_file()):
+        raise InputError(f"{partial} is in the way", got="a link or folder", fix="remove it")
+    if urlsplit(file.url).scheme == "file":
+        _copy(file.url, partial)
+        return
+    start = partial.stat().st_size if partial.exists() else 0
+    with partial.open("ab") as out:
+        try:
+            download(
+                file.url,
+                out.write,
+                subject=show_address(file.url),
+                start=start,
+                hosts=file.redirects,
+                restart=lambda: out.truncate(0),
+            )
+        except UnreachableError as error:
+            raise InputError(
+                str(error),
+                fix="check the network and run the command again: it goes on where it stopped",
+            ) from error
+        finally:
+            if not out.tell():
+                partial.unlink()
+
+
+def _copy(url: str, partial: Path) -> None:
+    parts = urlsplit(url)
+    source = Path(url2pathname(parts.path))
+    if parts.hostname not in (None, "", "localhost") or not source.is_file():
+        raise InputError(f"{url} is not a file of this machine")
+    shutil.copyfile(source, partial)
 
 
 def _fetch_hub(cohort: Cohort, source: Source, slides: list[str], target: Path) -> None:
@@ -148,7 +202,7 @@ def _fetch_hub(cohort: Cohort, source: Source, slides: list[str], target: Path) 
             "huggingface-hub", extra="hub", needed_for=f"fetching {cohort.name} from the hub"
         ) from error
     patterns = [
-        pattern.format(slide=slide)
+        pattern.replace("{slide}", slide)
         for pattern in source.patterns
         for slide in (slides if "{slide}" in pattern else [""])
     ]
@@ -171,7 +225,7 @@ def _fetch_hub(cohort: Cohort, source: Source, slides: list[str], target: Path) 
             f"{cohort.name} cannot be had from the hub"
             + (" (it is gated)" if cohort.access == "gated" else ""),
             expected=f"the data set repository {source.repository}, by network",
-            got=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+            got=clean(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"),
             fix=f"{steps}; then run the command again: it goes on where it stopped",
         ) from error
 
@@ -179,17 +233,33 @@ def _fetch_hub(cohort: Cohort, source: Source, slides: list[str], target: Path) 
 def _fetch_git(source: Source, target: Path) -> None:
     if (target / ".git").is_dir():
         return
-    revision = ["--branch", source.revision] if source.revision else []
-    command = ["git", "clone", "--quiet", "--depth", "1", *revision, source.repository, str(target)]
+    with scratch_folder(target) as folder:
+        clone = folder / "clone"
+        _clone(source, clone)
+        for file in sorted(clone.rglob("*")):
+            relative = file.relative_to(clone)
+            if relative.parts[0] != ".git" and file.is_file():
+                place = _inside(target, relative)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                file.replace(place)
+        (clone / ".git").replace(target / ".git")  # last: what was interrupted is fetched again
+
+
+def _clone(source: Source, folder: Path) -> None:
+    settings = [part for name, value in _GIT.items() for part in ("-c", f"{name}={value}")]
+    revision = [f"--branch={source.revision}"] if source.revision else []
+    options = ["--quiet", "--depth=1", "--no-recurse-submodules", "--template=", *revision]
+    command = ["git", *settings, "clone", *options, "--", source.repository, str(folder)]
+    environment = os.environ | _GIT_ENVIRONMENT
     try:
-        subprocess.run(command, check=True, capture_output=True, text=True)
+        subprocess.run(command, check=True, capture_output=True, env=environment)
     except FileNotFoundError as error:
         raise InputError("git is needed to fetch this cohort and is not installed") from error
     except subprocess.CalledProcessError as error:
         raise InputError(
-            f"{source.repository} cannot be cloned",
-            got=error.stderr.strip(),
-            fix="check the network",
+            f"{show_address(source.repository)} cannot be cloned",
+            got=clean(error.stderr.decode(errors="replace").strip()),
+            fix="check the network, and that this is the repository's own address",
         ) from error
 
 
@@ -207,6 +277,4 @@ def _write_record(cohort: Cohort, target: Path) -> None:
         "citation": cohort.citation,
         "sha256": {str(path.relative_to(target)): sha256(path) for path in found},
     }
-    aside = target / f".{RECORD}.partial"
-    aside.write_text(json.dumps(record, indent=1) + "\n")
-    aside.replace(target / RECORD)
+    replace_text(target / RECORD, json.dumps(record, indent=1) + "\n")

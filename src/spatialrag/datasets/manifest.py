@@ -1,7 +1,9 @@
 """The manifest: which cohorts there are, under what licence, and where their files lie."""
 
 import difflib
+import re
 import tomllib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from importlib.resources import files
 from pathlib import Path
@@ -9,6 +11,8 @@ from typing import Any
 
 from spatialrag.cells.census import CensusQuery
 from spatialrag.errors import InputError, listing, raise_all
+from spatialrag.file_names import file_name
+from spatialrag.web import check_address
 
 SCHEMA = 1
 KINDS = {
@@ -18,6 +22,10 @@ KINDS = {
 }
 _REQUIRED = ("name", "title", "organ", "species", "licence", "citation", "source")
 _ACCESS = ("open", "gated")
+RECORD = "fetched.json"  # of a fetched cohort: not the name of one of its files
+_REPOSITORY = re.compile(r"[A-Za-z0-9_][\w.-]*/[A-Za-z0-9_][\w.-]*", re.ASCII)
+_REVISION = re.compile(r"[A-Za-z0-9_](?!.*\.\.)[\w./-]*", re.ASCII)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -27,16 +35,36 @@ class RemoteFile:
     Parameters
     ----------
     url
-        ``https://``, ``http://`` or ``file://``.
+        ``https://``, ``file://``, or ``http://`` on this machine.
     path
         Where it goes, relative to the cohort's folder.
     sha256
         Its checksum; recorded at the first fetch where the publisher states none.
+    redirects
+        Hosts to which the server may redirect; else it stays on its own.
+
+    Raises
+    ------
+    InputError
+        Another kind of address, a path that leads out of the cohort or hides in it, or no checksum.
     """
 
     url: str
     path: str
     sha256: str = ""
+    redirects: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_address(self.url, subject=f"the file {self.path}", schemes=("https", "file"))
+        parts = self.path.split("/")
+        if any(file_name(part) != part for part in parts) or parts[0] == RECORD:
+            raise InputError(
+                "a file needs a path within the cohort",
+                expected="names and slashes, such as st/A1.h5ad",
+                got=repr(self.path),
+            )
+        if self.sha256 and not _SHA256.fullmatch(self.sha256):
+            raise InputError(f"the sha256 of {self.path} is none", expected="64 digits of 0-9a-f")
 
 
 @dataclass(frozen=True)
@@ -54,6 +82,11 @@ class Source:
         Of ``hub`` and ``git``.
     patterns
         Of ``hub``: file names, ``{slide}`` standing for each slide.
+
+    Raises
+    ------
+    InputError
+        A repository or revision that is not the name of one.
     """
 
     kind: str
@@ -61,6 +94,18 @@ class Source:
     repository: str = ""
     revision: str = ""
     patterns: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind == "git":
+            check_address(self.repository, subject="the git repository", schemes=("https", "file"))
+        if self.kind == "hub" and not _REPOSITORY.fullmatch(self.repository):
+            raise InputError(
+                "this is no repository of the hub", expected="OWNER/NAME", got=repr(self.repository)
+            )
+        if self.revision and not _REVISION.fullmatch(self.revision):
+            raise InputError(
+                f"{self.revision!r} is no revision", expected="a branch, tag or commit by name"
+            )
 
 
 @dataclass(frozen=True)
@@ -83,6 +128,11 @@ class Cohort:
         Where its files come from.
     note
         What to know before use.
+
+    Raises
+    ------
+    InputError
+        A name that is not safe as the name of a folder.
     """
 
     name: str
@@ -99,6 +149,13 @@ class Cohort:
     census: CensusQuery | None = None
     note: str = ""
 
+    def __post_init__(self) -> None:
+        if file_name(self.name) != self.name:
+            raise InputError(
+                f"{self.name!r} cannot be the name of a cohort: it names a folder",
+                expected="letters, digits and hyphens",
+            )
+
 
 def read_manifest(path: str | Path | None = None) -> dict[str, Cohort]:
     """Return the cohorts of a manifest by name; of the one that ships when none is given.
@@ -113,19 +170,31 @@ def read_manifest(path: str | Path | None = None) -> dict[str, Cohort]:
         record = tomllib.loads(source.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"the manifest {path} does not exist") from error
-    except tomllib.TOMLDecodeError as error:
+    except OSError as error:
+        raise InputError(f"the manifest {path} cannot be read", got=str(error)) from error
+    except (ValueError, RecursionError) as error:  # other encodings, other syntax, too deep
         raise InputError(f"the manifest {path} is not TOML", got=str(error)) from error
     if record.get("schema") != SCHEMA:
         raise InputError(
-            "a manifest of another schema", expected=f"schema = {SCHEMA}", got=record.get("schema")
+            "a manifest of another schema",
+            expected=f"schema = {SCHEMA}",
+            got=str(record.get("schema")),
         )
     entries = record.get("cohort", [])
+    if not _is_list_of(entries, dict):
+        raise InputError("the manifest lists no cohorts", expected="tables [[cohort]]")
     names = [str(entry.get("name", f"entry {i + 1}")) for i, entry in enumerate(entries)]
     faults = [f"{name}: named twice" for name in {n for n in names if names.count(n) > 1}]
+    cohorts = {}
     for name, entry in zip(names, entries, strict=True):
-        faults += [f"{name}: {fault}" for fault in _faults(entry)]
+        found = _faults(entry)
+        try:
+            cohorts[name] = None if found else _cohort(entry)
+        except InputError as error:
+            found = [str(error).replace("\n", "\n    ")]
+        faults += [f"{name}: {fault}" for fault in found]
     raise_all(faults, subject="the manifest", fix="see docs/howto/add_a_cohort.md")
-    return {name: _cohort(entry) for name, entry in zip(names, entries, strict=True)}
+    return cohorts
 
 
 def find_cohort(cohorts: dict[str, Cohort], name: str) -> Cohort:
@@ -140,22 +209,64 @@ def find_cohort(cohorts: dict[str, Cohort], name: str) -> Cohort:
     return cohorts[name]
 
 
+def _is_list_of(value: object, kind: type) -> bool:
+    return isinstance(value, list) and all(isinstance(item, kind) for item in value)
+
+
+_CHECKS: dict[object, tuple[str, Callable[[object], bool]]] = {
+    str: ("text", lambda value: isinstance(value, str)),
+    tuple[str, ...]: ("list of texts", lambda value: _is_list_of(value, str)),
+    int | None: ("number", lambda value: isinstance(value, int)),
+}
+
+
+def _shape_faults(entry: dict[str, Any], kind: type, aside: Iterable[str] = ()) -> list[str]:
+    """Return the faults of a table: unknown keys, and values of another type than the field."""
+    types = {field.name: field.type for field in fields(kind)}
+    faults = [f"unknown key {name!r}" for name in entry if name not in {*types, *aside}]
+    for name, value in entry.items():
+        word, fits = _CHECKS.get(types.get(name), ("", lambda _: True))
+        faults += [f"{name} is {value!r}, which is no {word}"] * (not fits(value))
+    return faults
+
+
 def _faults(entry: dict[str, Any]) -> list[str]:
-    known = {field.name for field in fields(Cohort)} - {"sources"} | {"source"}
     faults = [f"{name} is missing" for name in _REQUIRED if not entry.get(name)]
-    faults += [f"unknown key {name!r}" for name in entry if name not in known]
+    faults += _shape_faults({k: v for k, v in entry.items() if k != "sources"}, Cohort, ["source"])
+    faults += ["unknown key 'sources'"] * ("sources" in entry)
     if entry.get("access", "open") not in _ACCESS:
         faults.append(f"access is {entry['access']!r}, not one of {', '.join(_ACCESS)}")
-    for source in entry.get("source", []):
-        kind = source.get("kind")
-        if kind not in KINDS:
-            faults.append(f"source kind {kind!r} is not one of {', '.join(KINDS)}")
-            continue
-        faults += [f"source {kind} has no {name}" for name in KINDS[kind] if not source.get(name)]
-        for file in source.get("files", []):
-            relative = Path(file.get("path", "/"))
-            if not file.get("url") or relative.is_absolute() or ".." in relative.parts:
-                faults.append(f"a file needs url and a path within the cohort: {file}")
+    if "census" in entry:
+        faults += _census_faults(entry["census"])
+    sources = entry.get("source", [])
+    if not _is_list_of(sources, dict):
+        return [*faults, "its sources are no tables [[cohort.source]]"]
+    return faults + [fault for source in sources for fault in _source_faults(source)]
+
+
+def _census_faults(census: object) -> list[str]:
+    if not isinstance(census, dict) or not _is_list_of(census.get("tissue"), str):
+        return ["census needs a list of tissues"]
+    known = {"tissue", "disease", "organism"}
+    faults = [f"unknown key {name!r} of census" for name in census if name not in known]
+    fits = _is_list_of(census.get("disease", []), str) and isinstance(
+        census.get("organism", ""), str
+    )
+    return faults + ["census has a disease or organism that is no text"] * (not fits)
+
+
+def _source_faults(source: dict[str, Any]) -> list[str]:
+    kind, found = source.get("kind"), source.get("files", [])
+    if kind not in KINDS:
+        return [f"source kind {kind!r} is not one of {', '.join(KINDS)}"]
+    faults = [f"source {kind} has no {name}" for name in KINDS[kind] if not source.get(name)]
+    faults += _shape_faults({k: v for k, v in source.items() if k != "files"}, Source)
+    if not _is_list_of(found, dict):
+        return [*faults, "files is no list of tables"]
+    for file in found:
+        faults += _shape_faults(file, RemoteFile)
+        if not file.get("url") or not file.get("path"):
+            faults.append(f"a file needs url and a path within the cohort: {file}")
     return faults
 
 
@@ -171,7 +282,10 @@ def _cohort(entry: dict[str, Any]) -> Cohort:
     sources = tuple(
         Source(
             kind=source["kind"],
-            files=tuple(RemoteFile(**file) for file in source.get("files", ())),
+            files=tuple(
+                RemoteFile(**file | {"redirects": tuple(file.get("redirects", ()))})
+                for file in source.get("files", ())
+            ),
             repository=source.get("repository", ""),
             revision=source.get("revision", ""),
             patterns=tuple(source.get("patterns", ())),
