@@ -38,13 +38,71 @@ def test_a_failure_keeps_the_last_one(tmp_path, monkeypatch):
 
     def broken(_, aside):
         aside.write_bytes(b"half")
-        raise OSError("disk full")
+        raise RuntimeError("PytorchStreamWriter failed writing file: disk full")
 
     monkeypatch.setattr(torch, "save", broken)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match="(?s)cannot be written.*disk full.*make room"):
         file.write({**STATE, "epochs": 3})
     assert file.read()["epochs"] == 2
     assert [p.name for p in tmp_path.iterdir()] == ["c"]
+
+
+def test_interrupted_and_foreign_files_are_told(tmp_path):
+    """An empty file made the command end with the word Aborted."""
+    file = Checkpoint(tmp_path / "c", "k", "bank")
+    file.write(STATE)
+    whole = file.path.read_bytes()
+    contents = [b"", b"text", whole[:5], whole[: len(whole) // 2], whole[:-1], b"\x80\x02."]
+    for content in contents:
+        file.path.write_bytes(content)
+        with pytest.raises(InputError, match="(?s)not a checkpoint.*the training begins anew"):
+            file.read()
+    for other in (STATE["network"], [1, 2], torch.ones(2)):
+        torch.save(other, file.path)
+        with pytest.raises(InputError, match="not a checkpoint"):
+            file.read()
+    file.path.unlink()
+    file.path.mkdir()
+    with pytest.raises(InputError, match="not a checkpoint"):
+        file.read()
+
+
+def test_code_is_not_run(tmp_path):
+    torch.save({"key": "k", "network": torch.nn.Linear(1, 1)}, tmp_path / "c")
+    with pytest.raises(InputError, match="not a checkpoint"):
+        Checkpoint(tmp_path / "c", "k", "bank").read()
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"curve": [0.5, 0.26]},
+        {"epochs": 3},
+        {"network": {"weight": torch.tensor([0.0, 1.0, float("nan")])}},
+        {"network": {"weight": torch.arange(4.0)}},
+        {"network": {"weights": torch.arange(3.0)}},
+    ],
+)
+def test_edits_are_seen(tmp_path, edit):
+    file = Checkpoint(tmp_path / "c", "k", "bank")
+    file.write(STATE)
+    torch.save(torch.load(file.path, weights_only=True) | edit, file.path)
+    with pytest.raises(InputError, match="edited after it was written"):
+        file.read()
+
+
+def test_every_kind_of_state_is_sealed(tmp_path):
+    state = {
+        "half": torch.ones(2, dtype=torch.bfloat16),
+        "empty": torch.empty(0),
+        "view": torch.arange(6.0).reshape(2, 3).T,
+        "random": torch.Generator().get_state(),
+        "optimizer": {"state": {0: {"step": torch.tensor(1.0)}}, "groups": [{"betas": (0.9, 1)}]},
+        "number": torch.tensor(3),
+    }
+    file = Checkpoint(tmp_path / "c", "k", "bank")
+    file.write(state)
+    torch.testing.assert_close(file.read()["view"], state["view"])
 
 
 def test_when_it_is_due(tmp_path):

@@ -7,6 +7,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 from spatialrag.encoders.tiles import Tiles  # noqa: E402
 from spatialrag.errors import InputError  # noqa: E402
+from spatialrag.model_file import read_model, write_model  # noqa: E402
 from spatialrag.prediction.backbones.backbone import make_backbone  # noqa: E402
 from spatialrag.prediction.backbones.store import read_backbone, write_backbone  # noqa: E402
 
@@ -70,3 +71,30 @@ def test_what_does_not_fit_is_refused(small, tmp_path):
     (tmp_path / "broken.safetensors").write_bytes(b"12345678")
     with pytest.raises(InputError, match="not a trained backbone"):
         read_backbone(tmp_path / "broken.safetensors", bank=small)
+
+
+def test_damaged_models_are_told(small, tmp_path):
+    """Whoever writes such a file again with its own record: shapes and names are checked."""
+    path = write_backbone(trained("probe", small), "probe", tmp_path / "b.safetensors")
+    arrays, record = read_model(path, schema=1, kind="", writer="", infinite=("features.spread",))
+    network = next(name for name in arrays if name.startswith("network."))
+    for changed, said, message in (
+        ({"features.mean": np.ones(3)}, {}, "features.mean is .3,"),
+        ({"outputs.centre": np.ones(1)}, {}, "outputs.centre is .1,"),
+        ({network: np.ones(7)}, {}, "(?s)damaged or was edited.*size mismatch"),
+        ({"network.more": np.ones(7)}, {}, "(?s)damaged or was edited.*more"),
+        ({network: np.full_like(arrays[network], np.nan)}, {}, f"{network} holds NaN"),
+        ({}, {"genes": 3}, "damaged or was edited"),
+        ({}, {"settings": None}, "damaged or was edited"),
+        ({}, {"settings": {}}, "damaged or was edited"),
+        ({}, {"backbone": "none"}, "none"),
+    ):
+        write_model(path, arrays | changed, record | said)
+        with pytest.raises(InputError, match=message):
+            read_backbone(path, bank=small)
+    write_model(path, {}, record)
+    with pytest.raises(InputError, match="features.mean is missing"):
+        read_backbone(path, bank=small)
+    write_model(path, arrays, {"schema": 1})
+    with pytest.raises(InputError, match="damaged or was edited"):
+        read_backbone(path, bank=small)

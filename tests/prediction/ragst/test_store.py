@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from spatialrag.errors import InputError
+from spatialrag.model_file import read_model, write_model
 from spatialrag.prediction.ragst.store import read_ragst, write_ragst
 
 
@@ -45,3 +46,28 @@ def test_not_such_a_file(tmp_path, train_bank, atlas):
     (tmp_path / "text").write_text("hello, I am no tensor")
     with pytest.raises(InputError, match="not a fitted RAG-ST"):
         read_ragst(tmp_path / "text", bank=train_bank, cells=atlas)
+
+
+def test_damaged_models_are_told(path, tmp_path, train_bank, atlas):
+    arrays, record = read_model(path, schema=1, kind="", writer="", infinite=("head.deviation",))
+    network = next(name for name in arrays if name.startswith("network."))
+    n = len(arrays["rows"])
+    for changed, said, message in (
+        ({"head.mean": np.ones(3)}, {}, "head.mean is .3,"),
+        ({"head.bias": np.ones(1)}, {}, "head.bias is .1,"),
+        ({"compositions": np.ones((n, 1))}, {}, "compositions is"),
+        ({"rows": np.full(n, 10_000)}, {}, "training spots that the bank lacks"),
+        ({"rows": np.full(n, -1)}, {}, "names no training spots"),
+        ({"levels": np.ones(2)}, {}, "levels is .2,"),
+        ({network: np.ones(7)}, {}, "(?s)damaged or was edited.*size mismatch"),
+        ({network: np.full_like(arrays[network], np.nan)}, {}, f"{network} holds NaN"),
+        ({}, {"head": None}, "damaged or was edited"),
+        ({}, {"generator": {}}, "damaged or was edited"),
+        ({}, {"slides": 3}, "damaged or was edited"),
+    ):
+        changed_path = write_model(tmp_path / "m", arrays | changed, record | said)
+        with pytest.raises(InputError, match=message):
+            read_ragst(changed_path, bank=train_bank, cells=atlas)
+    write_model(tmp_path / "m", arrays, {"schema": 1})
+    with pytest.raises(InputError, match="damaged or was edited"):
+        read_ragst(tmp_path / "m", bank=train_bank, cells=atlas)

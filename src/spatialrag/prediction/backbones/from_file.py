@@ -11,7 +11,7 @@ from spatialrag.errors import InputError, listing
 from spatialrag.expression.normalize import SCALES
 from spatialrag.expression.table import read_frame
 from spatialrag.prediction.predictor import Queries
-from spatialrag.tensor_file import read_tensor
+from spatialrag.tensor_file import read_array, read_tensor
 
 DECLARED = (*SCALES, "log2p1")
 _TABLES = (".csv", ".tsv", ".txt", ".gz", ".parquet")
@@ -113,7 +113,7 @@ def _read(
         raise InputError(
             f"{path.name} names neither genes nor spots", fix="pass genes=… and spots=…"
         )
-    array = read_tensor(path) if path.suffix == ".pt" else np.load(path, allow_pickle=False)
+    array = read_tensor(path) if path.suffix == ".pt" else read_array(path)
     return pd.DataFrame(_average(array, len(spots), len(genes), samples), spots, genes)
 
 

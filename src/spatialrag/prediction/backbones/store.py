@@ -10,7 +10,7 @@ import torch
 from spatialrag.bank.bank import Bank
 from spatialrag.encoders.tiles import Tiles
 from spatialrag.errors import InputError
-from spatialrag.model_file import read_model, write_model
+from spatialrag.model_file import check_shapes, fits, read_model, write_model
 from spatialrag.prediction.backbones.fitting import Fitting
 from spatialrag.prediction.backbones.trained import TrainedNetwork
 from spatialrag.prediction.features import Features
@@ -22,7 +22,7 @@ _NETWORK = "network."
 
 
 def write_backbone(trained: TrainedNetwork, name: str, path: str | Path) -> Path:
-    """Write a trained network: aside first, then put in place.
+    """Write a trained network: the file is replaced whole, or left as it is.
 
     Parameters
     ----------
@@ -76,12 +76,28 @@ def read_backbone(
     Raises
     ------
     InputError
-        Not such a file, another encoder, or genes that the bank lacks.
+        Not such a file, a damaged or edited one, another encoder, or genes that the bank lacks.
     """
     path = Path(path)
     arrays, record = read_model(
-        path, schema=SCHEMA, kind="trained backbone", writer="write_backbone"
+        path,
+        schema=SCHEMA,
+        kind="trained backbone",
+        writer="write_backbone",
+        infinite=("features.spread",),  # of constant dimensions
     )
+    with fits(path, "trained backbone"):
+        _check(path, arrays, record, bank, tiles)
+        return _build(arrays, record, bank, tiles, device)
+
+
+def _check(
+    path: Path,
+    arrays: dict[str, np.ndarray],
+    record: dict[str, Any],
+    bank: Bank,
+    tiles: Tiles | None,
+) -> None:
     if record["encoder"] != str(bank.encoder):
         raise InputError(
             f"{path.name} was trained on other embeddings",
@@ -95,6 +111,25 @@ def read_backbone(
             f"{path.name} was trained {'without' if tiles else 'with'} tiles",
             fix="pass tiles=embed_tiles(…) exactly when it was trained with them",
         )
+    dim, genes = bank.encoder.dim, len(record["genes"])
+    shapes: dict[str, tuple[int | None, ...]] = {
+        "features.mean": (dim,),
+        "features.spread": (dim,),
+        "outputs.centre": (genes,),
+        "outputs.spread": (genes,),
+    }
+    if "features.axes" in arrays:
+        shapes["features.axes"] = (dim, None)
+    check_shapes(path, arrays, shapes)
+
+
+def _build(
+    arrays: dict[str, np.ndarray],
+    record: dict[str, Any],
+    bank: Bank,
+    tiles: Tiles | None,
+    device: str,
+) -> TrainedNetwork:
     values = {**record["settings"], "tiles": tiles}
     settings = _settings(backbones.get(record["backbone"]), values, device)
     axes = arrays.get("features.axes")

@@ -13,7 +13,7 @@ import torch
 from spatialrag.bank.bank import Bank
 from spatialrag.cells.cell_bank import CellBank
 from spatialrag.errors import InputError
-from spatialrag.model_file import read_model, write_model
+from spatialrag.model_file import check_shapes, fits, read_model, write_model
 from spatialrag.prediction.features import Features
 from spatialrag.prediction.ragst.attention import Attention
 from spatialrag.prediction.ragst.composition import Composition, FittedComposition
@@ -29,7 +29,7 @@ SCHEMA = 1
 
 
 def write_ragst(fitted: FittedRAGST, path: str | Path) -> Path:
-    """Write what was learned: aside first, then put in place."""
+    """Write what was learned: the file is replaced whole, or left as it is."""
     stage, head, residual = fitted.stage, fitted.stage.head, fitted.residual
     arrays: dict[str, np.ndarray] = {
         "head.mean": head.features.mean,
@@ -89,15 +89,33 @@ def read_ragst(
     Raises
     ------
     InputError
-        Not such a file, a newer one, or banks of other spots, cells, genes, types or encoder.
+        Not such a file, a newer, damaged or edited one, or banks of other spots, cells, genes,
+        types or encoder.
     """
     path = Path(path)
     arrays, record = read_model(
-        path, schema=SCHEMA, kind="fitted RAG-ST", writer="`spatialrag ragst fit`"
+        path,
+        schema=SCHEMA,
+        kind="fitted RAG-ST",
+        writer="`spatialrag ragst fit`",
+        infinite=("head.deviation",),  # of constant dimensions
     )
+    with fits(path, "fitted RAG-ST"):
+        return _build(path, arrays, record, bank, cells, device)
+
+
+def _build(
+    path: Path,
+    arrays: dict[str, np.ndarray],
+    record: dict[str, Any],
+    bank: Bank,
+    cells: CellBank,
+    device: str,
+) -> FittedRAGST:
     if set(record["slides"]) <= set(bank.slides.index):
         bank = bank.only(record["slides"])
     _check(path, record, bank, cells)
+    _check_arrays(path, arrays, record, bank, cells)
     settings = RAGST(
         cells,
         None,
@@ -157,6 +175,35 @@ def _check(path: Path, record: dict[str, Any], bank: Bank, cells: CellBank) -> N
                 got=got,
                 fix="give the banks it was fitted on, or fit again",
             )
+
+
+def _check_arrays(
+    path: Path,
+    arrays: dict[str, np.ndarray],
+    record: dict[str, Any],
+    bank: Bank,
+    cells: CellBank,
+) -> None:
+    dim, types, genes = bank.encoder.dim, len(record["types"]), len(cells.genes)
+    shapes: dict[str, tuple[int | None, ...]] = {
+        "head.mean": (dim,),
+        "head.deviation": (dim,),
+        "head.weights": (None, types),
+        "head.bias": (types,),
+        "rows": (None,),
+        "platform.factors": (genes,),
+        "platform.learned": (genes,),
+        "levels": (genes,),
+    }
+    if "head.axes" in arrays:
+        shapes["head.axes"] = (dim, arrays["head.weights"].shape[0])
+    check_shapes(path, arrays, shapes)
+    check_shapes(path, arrays, {"compositions": (len(arrays["rows"]), types)})
+    rows = arrays["rows"]
+    if len(rows) == 0 or rows.dtype.kind not in "iu" or rows.min() < 0:
+        raise InputError(f"{path} names no training spots", fix="fit again")
+    if rows.max() >= bank.n_references:
+        raise InputError(f"{path} names training spots that the bank lacks", fix="fit again")
 
 
 def _generator(record: dict[str, Any], device: str) -> Generator:
