@@ -44,12 +44,6 @@ def hash_part(
     """
     said = entry.drop("hash", errors="ignore")
     facts = [[key, _text(said[key])] for key in sorted(said.index) if _text(said[key])]
-    columns = [
-        part
-        for key in sorted(rows.columns)
-        if not _empty(rows[key])
-        for part in (key, _values(rows[key]))
-    ]
     further = [
         part for key in sorted(arrays) if arrays[key] is not None for part in (key, arrays[key])
     ]
@@ -57,12 +51,26 @@ def hash_part(
         name,
         *(text for fact in facts for text in fact),
         rows.index.astype(str).tolist(),
-        *columns,
+        *columns_of(rows),
         genes.tolist(),
         expression,
         *further,
     )
     return _MARK + digest
+
+
+def columns_of(table: pd.DataFrame) -> list[object]:
+    """Return names and values of a table's columns for `fingerprint`, less those without a value.
+
+    They are the same before the table is written and after it is read: text for categories and
+    strings of any kind, float64 for numbers.
+    """
+    return [
+        part
+        for key in sorted(table.columns)
+        if not _empty(table[key])
+        for part in (key, _values(table[key]))
+    ]
 
 
 def check_hashes(

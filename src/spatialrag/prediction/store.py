@@ -1,7 +1,6 @@
 """Predictions as AnnData: an ordinary expression matrix that carries its evidence."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,15 @@ import pandas as pd
 from scipy import sparse
 
 from spatialrag import keys
+from spatialrag.bank.content import columns_of
 from spatialrag.errors import InputError
 from spatialrag.prediction.citations import Citations
 from spatialrag.prediction.prediction import Prediction, TissuePicture
+from spatialrag.provenance import fingerprint
+from spatialrag.replace import replace_file
 
 SCHEMA = 1
-_CITED = "cited"
+_CITED, _CERTIFICATE = "cited", "certificate"
 _OWN_COLUMNS = ("slide", "n_active", "effective_number")
 
 
@@ -46,7 +48,10 @@ def to_anndata(prediction: Prediction) -> ad.AnnData:
         "scale": prediction.scale,
         "uncited_share": prediction.uncited_share,
         "origin": json.dumps(prediction.record),
+        "seal": _seal(prediction),
     }
+    if prediction.certificate is not None:
+        record[_CERTIFICATE] = np.asarray(prediction.certificate.columns, object)
     if prediction.citations is not None:
         record[_CITED] = _pack(prediction.citations)
         adata.obsm[keys.WEIGHTS] = prediction.citations.weights
@@ -90,20 +95,58 @@ def _pack(citations: Citations) -> dict[str, Any]:
 
 
 def from_anndata(adata: ad.AnnData) -> Prediction:
-    """Return the prediction that `to_anndata` turned into AnnData."""
+    """Return the prediction that `to_anndata` turned into AnnData.
+
+    Raises
+    ------
+    InputError
+        No prediction, one of a newer version, or one whose values, names or citations were changed
+        afterwards: what they rest on could no longer be told. Columns of ``obs`` and slots that
+        others added do not matter.
+    """
     record = keys.record_of(adata)
     if "origin" not in record:
         raise InputError(
             "this AnnData is not a spatialrag prediction",
             expected=f"uns[{keys.RECORD!r}] as `spatialrag predict` writes it",
         )
+    try:
+        schema = int(record["schema"])
+        if 1 <= schema <= SCHEMA:
+            prediction = _build(adata, record)
+            # Predictions of the first release have no seal.
+            edited = str(record.get("seal", "")) not in ("", _seal(prediction))
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            "this prediction is damaged or was edited",
+            got=f"{type(error).__name__}: {error}",
+            fix="predict again",
+        ) from error
+    if not 1 <= schema <= SCHEMA:
+        raise InputError(
+            "this prediction was written by a newer spatialrag",
+            expected=f"schema {SCHEMA} or older",
+            got=f"schema {schema}",
+            fix="upgrade spatialrag",
+        )
+    if edited:
+        raise InputError(
+            "this prediction was changed after it was written",
+            expected="the values, names and citations of `spatialrag predict`",
+            fix="predict again, and keep changed or selected values in another file",
+        )
+    return prediction
+
+
+def _build(adata: ad.AnnData, record: dict[str, Any]) -> Prediction:
     citations = None
     if _CITED in record:
         citations = _unpack(record[_CITED], sparse.csr_matrix(adata.obsm[keys.WEIGHTS]))
-    certificate = None
     columns = [name for name in adata.obs if name not in _OWN_COLUMNS]
-    if columns:
-        certificate = adata.obs[columns]
+    if "seal" in record:  # before, every other column counted as one of the certificate
+        columns = [str(name) for name in record.get(_CERTIFICATE, ())]
     located = keys.SPATIAL in adata.obsm
     return Prediction(
         slide=str(record["slide"]),
@@ -114,11 +157,35 @@ def from_anndata(adata: ad.AnnData) -> Prediction:
         scale=str(record["scale"]),
         record=json.loads(record["origin"]),
         citations=citations,
-        certificate=certificate,
+        certificate=adata.obs[columns] if columns else None,
         uncited_share=float(record["uncited_share"]),
         thumbnails=adata.obsm.get(keys.THUMBNAIL),
         tissue=_unpack_tissue(adata.uns.get(keys.SPATIAL, {}), str(record["slide"])),
     )
+
+
+def _seal(prediction: Prediction) -> str:
+    """Return a hash of what is predicted and of its evidence, the same written and read."""
+    cited, certificate = prediction.citations, prediction.certificate
+    located = bool(np.isfinite(prediction.xy).all())
+    parts: list[object] = [
+        prediction.slide,
+        prediction.scale,
+        f"{prediction.uncited_share:.17g}",
+        json.dumps(prediction.record),
+        prediction.spots.tolist(),
+        prediction.genes.tolist(),
+        np.asarray(prediction.expression, np.float32),
+        np.asarray(prediction.xy, np.float64) if located else "",
+    ]
+    parts += [] if certificate is None else columns_of(certificate)
+    parts += [] if prediction.thumbnails is None else [prediction.thumbnails]
+    if cited is not None:
+        parts += [cited.weights, cited.expression, cited.measured, cited.slides.tolist()]
+        parts += [cited.references.index.astype(str).tolist(), *columns_of(cited.references)]
+        parts += [] if cited.removals is None else columns_of(cited.removals)
+        parts += [] if cited.thumbnails is None else [cited.thumbnails]
+    return fingerprint(*parts)
 
 
 def _unpack(packed: dict[str, Any], weights: sparse.csr_matrix) -> Citations:
@@ -137,21 +204,40 @@ def _unpack(packed: dict[str, Any], weights: sparse.csr_matrix) -> Citations:
 
 
 def write_prediction(prediction: Prediction, path: str | Path) -> Path:
-    """Write a prediction as h5ad: aside first, then put in place."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        to_anndata(prediction).write_h5ad(aside, compression="gzip")
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
-    return path
+    """Write a prediction as h5ad: the file is replaced whole, or left as it is.
+
+    Raises
+    ------
+    InputError
+        It cannot be written.
+    """
+    adata = to_anndata(prediction)
+    with replace_file(path) as aside:
+        adata.write_h5ad(aside, compression="gzip")
+    return Path(path)
 
 
 def read_prediction(path: str | Path) -> Prediction:
-    """Read a prediction written by `write_prediction`."""
+    """Read a prediction written by `write_prediction`.
+
+    Raises
+    ------
+    InputError
+        No such file, another kind of file, or what `from_anndata` raises.
+    """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path} does not exist", fix="run spatialrag predict first")
-    return from_anndata(ad.read_h5ad(path))
+    try:
+        adata = ad.read_h5ad(path)
+    except Exception as error:
+        raise InputError(
+            f"{path} is not a prediction",
+            expected="an h5ad as `spatialrag predict` writes it",
+            got=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
+            fix="predict again, or restore a copy",
+        ) from error
+    try:
+        return from_anndata(adata)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
