@@ -13,7 +13,7 @@ from spatialrag.bank.build import build_bank
 from spatialrag.bank.store import write_bank
 from spatialrag.evaluation.loso import loso, section_of
 from spatialrag.evaluation.methods import standard_rows
-from spatialrag.evaluation.report import CORE_COLUMNS, GLOBAL_COLUMNS, Report, replace_text
+from spatialrag.evaluation.report import CORE_COLUMNS, GLOBAL_COLUMNS, Report
 from spatialrag.explanation.explanation import Explanation, explain
 from spatialrag.expression.cohort import read_cohort
 from spatialrag.expression.normalize import to_scale
@@ -23,6 +23,7 @@ from spatialrag.plots.maps import plot_pair
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.prediction.prediction import Prediction, picture_tissue
 from spatialrag.prediction.store import write_prediction
+from spatialrag.replace import replace_text
 from spatialrag.toy import ToyTissue, make_toy
 
 QUERY = "toy4"

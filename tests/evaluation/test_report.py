@@ -39,7 +39,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
     path = tmp_path / "scores.json"
     path.write_text("before")
 
-    def full(self, text):
+    def full(self, text, **_):
         self.open("w").close()
         raise OSError(28, "No space left on device")
 

@@ -69,9 +69,48 @@ def test_half_written_file_is_never_read(tmp_path):
 
 def test_damaged_file_is_named(tmp_path):
     embed_texts(Counting(), ["a"], cache=tmp_path)
-    next(tmp_path.glob("*/*.npz")).write_bytes(b"nonsense")
+    path = next(tmp_path.glob("*/*.npz"))
+    whole = path.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 255
+    for content in (b"nonsense", b"", whole[:100], whole[:-30], bytes(flipped)):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"(?s)cannot be read.*delete it"):
+            embed_texts(Counting(), ["a"], cache=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("keys", "vectors"),
+    [
+        (["k"], np.array([[1, np.nan]], np.float32)),
+        (["k"], np.ones((2, 2), np.float32)),
+        (["k"], np.ones((1, 2), np.int64)),
+        (["k"], np.ones(1, np.float32)),
+        ([1], np.ones((1, 2), np.float32)),
+    ],
+)
+def test_files_of_another_content_are_named(tmp_path, keys, vectors):
+    embed_texts(Counting(), ["a"], cache=tmp_path)
+    np.savez(next(tmp_path.glob("*/*.npz")), keys=keys, vectors=vectors)
     with pytest.raises(InputError, match="delete it"):
         embed_texts(Counting(), ["a"], cache=tmp_path)
+
+
+def test_vectors_of_several_dimensions_are_refused(tmp_path):
+    embed_texts(Counting(), ["a"], cache=tmp_path)
+    folder = next(tmp_path.glob("*/*.npz")).parent
+    np.savez(folder / "other.npz", keys=np.array(["k"]), vectors=np.ones((1, 5), np.float32))
+    with pytest.raises(InputError, match=r"(?s)several dimensions.*3, 5"):
+        embed_texts(Counting(), ["a"], cache=tmp_path)
+
+
+def test_what_another_process_is_writing_is_not_read(tmp_path):
+    embed_texts(Counting(), ["a"], cache=tmp_path)
+    path = next(tmp_path.glob("*/*.npz"))
+    path.with_name(f".{path.name}.0-1-0.new.npz").write_bytes(path.read_bytes()[:50])
+    again = Counting()
+    embed_texts(again, ["a"], cache=tmp_path)
+    assert again.asked == []
 
 
 def test_no_texts():

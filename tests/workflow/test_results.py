@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spatialrag.errors import InputError
 from spatialrag.workflow.recipe import Cohort, Methods, Recipe
 from spatialrag.workflow.results import interval, read_results
 
@@ -96,3 +97,30 @@ def test_tables_are_written(results, tmp_path):
     assert json.loads((tmp_path / "scores.json").read_text())["gains"]
     genes, r, core = results.genes["color", "slide", "a", "linear"]
     assert (genes, r.tolist(), core.tolist()) == (["G"], [0.1], [True])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "null",
+        "[]",
+        "[" * 100_000,
+        '{"unit": {}, "facts": {}, "seconds": 1, "rows": {}}',
+        '{"unit": {"encoder": "color"}, "facts": [], "seconds": 1, "rows": {}}',
+        '{"unit": 3, "facts": {}, "seconds": 1, "rows": {}}',
+    ],
+)
+def test_a_damaged_unit_is_named(tmp_path, content):
+    path = write(tmp_path, "a", "linear", 0, {})
+    path.write_text(content)
+    with pytest.raises(InputError, match=r"(?s)alinear0.json is damaged.*delete it and run"):
+        read_results(RECIPE, [path], pd.DataFrame())
+
+
+def test_a_truncated_unit_is_named(tmp_path):
+    path = write(tmp_path, "a", "linear", 0, {"linear": {"core": {"pcc_300": 0.5}}})
+    path.write_text(path.read_text()[:-20])
+    with pytest.raises(InputError, match="damaged"):
+        read_results(RECIPE, [path], pd.DataFrame())

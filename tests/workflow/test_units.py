@@ -1,4 +1,6 @@
 import json
+import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 from spatialrag.encoders.tiles import Tiles
 from spatialrag.evaluation.loso import loso
 from spatialrag.evaluation.methods import Row
+from spatialrag.locks import locked
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.workflow.recipe import read_recipe
 from spatialrag.workflow.units import Material, Unit, _key, _settings, plan, run_unit
@@ -107,7 +110,7 @@ def test_a_killed_training_goes_on(material, tmp_path, monkeypatch):
         run_unit(unit, material, tmp_path / "killed")
     left = ["".join(p.suffixes) for p in (tmp_path / "killed" / "networks").iterdir()]
     assert sorted(left) == [
-        ".lock", ".lock", ".safetensors",
+        ".safetensors",
         ".training.all", ".training.fold0", ".training.fold1", ".training.fold2",
     ]  # fmt: skip
     stop_at = -1
@@ -118,7 +121,7 @@ def test_a_killed_training_goes_on(material, tmp_path, monkeypatch):
     for name in ("bleep", "bleep_all"):
         assert rows[name]["pearson"] == whole[name]["pearson"]
     left = [p.suffix for p in (tmp_path / "killed" / "networks").iterdir()]
-    assert sorted(left) == [".lock", ".lock", ".safetensors", ".safetensors"]
+    assert sorted(left) == [".safetensors", ".safetensors"]
 
 
 def test_tiles_reach_the_backbones_that_look_within_patches(material):
@@ -144,3 +147,28 @@ def test_trainings_that_tuning_needs_are_kept_too(material, tmp_path):
     path = run_unit(unit, replace(material, recipe=tuned), tmp_path)
     assert list(json.loads(path.read_text())["rows"]) == ["bleep", "bleep+tuned"]
     assert len(list((tmp_path / "networks").glob("*.safetensors"))) == 1 + 3
+
+
+def test_of_two_processes_at_a_unit_one_takes_the_others_result(material, tmp_path, monkeypatch):
+    unit = Unit("color", "slide", "toy1", "controls")
+    path = tmp_path / "units" / f"{unit.name}-{_key(unit, material)[:12]}.json"
+    other = threading.Event()
+
+    def work():
+        with locked(path):
+            other.set()
+            time.sleep(0.3)
+            path.write_text("{}")
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    other.wait()
+    monkeypatch.setattr("spatialrag.workflow.units.loso", None)  # would be called to compute
+    assert run_unit(unit, material, tmp_path).read_text() == "{}"
+    worker.join()
+
+
+def test_units_of_oddly_named_slides_stay_in_their_folder():
+    names = [Unit("color", "slide", slide, "controls").name for slide in ("../x", "..-x", "a/b")]
+    assert len(set(names)) == 3
+    assert not any("/" in name for name in names)

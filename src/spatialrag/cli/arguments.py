@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from spatialrag.errors import InputError
-from spatialrag.evaluation.report import replace_text
 from spatialrag.expression.cohort import read_cohort, read_her2st_cohort
 from spatialrag.expression.hest import read_hest_cohort
 from spatialrag.expression.section import Section
+from spatialrag.replace import replace_text
 
 Table = Annotated[
     Path | None,

@@ -28,7 +28,7 @@ from spatialrag.cli.arguments import Her2st, Json, Sections, Table, read_section
 from spatialrag.cli.cell_arguments import TypeColumn, TypeMapFile
 from spatialrag.cli.printing import console, print_facts, print_frame
 from spatialrag.errors import InputError
-from spatialrag.evaluation.report import replace_text
+from spatialrag.replace import replace_text
 
 app = typer.Typer(
     help="Single-cell banks: build, look at, change, check, deconvolve.", no_args_is_help=True

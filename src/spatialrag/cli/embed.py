@@ -20,6 +20,8 @@ from spatialrag.cli.arguments import (
 from spatialrag.cli.devices import Device, Devices, EncoderDevice
 from spatialrag.cli.printing import console
 from spatialrag.encoders.embed import embed as embed_spots
+from spatialrag.file_names import file_name
+from spatialrag.replace import replace_file
 
 
 def embed(
@@ -42,10 +44,7 @@ def embed(
     made = Devices(device, encoder=encoder_device).make_encoder(encoder)
     for section in read_sections(slides, her2st, sections, hest):
         result = embed_spots(section, encoder=made, patch_um=patch_um, context=context, cache=cache)
-        out.mkdir(parents=True, exist_ok=True)
-        path = out / f"{section.slide}.npz"
-        aside = path.with_name(f".{path.name}.tmp")
-        with aside.open("wb") as stream:
+        path = out / f"{file_name(section.slide)}.npz"
+        with replace_file(path) as aside, aside.open("wb") as stream:
             np.savez_compressed(stream, embeddings=result.vectors, barcodes=result.spots)
-        aside.replace(path)
         console().print(f"{path}: {result.vectors.shape[0]} spots x {result.vectors.shape[1]}")

@@ -13,9 +13,9 @@ from spatialrag.domains.clustering import Clustering
 from spatialrag.domains.domains import DomainMethod, Domains
 from spatialrag.domains.tissue import Tissue
 from spatialrag.errors import InputError
-from spatialrag.evaluation.report import replace_text
 from spatialrag.metrics.domains import domain_scores
 from spatialrag.progress import track
+from spatialrag.replace import replace_text
 from spatialrag.semantics.spots import Semantics
 
 SCORES = ("ari", "nmi", "accuracy", "f1_macro", "f1_weighted")

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spatialrag.errors import InputError
+from spatialrag.replace import replace_text
 
 CORE_COLUMNS = ("pcc_10", "pcc_50", "pcc_300", "spearman", "mse", "gene_gene", "n_constant")
 GLOBAL_COLUMNS = (
@@ -167,24 +166,3 @@ def finite(value: Any) -> Any:  # noqa: ANN401  (any JSON value)
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write a text file aside, then put it in place.
-
-    Raises
-    ------
-    InputError
-        It cannot be written (a full disk); nothing half-written is left.
-    """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        aside.write_text(text)
-        aside.replace(path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise InputError(
-            f"{path} cannot be written",
-            got=error.strerror or str(error),
-            fix="make room or name another place; what is finished is kept, so run it again",
-        ) from error

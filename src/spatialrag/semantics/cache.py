@@ -1,6 +1,8 @@
 """Vectors of texts on disk, so that no text is embedded twice."""
 
 import json
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,9 +11,22 @@ import numpy as np
 from spatialrag.errors import InputError
 from spatialrag.progress import track
 from spatialrag.provenance import fingerprint
+from spatialrag.replace import replace_file, replace_text
 from spatialrag.semantics.embedder import TextEmbedder
 
 _TEXTS = 256  # per file: what an interrupted run may lose
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    NotImplementedError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def embed_texts(
@@ -28,8 +43,8 @@ def embed_texts(
     embedder, texts, instruction
         As in `TextEmbedder.embed`.
     cache
-        Folder that vectors are kept in, by model, revision, pooling, instruction and text. Files
-        are written aside and renamed: a half-written one is never read.
+        Folder that vectors are kept in, by model, revision, pooling, instruction and text. Several
+        processes may share it: files are replaced whole, and equal texts have equal vectors.
 
     Raises
     ------
@@ -56,27 +71,51 @@ def embed_texts(
 def _folder(cache: Path, embedder: TextEmbedder, instruction: str) -> Path:
     identity = {**embedder.identity, "instruction": instruction}
     folder = cache / fingerprint(json.dumps(identity, sort_keys=True))[:16]
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "identity.json").write_text(json.dumps(identity, indent=1))
+    if not (folder / "identity.json").exists():
+        replace_text(folder / "identity.json", json.dumps(identity, indent=1))
     return folder
 
 
 def _write(folder: Path, keys: np.ndarray, vectors: np.ndarray) -> None:
-    path = folder / f"{fingerprint(keys)[:16]}.npz"
-    aside = path.with_suffix(".partial")
-    with aside.open("wb") as stream:
+    with (
+        replace_file(folder / f"{fingerprint(keys)[:16]}.npz") as aside,
+        aside.open("wb") as stream,
+    ):
         np.savez(stream, keys=keys, vectors=vectors.astype(np.float32))
-    aside.replace(path)
 
 
 def _read(folder: Path) -> dict[str, np.ndarray]:
-    known = {}
+    known: dict[str, np.ndarray] = {}
+    dims = set()
     for path in sorted(folder.glob("*.npz")):
+        if path.name.startswith("."):
+            continue  # somebody is writing it
         try:
-            with np.load(path) as stored:
-                known.update(zip(stored["keys"], stored["vectors"], strict=True))
-        except (OSError, ValueError, KeyError) as error:
+            keys, vectors = _load(path)
+        except FileNotFoundError:
+            continue  # somebody emptied the cache meanwhile
+        except _UNREADABLE as error:
             raise InputError(
-                f"the cache file {path} cannot be read", got=str(error), fix="delete it"
+                f"the cache file {path} cannot be read",
+                got=f"{type(error).__name__}: {error}",
+                fix="delete it: its texts are embedded again",
             ) from error
+        known.update(zip(keys, vectors, strict=True))
+        dims.add(vectors.shape[1])
+    if len(dims) > 1:
+        raise InputError(
+            f"the cache {folder} holds vectors of several dimensions",
+            got=", ".join(map(str, sorted(dims))),
+            fix="delete it, and name the model's revision where the model changed",
+        )
     return known
+
+
+def _load(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    with np.load(path, allow_pickle=False) as stored:
+        keys, vectors = stored["keys"], stored["vectors"]
+    if keys.dtype.kind != "U" or vectors.dtype != np.float32 or vectors.ndim != 2:
+        raise ValueError(f"keys {keys.dtype}, vectors {vectors.dtype}{vectors.shape}")
+    if keys.shape != vectors.shape[:1] or not np.isfinite(vectors).all():
+        raise ValueError("keys and vectors that do not match, or NaN")
+    return keys, vectors

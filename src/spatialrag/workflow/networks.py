@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from spatialrag.bank.bank import Bank
+from spatialrag.locks import locked
 from spatialrag.prediction.backbones.backbone import TrainedBackbone, has_network, placed
 from spatialrag.provenance import fingerprint
 
@@ -42,15 +43,12 @@ class Kept:
         settings = self.settings
         if not has_network(settings):
             return settings.fit(bank, genes, scale=scale)
-        from filelock import FileLock
-
         from spatialrag.prediction.backbones.store import read_backbone, write_backbone
         from spatialrag.prediction.backbones.trained import training_key
 
         key = fingerprint(training_key(settings, bank, genes, scale=scale), version("spatialrag"))
         path = self.folder / f"{self.name}-{key[:16]}.safetensors"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
+        with locked(path, wait=None):
             if path.exists():
                 return read_backbone(path, bank=bank, tiles=settings.tiles, device=self.device)
             checkpoint = path.with_suffix(".training")

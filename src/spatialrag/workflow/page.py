@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from spatialrag.evaluation.report import replace_text
 from spatialrag.plots import page
 from spatialrag.plots.experiment import plot_bars, plot_gene_scatter, plot_pcc_against_k
+from spatialrag.replace import replace_text
 from spatialrag.workflow.results import Results
 
 _CURVES = 8

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spatialrag.evaluation.report import markdown_table, replace_text
+from spatialrag.errors import InputError
+from spatialrag.evaluation.report import markdown_table
+from spatialrag.replace import replace_text
 from spatialrag.workflow.recipe import Recipe
 from spatialrag.workflow.units import OVER
 
@@ -17,6 +19,7 @@ METRICS = {
     "core": ("pcc_10", "pcc_50", "pcc_200", "pcc_300", "spearman", "mse", "n_constant"),
     "global": ("pcc_10", "pcc_50", "pcc_300", "pcc_1000", "pcc_2000", "pcc_3000", "pcc_5000"),
 }
+_RECORD = {"seconds": (int, float), "unit": dict, "facts": dict, "rows": dict}
 _FOLD = ["encoder", "leave", "slide"]
 _RESAMPLES = 10_000
 _DESCRIPTIVE = 6
@@ -185,7 +188,7 @@ def read_results(recipe: Recipe, paths: Sequence[Path], cohort: pd.DataFrame) ->
     """Return the results of units' files, beside the cohort they are of."""
     rows, genes, seconds = [], {}, 0.0
     for path in paths:
-        record = json.loads(path.read_text())
+        record = _read(path)
         unit = record["unit"]
         seconds += record["seconds"]
         for method, entry in record["rows"].items():
@@ -205,6 +208,26 @@ def read_results(recipe: Recipe, paths: Sequence[Path], cohort: pd.DataFrame) ->
     table[numbers] = table[numbers].astype(float)
     table = _in_order(table, recipe).reset_index(drop=True)
     return Results(recipe, table, seconds, genes, cohort)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the record of a unit."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        for name, kind in _RECORD.items():
+            if not isinstance(record[name], kind):
+                raise TypeError(f"{name} is {type(record[name]).__name__}")
+        for name in (*_FOLD, "group", "seed"):
+            record["unit"][name]
+        if not all(isinstance(entry, dict) for entry in record["rows"].values()):
+            raise TypeError("a row that is no table")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(
+            f"the unit {path} is damaged",
+            got=f"{type(error).__name__}: {error}",
+            fix="delete it and run the experiment again: the other units are kept",
+        ) from error
+    return record
 
 
 def _in_order(table: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:

@@ -21,7 +21,6 @@ from spatialrag.cells.types import read_type_map
 from spatialrag.encoders.encoder import Encoder, make_encoder
 from spatialrag.encoders.tiles import Tiles, embed_tiles
 from spatialrag.errors import InputError, listing
-from spatialrag.evaluation.report import replace_text
 from spatialrag.expression.cohort import read_cohort, read_her2st_cohort
 from spatialrag.expression.hest import read_hest_cohort
 from spatialrag.expression.proportions import (
@@ -30,8 +29,10 @@ from spatialrag.expression.proportions import (
     read_proportions,
 )
 from spatialrag.expression.section import Section
+from spatialrag.locks import locked
 from spatialrag.progress import track
 from spatialrag.provenance import fingerprint, origin, plain
+from spatialrag.replace import replace_text
 from spatialrag.solvers.kernels import kernels_for
 from spatialrag.workflow.cohort import describe_cohort
 from spatialrag.workflow.page import write_page
@@ -59,7 +60,8 @@ def run_experiment(
     out
         Folder: ``recipe.json`` (resolved, with versions), ``banks/``, ``networks/`` and ``units/``
         (one result per unit; all three kept between runs), ``scores.csv``, ``scores.json``,
-        ``scores.md``, ``report.html``.
+        ``scores.md``, ``report.html``. Several processes may run experiments in one folder: units
+        and networks are shared, and tables are those of the experiment that ended last.
     data
         Folder that paths of the recipe are relative to.
     cache_folder
@@ -94,18 +96,24 @@ def run_experiment(
     }
     record = {"recipe": plain(recipe), "origin": origin()}
     record["banks"] = {encoder: each.bank.fingerprint for encoder, each in material.items()}
-    replace_text(out / "recipe.json", json.dumps(record, indent=1) + "\n")
+    _write_recipe(record, out)
     paths = _run(plan(recipe, slides), material, out, jobs)
     bank = next(iter(material.values())).bank
     results = read_results(recipe, paths, describe_cohort(bank, recipe.evaluation))
-    results.write(out)
     first = next(iter(recipe.cohort.test or slides))
     sweeps = {
         (encoder, leave): plot_sweep(material[encoder], leave=leave, slide=first)
         for encoder, leave in results.folds
     }
-    write_page(results, out / "report.html", record, sweeps)
+    with locked(out / "scores.json", wait=None):  # tables of one experiment, not of two
+        _write_recipe(record, out)
+        results.write(out)
+        write_page(results, out / "report.html", record, sweeps)
     return results
+
+
+def _write_recipe(record: dict[str, Any], out: Path) -> None:
+    replace_text(out / "recipe.json", json.dumps(record, indent=1) + "\n")
 
 
 def read_sections(recipe: Recipe, data: Path) -> list[Section]:
@@ -192,7 +200,9 @@ def _store(bank: Bank, path: Path) -> Bank:
     """Return the bank as it is kept beside the results, so that they can be looked into later."""
     if not path.exists() or open_bank(path).fingerprint != bank.fingerprint:
         write_bank(bank, path, overwrite=True)
-    return open_bank(path)
+    stored = open_bank(path)
+    # An experiment on other slides may have written its own there meanwhile.
+    return stored if stored.fingerprint == bank.fingerprint else bank
 
 
 def _read_cells(recipe: Recipe, data: Path) -> CellBank:

@@ -16,14 +16,17 @@ from spatialrag.evaluation.devices import solved_on
 from spatialrag.evaluation.loso import loso, references_for
 from spatialrag.evaluation.methods import PUBLISHED, Row, published, standard_rows
 from spatialrag.evaluation.panel import fix_panel
-from spatialrag.evaluation.report import finite, replace_text
+from spatialrag.evaluation.report import finite
 from spatialrag.expression.proportions import Proportions
+from spatialrag.file_names import file_name
+from spatialrag.locks import locked
 from spatialrag.prediction.backbones.backbone import make_backbone
 from spatialrag.prediction.controls import BackboneOnly
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.prediction.generag.tuning import ImageWeightChosen
 from spatialrag.prediction.predictor import Predictor
 from spatialrag.provenance import fingerprint, plain
+from spatialrag.replace import replace_text
 from spatialrag.workflow.networks import Kept
 from spatialrag.workflow.recipe import Recipe
 
@@ -56,7 +59,7 @@ class Unit:
     def name(self) -> str:
         """Of its file."""
         kind = self.encoder.split(":")[0] + "-" + fingerprint(self.encoder)[:4]
-        return f"{kind}-{self.leave}-{self.slide}-{self.group}-{self.seed}"
+        return file_name(f"{kind}-{self.leave}-{self.slide}-{self.group}-{self.seed}")
 
 
 def plan(recipe: Recipe, slides: list[str]) -> list[Unit]:
@@ -106,12 +109,26 @@ class Material:
 
 
 def run_unit(unit: Unit, material: Material, out: Path) -> Path:
-    """Run a unit unless its result is in ``out/units``, and return the result's file."""
+    """Run a unit unless its result is in ``out/units``, and return the result's file.
+
+    Of two processes that come to the same unit, one waits for the other and takes its result.
+
+    Raises
+    ------
+    InputError
+        The result cannot be written.
+    """
     path = out / "units" / f"{unit.name}-{_key(unit, material)[:12]}.json"
     if path.exists():
         return path
+    with locked(path, wait=None):
+        if not path.exists():
+            _run(unit, material, out, path)
+    return path
+
+
+def _run(unit: Unit, material: Material, out: Path, path: Path) -> None:
     started = time.perf_counter()
-    path.parent.mkdir(parents=True, exist_ok=True)
     references = references_for(material.bank, unit.slide, leave=unit.leave)
     rows, facts = _rows(unit, material, references, out / "networks")
     evaluation = material.recipe.evaluation
@@ -134,7 +151,6 @@ def run_unit(unit: Unit, material: Material, out: Path) -> Path:
         "rows": {name: _plain_row(entry) for name, entry in found.items()},
     }
     replace_text(path, json.dumps(finite(record)) + "\n")
-    return path
 
 
 def _key(unit: Unit, material: Material) -> str:
