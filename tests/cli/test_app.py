@@ -5,6 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spatialrag.prediction.generag import GeneRAG
+
 
 @pytest.fixture
 def bank(run, toy_table, work):
@@ -136,14 +138,33 @@ def test_someone_elses_predictions_need_no_image(run, bank, prediction, toy_sect
 def test_loso_over_a_bank(run, bank, work):
     code, _, err = run(
         "loso", "--bank", bank, "--core", 30, "--global", 100, "--json", work / "loso.json",
-        "--image-weights", "0,1",
+        "--image-weights", "0,1", "--anchors", "coexpressed",
     )  # fmt: skip
     assert code == 0, err
     found = json.loads((work / "loso.json").read_text())
+    assert found["record"]["settings"]["anchors"] == "coexpressed"
     assert found["mean"]["generag"]["core"]["pcc_10"] > 0
     assert set(found["slides"]) == {"toy1", "toy2", "toy3"}
     assert {"generag_w0", "generag_w1", "depth_only", "null"} <= set(found["mean"])
     assert (work / "loso.md").exists()
+
+
+@pytest.mark.parametrize("given", ["variable", "coexpressed", "file"])
+def test_anchors_by_rule_or_by_name(run, bank, prediction, toy_sections, references, work, given):
+    out, listed = work / "anchors.h5ad", references.genes[references.measured_everywhere][5:45]
+    (work / "anchors.txt").write_text("\n".join(listed))
+    code, _, err = run(
+        "predict", bank, out, "--slide", "toy4", "--spots", work / "spots.csv",
+        "--image", toy_sections[3].image, "--mpp", 1, "--encoder", "color", "--removed", 0,
+        "--cache", work / "cache", "--anchors", work / "anchors.txt" if given == "file" else given,
+    )  # fmt: skip
+    assert code == 0, err
+    record = json.loads(ad.read_h5ad(out).uns["spatialrag"]["origin"])
+    if given == "file":
+        assert record["anchor_genes"] == listed.tolist()
+    else:
+        method = GeneRAG(anchors=given)
+        assert record["anchor_genes"] == method.fit(references).anchors.tolist()
 
 
 def test_embed_writes_what_precomputed_reads(run, toy_table, work):
@@ -174,6 +195,8 @@ def test_embed_writes_what_precomputed_reads(run, toy_table, work):
         (["explain", "no.h5ad", "--spot", "a", "--gene", "b"], "does not exist"),
         (["predict", "BANK", "o.h5ad", "--slide", "q", "--spots", "no.csv"], "does not exist"),
         (["predict", "BANK", "o.h5ad", "--slide", "q", "--device", "nonsense"], "'nonsense'"),
+        (["predict", "BANK", "o.h5ad", "--slide", "q", "--anchors", "hvg"], "or a file of names"),
+        (["loso", "--slides", "no.csv", "--anchors", "hvg"], "variable, coexpressed, or a file"),
     ],
 )
 def test_bad_input_ends_with_code_2_and_a_message(run, bank, arguments, message):

@@ -8,8 +8,10 @@ import pytest
 
 from spatialrag.encoders.tiles import Tiles
 from spatialrag.evaluation.loso import loso
-from spatialrag.evaluation.methods import Row
+from spatialrag.evaluation.methods import Row, standard_rows
+from spatialrag.evaluation.panel import fix_panel
 from spatialrag.locks import locked
+from spatialrag.prediction.backbones.linear import Linear
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.workflow.recipe import read_recipe
 from spatialrag.workflow.units import Material, Unit, _key, _settings, plan, run_unit
@@ -53,6 +55,68 @@ def test_retrieval_is_solved_where_the_experiment_runs(material, tmp_path):
     assert _key(unit, placed) == _key(unit, material)
     with pytest.raises((NotImplementedError, RuntimeError), match="meta"):
         run_unit(unit, placed, tmp_path)
+
+
+def of_presets(material, *presets):
+    methods = replace(material.recipe.methods, generag=presets, on_all_genes=())
+    return replace(material, recipe=replace(material.recipe, methods=methods))
+
+
+def test_published_rows_are_those_of_loso(material, plain_bank, tmp_path):
+    """Over one panel and without context, where the backbone of a unit is that of a row."""
+    shared = plain_bank.measured_everywhere
+    bank = replace(
+        plain_bank,
+        expression=plain_bank.expression[:, shared],
+        genes=plain_bank.genes[shared],
+        measured=plain_bank.measured[shared],
+    )
+    presets = ["paper", "released", "released_lognorm"]
+    unit = Unit("color", "slide", "toy4", "linear")
+    path = run_unit(unit, of_presets(replace(material, bank=bank), *presets), tmp_path)
+    found = json.loads(path.read_text())["rows"]
+    rows = [row for row in standard_rows(GeneRAG(), bank, n_core=40) if row.name[8:] in presets]
+    report = loso(bank, rows=rows, slides=["toy4"], n_core=40, n_global=90)
+    for preset in presets:
+        expected = report.slides["toy4"][f"generag_{preset}"]["per_gene"]["pearson"].fillna(0)
+        np.testing.assert_allclose(found[f"linear+{preset}"]["pearson"], expected, atol=6e-5)
+
+
+def test_released_retrieves_on_raw_counts(material, toy_bank, tmp_path):
+    """Over the unit's backbone trained on counts; its values are then put on the table's scale."""
+    unit = Unit("color", "slide", "toy4", "linear")
+    both = of_presets(material, "released", "released_lognorm")
+    rows = json.loads(run_unit(unit, both, tmp_path).read_text())["rows"]
+    assert list(rows) == ["linear", "linear+released", "linear+released_lognorm"]
+    references = toy_bank.without(slides=["toy4"])
+    measured = toy_bank.only(["toy4"])
+    panel = fix_panel(references, measured.genes, n_core=40, n_global=90)
+    core, method = panel.genes[:40], GeneRAG.released(n_anchors=40, dim=toy_bank.encoder.dim // 2)
+    queries, scored = toy_bank.embeddings_of("toy4"), ~measured.empty
+    truth = measured.on_scale("log1p_cp10k")[:, measured.columns_of(panel.genes)].toarray()
+    for name, scale in (("released", "counts"), ("released_lognorm", "log1p_cp10k")):
+        over = replace(method, scale=scale, backbone=Linear().fit(references, core, scale=scale))
+        prediction = over.fit(references).predict(queries)
+        values = np.nan_to_num(prediction.expression)
+        if scale == "counts":
+            values = np.log1p(1e4 * values / values.sum(axis=1, keepdims=True))
+        values = values[:, references.columns_of(panel.genes)]
+        r = [
+            np.corrcoef(values[scored, j], truth[scored, j])[0, 1]
+            for j in np.flatnonzero(np.ptp(values[scored], axis=0) > 1e-6)
+        ]
+        varying = np.array(rows[f"linear+{name}"]["pearson"])[np.ptp(values[scored], axis=0) > 1e-6]
+        np.testing.assert_allclose(varying, r, atol=2e-3)
+
+
+def test_a_preset_that_changes_is_another_result(material, monkeypatch):
+    units = [Unit("color", "slide", "toy4", group) for group in ("linear", "controls")]
+    before = [_key(unit, material) for unit in units]
+    paper = GeneRAG.paper
+    monkeypatch.setattr(GeneRAG, "paper", lambda **given: replace(paper(**given), context=True))
+    after = [_key(unit, material) for unit in units]
+    assert before[0] != after[0]
+    assert before[1] == after[1]
 
 
 def test_a_result_that_is_there_is_not_computed_again(material, tmp_path, monkeypatch):

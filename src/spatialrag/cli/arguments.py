@@ -10,7 +10,9 @@ from spatialrag.errors import InputError
 from spatialrag.expression.cohort import read_cohort, read_her2st_cohort
 from spatialrag.expression.hest import read_hest_cohort
 from spatialrag.expression.section import Section
+from spatialrag.prediction.backbones.from_file import read_names
 from spatialrag.replace import replace_text
+from spatialrag.retrieval.anchors import RULES
 
 Table = Annotated[
     Path | None,
@@ -47,6 +49,14 @@ BackboneName = Annotated[
         "--backbone",
         help="Initial prediction of anchor genes: linear, probe, histogene, bleep, triplex, stem "
         "or deepspot, trained on the references.",
+    ),
+]
+Anchors = Annotated[
+    str,
+    typer.Option(
+        "--anchors",
+        help="Anchor genes: the most variable ones (variable), those most co-expressed with others "
+        "(coexpressed), or a file of names, one per line.",
     ),
 ]
 PatchUm = Annotated[
@@ -87,6 +97,19 @@ def read_sections(
     if missing:
         raise InputError(f"slides not in {table}: {', '.join(sorted(missing))}")
     return [section for section in cohort if section.slide in wanted]
+
+
+def read_anchors(anchors: str) -> str | list[str]:
+    """Return the rule by which anchor genes are chosen, or the genes that a file lists."""
+    if anchors in RULES:
+        return anchors
+    if not Path(anchors).is_file():
+        raise InputError(
+            "unknown anchor genes",
+            expected=f"one of {', '.join(RULES)}, or a file of names, one per line",
+            got=repr(anchors),
+        )
+    return read_names(anchors)
 
 
 def write_json(path: Path | None, value: object) -> None:

@@ -10,6 +10,7 @@ from spatialrag.bank.store import open_bank
 from spatialrag.cells.build import TYPE_COLUMN
 from spatialrag.cells.cell_bank import CellBank
 from spatialrag.cli.arguments import (
+    Anchors,
     BackboneName,
     Cache,
     Context,
@@ -19,6 +20,7 @@ from spatialrag.cli.arguments import (
     PatchUm,
     Sections,
     Table,
+    read_anchors,
     read_sections,
 )
 from spatialrag.cli.cell_arguments import (
@@ -75,6 +77,7 @@ def loso(
         typer.Option("--image-weights", help="Add a row per image weight, e.g. 0,0.25,0.5,0.75,1."),
     ] = None,
     backbone: BackboneName = "linear",
+    anchors: Anchors = "variable",
     method: Annotated[
         str,
         typer.Option("--method", help="generag; or ragst, which adds its rows (needs --cells)."),
@@ -104,7 +107,9 @@ def loso(
     if method == "ragst":
         single_cell = read_cells(cells, type_column, type_map, her2st)
     solver = devices.make_solver()
-    settings = GeneRAG(backbone=devices.make_backbone(backbone), solver=solver)
+    settings = GeneRAG(
+        backbone=devices.make_backbone(backbone), anchors=read_anchors(anchors), solver=solver
+    )
     sets = read_gmt(gmt) if gmt else None
     extra = image_weight_rows(settings, _numbers(image_weights)) if image_weights else []
     if bank is not None:

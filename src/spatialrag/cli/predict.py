@@ -8,10 +8,12 @@ import typer
 
 from spatialrag.bank.store import open_bank
 from spatialrag.cli.arguments import (
+    Anchors,
     BackboneName,
     BankEncoder,
     Cache,
     Json,
+    read_anchors,
     write_json,
 )
 from spatialrag.cli.devices import (
@@ -33,7 +35,7 @@ from spatialrag.cli.queries import (
 )
 from spatialrag.errors import InputError
 from spatialrag.expression.read import read_positions
-from spatialrag.prediction.backbones.from_file import FromFile, read_names
+from spatialrag.prediction.backbones.from_file import FromFile
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.prediction.generag.tuning import ImageWeightChosen
 from spatialrag.slides.tissue import grid_spots
@@ -91,10 +93,7 @@ def predict(
     initial_samples: Annotated[
         int, typer.Option("--initial-samples", help="Samples per spot that its rows stack.")
     ] = 1,
-    anchors: Annotated[
-        Path | None,
-        typer.Option("--anchors", help="Anchor genes, one per line; the most variable by default."),
-    ] = None,
+    anchors: Anchors = "variable",
     missing: Annotated[
         str, typer.Option("--missing", help="raise, or drop anchors that the bank lacks.")
     ] = "raise",
@@ -124,6 +123,7 @@ def predict(
     """Predict the whole transcriptome of a slide's spots from a bank, with citations."""
     devices = Devices(device, encoder_device, backbone_device, solver_device)
     initial_backbone = devices.make_backbone(backbone)
+    chosen = read_anchors(anchors)
     references = open_bank(bank).without(slides=exclude_slide or [], donors=exclude_donor or [])
     if spots is not None:
         located = read_positions(spots, slide=slide, image=image, mpp=mpp, pitch_um=pitch_um)
@@ -136,12 +136,12 @@ def predict(
     else:
         located = grid_spots(image, slide=slide, mpp=mpp, spacing_um=grid_um)
     stated = {"image_weight": image_weight, "strength": strength}
-    stated |= {"anchors": None if anchors is None else read_names(anchors)}
     settings = GeneRAG(
         scale=scale,
         missing=missing,
         solver=devices.make_solver(),
         backbone=initial_backbone,
+        anchors=chosen,
         **_given(stated),
     )
     if initial is not None and backbone != "linear":

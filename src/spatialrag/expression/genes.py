@@ -5,6 +5,8 @@ from scipy import sparse
 
 from spatialrag.errors import InputError
 
+_BLOCK = 1024  # genes whose correlations with all others are held at a time
+
 
 def gene_variance(matrix: sparse.csr_matrix | np.ndarray) -> np.ndarray:
     """Return the variance of each column, (n_genes,), float64."""
@@ -37,16 +39,27 @@ def coexpressed(
     """
     if len(candidates) < 2:
         raise InputError("co-expression needs at least two candidate genes")
-    columns = matrix[:, candidates]
-    columns = columns.toarray() if sparse.issparse(columns) else np.asarray(columns)
-    centered = columns - columns.mean(axis=0, dtype=np.float64)
-    norm = np.linalg.norm(centered, axis=0)
-    unit = centered / np.where(norm > 0, norm, 1)
-    correlation = np.abs(unit.T @ unit)
-    np.fill_diagonal(correlation, 0)
+    unit = _unit_columns(matrix[:, candidates])
     degree = min(degree, len(candidates) - 1)
-    score = np.sort(correlation, axis=1)[:, -degree:].mean(axis=1)
+    score = np.empty(len(candidates))
+    # A block of genes at a time: of 10,000 candidates all pairs at once would take gigabytes.
+    for start in range(0, len(candidates), _BLOCK):
+        block = np.arange(start, min(start + _BLOCK, len(candidates)))
+        correlation = np.abs(unit[:, block].T @ unit)
+        correlation[block - start, block] = 0  # with itself
+        closest = np.partition(correlation, -degree, axis=1)[:, -degree:]
+        score[block] = closest.mean(axis=1, dtype=np.float64)
     return candidates[np.argsort(-score, kind="stable")[:n]]
+
+
+def _unit_columns(columns: sparse.csr_matrix | np.ndarray) -> np.ndarray:
+    """Return the columns centred and divided by their norm, float32; constant ones are 0."""
+    dense = columns.toarray() if sparse.issparse(columns) else columns
+    unit = np.asarray(dense, np.float32) - dense.mean(axis=0, dtype=np.float64).astype(np.float32)
+    norm = np.linalg.norm(unit, axis=0)
+    constant = np.ptp(dense, axis=0) == 0
+    unit /= np.where(constant, np.inf, norm)
+    return unit
 
 
 def spread_columns(
