@@ -14,7 +14,9 @@ from pathlib import Path
 import pandas as pd
 
 CORE, GLOBAL = "core pcc_300", "global pcc_1000"
-PRESETS = {"+ GeneRAG": "generag", "+ tuned": "tuned", "+ paper": "paper", "+ released": "released"}
+PRESETS = {"+ GeneRAG": "generag"} | {
+    f"+ {name}": name for name in ("tuned", "paper", "released", "released_lognorm")
+}
 GAINS = {
     "the backbone, core": ("{}", CORE),
     "ridge on all genes, global": ("ridge_all", GLOBAL),

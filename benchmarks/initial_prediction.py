@@ -51,9 +51,14 @@ class Changed:
         return self.trained.genes
 
     def predict(self, queries):
-        values = self.trained.predict(queries)
+        values = predicted(self.trained, queries)
         around = values.mean(axis=0) if self.centered else self.mean
         return self.mean + self.slope * (values - around)
+
+
+def predicted(trained, queries):
+    """What the backbone predicts, raised to 0 as GeneRAG does."""
+    return np.maximum(trained.predict(queries), 0)
 
 
 def measured(bank, genes):
@@ -66,7 +71,7 @@ def slopes(settings, references, core):
     for slide in references.slides.index:
         held = references.only([slide])
         trained = settings.fit(references.without(slides=[slide]), core, scale=SCALE)
-        found = trained.predict(held.embeddings_of(slide))[~held.empty]
+        found = predicted(trained, held.embeddings_of(slide))[~held.empty]
         found, truth = found - found.mean(axis=0), measured(held, core)
         products += (found * (truth - truth.mean(axis=0))).sum(axis=0)
         squares += np.square(found).sum(axis=0)
@@ -103,7 +108,7 @@ def rows_of(bank, name, slide):
     trained = settings.fit(references, core, scale=SCALE)
     common, by_gene = slopes(settings, references, core)
     base = {"backbone": name, "slide": slide, "slope": round(common, 4)}
-    yield base | {"start": "alone"} | scores(trained.predict(queries), test, panel)
+    yield base | {"start": "alone"} | scores(predicted(trained, queries), test, panel)
     mean = measured(references, core).mean(axis=0)
     method = GeneRAG(scale=SCALE, n_anchors=len(core))
     for start, backbone, weight in variations(trained, mean, common, by_gene):

@@ -47,7 +47,8 @@ SAMPLERS = [
 def score(trained, queries, test):
     columns = test.columns_of(trained.genes)
     truth = test.on_scale(SCALE)[:, columns].toarray()[~test.empty]
-    r = pearson_per_gene(trained.predict(queries)[~test.empty], truth)
+    values = np.maximum(trained.predict(queries)[~test.empty], 0)
+    r = pearson_per_gene(values, truth)
     return {"pcc_50": pcc_k(r, 50), "pcc_300": pcc_k(r, 300)}
 
 

@@ -40,12 +40,14 @@ def test_the_same_network_is_trained_once(references, toy_bank, tmp_path, monkey
     np.testing.assert_array_equal(again.predict(queries), first.predict(queries))
 
 
-@pytest.mark.parametrize("change", ["seed", "genes", "references"])
+@pytest.mark.parametrize("change", ["seed", "mean", "genes", "references"])
 def test_what_decides_a_network_makes_another(references, toy_bank, tmp_path, change):
     genes, settings = toy_bank.genes[:20], short()
     Kept("bleep", settings, tmp_path).fit(references, genes, scale=SCALE)
     if change == "seed":
         settings = short(seed=1)
+    elif change == "mean":
+        settings = replace(settings, fitting=replace(settings.fitting, ema_decay=0.5))
     elif change == "genes":
         genes = genes[:19]
     else:

@@ -13,6 +13,7 @@ from spatialrag.prediction.backbones.backbone import (
     TrainedBackbone,
     make_backbone,
     placed,
+    predict_genes,
 )
 from spatialrag.prediction.backbones.stem.stem import Stem
 from spatialrag.prediction.generag import GeneRAG
@@ -95,3 +96,21 @@ def test_a_registered_backbone_on_a_device(references):
         OnDevice("linear", "cuda")
     with pytest.raises(InputError, match="did you mean 'probe'"):
         OnDevice("prob", "cuda")
+
+
+def test_named_genes_of_a_prediction(queries):
+    values = np.array([[-0.5, 2, np.nan]], np.float32)
+    backbone = Model(lambda _: np.repeat(values, 56, axis=0), ["A", "B", "C"], "counts")
+
+    def ask(*genes, scale="counts", clip=False):
+        return predict_genes(backbone, queries, np.array(genes), scale=scale, clip=clip)[0]
+
+    np.testing.assert_array_equal(ask("B", "A"), [2, -0.5])
+    np.testing.assert_array_equal(ask("B", "A", clip=True), [2, 0])
+    np.testing.assert_allclose(ask("A", scale="log1p"), np.log(0.5), rtol=1e-6)
+    with pytest.raises(InputError, match="does not predict 1 of the anchor genes"):
+        ask("A", "Z")
+    with pytest.raises(InputError, match="'toy4' contains NaN or inf"):
+        ask("C")
+    with pytest.raises(InputError, match="two expression scales would be mixed"):
+        ask("A", scale="log1p_cp10k")

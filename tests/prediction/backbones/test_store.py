@@ -14,9 +14,9 @@ from spatialrag.prediction.backbones.store import read_backbone, write_backbone 
 NAMES = ["probe", "histogene", "bleep", "triplex", "stem", "deepspot"]
 
 
-def trained(name, bank):
+def trained(name, bank, **changes):
     settings = make_backbone(name)
-    fitting = replace(settings.fitting, epochs=2, patience=None)
+    fitting = replace(settings.fitting, epochs=2, patience=None, **changes)
     return replace(settings, fitting=fitting, components=4).fit(bank, bank.genes, scale="log1p")
 
 
@@ -28,6 +28,30 @@ def test_what_is_read_predicts_the_same(small, tmp_path, name):
     after = read_backbone(path, bank=small)
     assert after.settings == before.settings
     assert after.genes.tolist() == small.genes.tolist()
+    queries = small.embeddings_of("s0")
+    np.testing.assert_array_equal(after.predict(queries), before.predict(queries))
+
+
+def test_the_mean_of_weights_is_what_is_kept(small, tmp_path):
+    before = trained("stem", small, ema_decay=0.9)
+    path = write_backbone(before, "stem", tmp_path / "b.safetensors")
+    after = read_backbone(path, bank=small)
+    assert after.settings.fitting.ema_decay == 0.9
+    queries = small.embeddings_of("s0")
+    np.testing.assert_array_equal(after.predict(queries), before.predict(queries))
+    last = trained("stem", small)
+    assert not np.array_equal(last.predict(queries), before.predict(queries))
+
+
+def test_a_file_from_before_a_setting_existed(small, tmp_path):
+    """It was written by networks that had no mean of weights."""
+    before = trained("probe", small)
+    path = write_backbone(before, "probe", tmp_path / "b.safetensors")
+    arrays, record = read_model(path, schema=1, kind="trained backbone", writer="write_backbone")
+    del record["settings"]["fitting"]["ema_decay"]
+    write_model(path, arrays, record)
+    after = read_backbone(path, bank=small)
+    assert after.settings == before.settings
     queries = small.embeddings_of("s0")
     np.testing.assert_array_equal(after.predict(queries), before.predict(queries))
 

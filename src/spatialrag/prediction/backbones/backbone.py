@@ -7,11 +7,12 @@ from inspect import signature
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+import pandas as pd
 
 from spatialrag.bank.bank import Bank
 from spatialrag.encoders.embeddings import Embeddings
 from spatialrag.errors import InputError
-from spatialrag.expression.normalize import check_scale
+from spatialrag.expression.normalize import check_scale, to_scale
 from spatialrag.prediction.predictor import Queries
 from spatialrag.registry import backbones
 
@@ -163,3 +164,43 @@ def make_backbone(backbone: object) -> Backbone | TrainedBackbone:
         expected="a registered name, fit(bank, genes, scale=…), or genes, scale, predict(queries)",
         fix="wrap it: spatialrag.prediction.backbones.backbone.Model(model, genes=…, scale=…)",
     )
+
+
+def predict_genes(
+    backbone: TrainedBackbone, queries: Queries, genes: np.ndarray, *, scale: str, clip: bool
+) -> np.ndarray:
+    """Return what a backbone predicts of named genes on a scale, (n_queries, len(genes)) float32.
+
+    Parameters
+    ----------
+    backbone, queries, genes
+        What is asked of what about which spots.
+    scale
+        To convert its values to, where that needs no depth.
+    clip
+        Raise values below 0 to 0 first.
+
+    Raises
+    ------
+    InputError
+        It does not predict some of the genes, predicts NaN or infinite values, or on a scale that
+        cannot become the one wanted, as where values of -1 and below would need a logarithm.
+    """
+    position = pd.Index(backbone.genes).get_indexer(genes)
+    if (position < 0).any():
+        raise InputError(
+            f"the backbone does not predict {(position < 0).sum()} of the anchor genes",
+            fix="choose anchors among the genes it predicts",
+        )
+    values = np.asarray(backbone.predict(queries), np.float32)[:, position]
+    if not np.isfinite(values).all():
+        raise InputError(f"the initial prediction of {queries.slide!r} contains NaN or inf")
+    stored = backbone.scale
+    if stored != scale and "log1p_cp10k" in (stored, scale):
+        raise InputError(
+            "two expression scales would be mixed",
+            expected=f"an initial prediction on {scale}",
+            got=f"{stored}, whose depth over all genes is unknown",
+            fix=f"use scale={stored!r} for the method, or convert the prediction",
+        )
+    return to_scale(np.maximum(values, 0) if clip else values, stored=stored, wanted=scale)

@@ -8,14 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import pandas as pd
 
 from spatialrag.bank.bank import Bank
 from spatialrag.encoders.embeddings import Embeddings
 from spatialrag.errors import InputError
-from spatialrag.expression.normalize import check_scale, to_scale
-from spatialrag.prediction.backbones.backbone import TrainedBackbone, make_backbone
+from spatialrag.expression.normalize import check_scale
+from spatialrag.prediction.backbones.backbone import (
+    TrainedBackbone,
+    make_backbone,
+    predict_genes,
+)
 from spatialrag.prediction.citations import Citations, cite
+from spatialrag.prediction.generag.certificate import certificate
 from spatialrag.prediction.generag.removals import removals
 from spatialrag.prediction.prediction import Prediction
 from spatialrag.prediction.predictor import Queries, vectors_of
@@ -150,18 +154,13 @@ class GeneRAG:
             Length of the embeddings without context (`EncoderRecord.own_dim`).
         """
         converted = from_sklearn(alpha=0.01, l1_ratio=0.9, m=n_anchors + dim)
-        return cls(
-            image_weight=0.75,
+        settings = cls.paper(
             strength=converted["strength"],
-            relative=False,
             ridge_share=converted["ridge_share"],
-            positive=True,
-            scaling="raw",
-            scale="counts",
+            image_weight=0.75,
             n_anchors=n_anchors,
-            context=False,
-            clip_initial=False,
         )
+        return replace(settings, positive=True, scale="counts")
 
     def fit(self, bank: Bank) -> "FittedGeneRAG":
         """Choose anchors, train the backbone and stack the design, from references alone."""
@@ -263,6 +262,7 @@ class FittedGeneRAG:
             again["spot"] = np.asarray(queries.spots)[again["spot"]]
         citations = cite(self.bank, self.rows, solution.weights, settings.scale, again)
         expression = self.expression(citations)
+        n_image = 0 if self.image_block is None else self.image_block.rows.shape[1]
         return Prediction(
             slide=queries.slide,
             spots=queries.spots,
@@ -278,7 +278,7 @@ class FittedGeneRAG:
                 "encoder": str(self.bank.encoder) if self.bank.encoder else "",
             },
             citations=citations,
-            certificate=self._certificate(queries, problem, solution),
+            certificate=certificate(queries.spots, problem, solution, n_image=n_image),
             uncited_share=0.0,
         )
 
@@ -288,30 +288,15 @@ class FittedGeneRAG:
         Raises
         ------
         InputError
-            An anchor that the backbone does not predict, NaN, or a scale that cannot become the
-            method's, as where values of -1 and below would need a logarithm.
+            See `spatialrag.prediction.backbones.backbone.predict_genes`.
         """
-        position = pd.Index(self.backbone.genes).get_indexer(self.anchors)
-        if (position < 0).any():
-            raise InputError(
-                f"the backbone does not predict {(position < 0).sum()} of the anchor genes",
-                fix="choose anchors among the genes it predicts",
-            )
-        known = queries if self.given else self._embedded(queries)
-        values = np.asarray(self.backbone.predict(known), np.float32)[:, position]
-        if not np.isfinite(values).all():
-            raise InputError(f"the initial prediction of {queries.slide!r} contains NaN or inf")
-        stored, wanted = self.backbone.scale, self.settings.scale
-        if stored != wanted and "log1p_cp10k" in (stored, wanted):
-            raise InputError(
-                "two expression scales would be mixed",
-                expected=f"an initial prediction on {wanted}",
-                got=f"{stored}, whose depth over all genes is unknown",
-                fix=f"use scale={stored!r} for the method, or convert the prediction",
-            )
-        if self.settings.clip_initial:
-            values = np.maximum(values, 0)
-        return to_scale(values, stored=stored, wanted=wanted)
+        return predict_genes(
+            self.backbone,
+            queries if self.given else self._embedded(queries),
+            self.anchors,
+            scale=self.settings.scale,
+            clip=self.settings.clip_initial,
+        )
 
     def _embedded(self, queries: Queries) -> Queries:
         """Return the queries with their embeddings as the settings want them."""
@@ -402,35 +387,6 @@ class FittedGeneRAG:
             strength /= 1 - settings.ridge_share
         l1, l2 = penalties(strength, settings.ridge_share)
         return replace(problem, l1=l1, l2=l2)
-
-    def _certificate(self, queries: Queries, problem: Problem, solution: Solution) -> pd.DataFrame:
-        morphology = self._explained(problem, solution)
-        return pd.DataFrame(
-            {
-                "gap": solution.gap,
-                "relative_gap": solution.relative_gap,
-                "objective": solution.objective,
-                "rounds": solution.rounds,
-                "status": solution.status.astype(str),
-                "from_morphology": morphology,
-                "from_anchors": 1 - morphology,
-            },
-            index=np.asarray(queries.spots),
-        )
-
-    def _explained(self, problem: Problem, solution: Solution) -> np.ndarray:
-        """Return the image block's share of what the weights explain of the targets' squares."""
-        if self.image_block is None or self.anchor_block is None:
-            return np.full(problem.n_queries, float(self.anchor_block is None))
-        fitted = np.asarray(solution.weights @ problem.design.T).T
-        explained = np.square(problem.targets, dtype=np.float64)
-        explained -= np.square(problem.targets - fitted)
-        explained *= problem.row_weights[:, None]
-        width = self.image_block.rows.shape[1]
-        image = np.maximum(explained[:width].sum(axis=0), 0)
-        anchor = np.maximum(explained[width:].sum(axis=0), 0)
-        total = image + anchor
-        return np.divide(image, total, out=np.zeros_like(total), where=total > 0)
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -49,3 +49,4 @@ def test_settings_are_checked():
     with pytest.raises(InputError, match="one of noise, velocity"):
         Stem(predicts="score")
     assert Stem.published().steps == 1000
+    assert Stem.published().fitting.ema_decay == 0.9999
