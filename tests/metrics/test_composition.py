@@ -51,3 +51,27 @@ def test_what_cannot_be_compared():
         composition_scores(truth, truth[:, :2])
     with pytest.raises(InputError, match="no spot has given"):
         composition_scores(np.full((4, 3), np.nan), truth)
+
+
+@pytest.mark.parametrize(
+    ("truth", "predicted"),
+    [
+        (np.eye(3), -np.eye(3)),
+        (-np.eye(3), np.eye(3)),
+        (np.eye(3), 2 * np.eye(3)),
+        (np.eye(3), np.zeros((3, 3))),
+        (np.eye(3), np.where(np.eye(3) > 0, np.nan, 0)),
+        (np.eye(3), np.where(np.eye(3) > 0, np.inf, 0)),
+        (np.where(np.eye(3) > 0, np.inf, 0), np.eye(3)),
+        (np.eye(3), np.eye(3) + 0.01),
+    ],
+)
+def test_what_is_no_distribution(truth, predicted):
+    for score in (composition_scores, calibration_curve):
+        with pytest.raises(InputError, match="no shares of a whole"):
+            score(truth, predicted)
+
+
+def test_rounding_of_shares_is_allowed():
+    truth = RNG.dirichlet(np.ones(4), 20)
+    assert composition_scores(truth.round(4), truth.astype(np.float32))["pearson"] > 0.999

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from spatialrag.metrics.spatial import morans_i, neighbor_weights
 
@@ -32,9 +33,28 @@ def test_smooth_maps_score_high_and_constants_zero():
     assert moran[1] == 0
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e-7, 1.0, 1e200])
+def test_moran_does_not_depend_on_scale(scale):
+    values = np.random.default_rng(2).normal(size=(len(XY), 1)) + 4
+    weights = neighbor_weights(XY, n_neighbors=4)
+    z = (values - values.mean())[:, 0]
+    w, double = weights.toarray(), 0.0
+    for i in range(len(z)):
+        for j in range(len(z)):
+            double += w[i, j] * z[i] * z[j]
+    expected = len(z) / w.sum() * double / sum(each**2 for each in z)
+    assert morans_i(values * scale, weights)[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("level", [0.1, 1e12 + 0.1, -1e-300, 0.0])
+def test_moran_of_a_constant_is_zero(level):
+    assert morans_i(np.full((len(XY), 1), level), neighbor_weights(XY))[0] == 0
+
+
 def test_few_spots():
     assert neighbor_weights(np.zeros((1, 2))).nnz == 0
     assert neighbor_weights(XY[:3], n_neighbors=6).shape == (3, 3)
+    assert morans_i(np.ones((1, 2)), neighbor_weights(np.zeros((1, 2)))).tolist() == [0, 0]
 
 
 def test_spots_at_one_place_are_each_others_nearest():

@@ -5,7 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from spatialrag.errors import InputError
-from spatialrag.metrics.expression import pearson_per_gene
+from spatialrag.metrics.expression import (
+    centered,
+    chance_among_top,
+    is_constant,
+    pearson_per_gene,
+)
 
 
 def gene_gene_agreement(predicted: np.ndarray, measured: np.ndarray) -> float:
@@ -21,10 +26,8 @@ def gene_gene_agreement(predicted: np.ndarray, measured: np.ndarray) -> float:
 
 
 def _correlations(values: np.ndarray) -> np.ndarray:
-    z = np.asarray(values, np.float64)
-    z = z - z.mean(axis=0)
-    norm = np.linalg.norm(z, axis=0)
-    z = z / np.where(norm > 1e-12, norm, 1)
+    z = centered(values)
+    z = z / np.maximum(np.linalg.norm(z, axis=0), np.finfo(float).tiny)
     return z.T @ z
 
 
@@ -48,8 +51,8 @@ def set_scores(
 
     Sets with fewer than ``minimum`` genes present are left out of the result.
     """
-    center, spread = expression.mean(axis=0), expression.std(axis=0)
-    z = (expression - center) / np.where(spread > 1e-12, spread, 1)
+    z = centered(expression)
+    z = z / np.maximum(z.std(axis=0), np.finfo(float).tiny)
     position = {gene: i for i, gene in enumerate(genes)}
     members = {name: [position[g] for g in group if g in position] for name, group in sets.items()}
     return {name: z[:, m].mean(axis=1) for name, m in members.items() if len(m) >= minimum}
@@ -68,21 +71,43 @@ def set_score_agreement(
 def marker_overlap(
     predicted: np.ndarray, measured: np.ndarray, regions: np.ndarray, *, top: int = 20
 ) -> dict[str, float]:
-    """Return for each region the share of its ``top`` measured markers among predicted markers.
+    """Return for each region the share of its measured markers found among the predicted ones.
 
-    Markers are the genes with the largest standardized difference between region and rest.
+    Markers are the ``top`` genes with the largest standardized difference between region and rest,
+    or all genes that vary where these are fewer. Genes that do not vary are no markers: constant or
+    missing predictions find nothing. Equal differences are ordered at random, and the share is what
+    that gives in expectation.
+
+    Parameters
+    ----------
+    predicted, measured : (n_spots, n_genes)
+        Without missing values.
+    regions : (n_spots,)
+        Regions of fewer than 3 spots, or of all but fewer than 3, are left out.
+    top
+        Markers of a region.
+
+    Returns
+    -------
+    dict
+        By region; NaN where no gene varies in truth.
     """
     overlap = {}
+    exist = min(top, int((~is_constant(measured)).sum()))
     for region in np.unique(regions):
         inside = regions == region
         if 3 <= inside.sum() <= len(regions) - 3:
-            ours, truth = (_markers(values, inside, top) for values in (predicted, measured))
-            overlap[str(region)] = len(ours & truth) / top
+            pair = [_differences(values, inside) for values in (predicted, measured)]
+            both = [chance_among_top(values, max(exist, 1)) for values in pair]
+            overlap[str(region)] = float((both[0] * both[1]).sum() / exist) if exist else np.nan
     return overlap
 
 
-def _markers(values: np.ndarray, inside: np.ndarray, top: int) -> set[int]:
-    difference = values[inside].mean(axis=0) - values[~inside].mean(axis=0)
-    spread = values.std(axis=0)
-    score = np.where(spread > 1e-12, difference / np.where(spread > 1e-12, spread, 1), -np.inf)
-    return set(np.argsort(-score, kind="stable")[:top].tolist())
+def _differences(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Return the standardized difference of each gene, (1, n_genes); NaN where it is constant."""
+    z = centered(values)
+    spread = z.std(axis=0)
+    difference = z[inside].mean(axis=0) - z[~inside].mean(axis=0)
+    found = np.divide(difference, spread, out=np.full(len(spread), np.nan), where=spread > 0)
+    # Maps that differ by rounding alone, such as one number per spot for all genes, are tied.
+    return np.round(found, 5)[None]

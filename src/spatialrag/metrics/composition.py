@@ -8,6 +8,7 @@ from spatialrag.errors import InputError
 from spatialrag.metrics.expression import pearson_per_gene
 
 _BINS = 10
+_TOLERANCE = 1e-3  # of the sum of shares
 
 
 def composition_scores(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
@@ -16,7 +17,8 @@ def composition_scores(truth: np.ndarray, predicted: np.ndarray) -> dict[str, fl
     Parameters
     ----------
     truth, predicted : (n_spots, n_types)
-        Rows sum to 1. Spots whose truth is missing are not scored.
+        Shares: at least 0, rows sum to 1 (within a thousandth). Spots whose truth is missing (NaN)
+        are not scored.
 
     Returns
     -------
@@ -28,7 +30,7 @@ def composition_scores(truth: np.ndarray, predicted: np.ndarray) -> dict[str, fl
     Raises
     ------
     InputError
-        Different shapes, or no spot with a truth.
+        Different shapes, no spot with a truth, or rows that are no shares.
     """
     truth, predicted = _scored(truth, predicted)
     curve = calibration_curve(truth, predicted)
@@ -68,7 +70,18 @@ def _scored(truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.nd
             expected=f"{truth.shape} values, as given",
             got=str(predicted.shape),
         )
-    known = np.isfinite(truth).all(axis=1)
+    known = ~np.isnan(truth).any(axis=1)
     if not known.any():
         raise InputError("no spot has given proportions", expected="at least one to score")
-    return truth[known], predicted[known]
+    truth, predicted = truth[known], predicted[known]
+    for name, shares in (("given", truth), ("predicted", predicted)):
+        # Comparisons with NaN are false: what is not a number is no share either.
+        good = (shares >= 0).all(axis=1) & (np.abs(shares.sum(axis=1) - 1) <= _TOLERANCE)
+        if not good.all():
+            first = shares[~good][0]
+            raise InputError(
+                f"{(~good).sum()} of {len(shares)} {name} distributions are no shares of a whole",
+                expected="values of at least 0 that sum to 1",
+                got=f"values from {first.min():.4g} to {first.max():.4g}, sum {first.sum():.4g}",
+            )
+    return truth, predicted

@@ -4,6 +4,8 @@ import numpy as np
 from scipy import sparse
 from scipy.spatial import cKDTree
 
+from spatialrag.metrics.expression import centered
+
 
 def neighbor_weights(xy: np.ndarray, *, n_neighbors: int = 6) -> sparse.csr_matrix:
     """Return row-normalized weights of each spot's nearest spots, CSR (n, n), no self."""
@@ -26,14 +28,14 @@ def morans_i(values: np.ndarray, weights: sparse.csr_matrix) -> np.ndarray:
     Parameters
     ----------
     values : (n_spots, n_genes)
+        On any scale; no missing values.
     weights : CSR (n_spots, n_spots)
         Spatial weights, zero diagonal.
     """
-    z = np.asarray(values, np.float64)
-    z = z - z.mean(axis=0)
+    z = centered(values)
     power = np.einsum("ij,ij->j", z, z)
     total = weights.sum()
-    moran = (
-        len(z) / total * np.einsum("ij,ij->j", z, weights @ z) if total else np.zeros(z.shape[1])
-    )
-    return np.divide(moran, power, out=np.zeros_like(power), where=power > 1e-12)
+    if not total:
+        return np.zeros_like(power)
+    moran = len(z) / total * np.einsum("ij,ij->j", z, weights @ z)
+    return np.divide(moran, power, out=np.zeros_like(power), where=power > 0)
