@@ -22,3 +22,18 @@ def test_cited_references_resemble_the_query_more_than_random_ones(scores):
 
 def test_deleting_the_top_citations_costs_more_than_random_ones(scores):
     assert scores["deletion_top"] > scores["deletion_random"]
+
+
+@pytest.mark.parametrize("strength", [0.9, 0.999])
+def test_few_citations_are_said(strength, references, queries, toy_bank):
+    """Spots with fewer than five are not compared; where all have fewer, none is."""
+    prediction = GeneRAG(n_anchors=200, strength=strength).fit(references).predict(queries)
+    truth = toy_bank.only(["toy4"]).on_scale("log1p_cp10k")[:, :30].toarray()
+    genes = toy_bank.genes[:30]
+    found = score_citations(prediction, queries, truth, genes, references)
+    share = np.mean(prediction.citations.n_active >= 5)
+    assert found["five_share"] == pytest.approx(share)
+    assert (share < 1) == (strength > 0.99)
+    assert (
+        np.isnan(found["expression_random"]) == np.isnan(found["morphology_cited"]) == (not share)
+    )

@@ -38,9 +38,10 @@ def score_citations(
     dict
         ``morphology_*``: mean cosine similarity of standardized embeddings of a query and its
         references; ``expression_*``: mean Pearson's r over genes of their measured expression;
-        for ``cited``, ``random`` and ``same_depth`` references. ``deletion_top`` and
-        ``deletion_random``: loss of mean per-gene r when the 5 strongest citations, or 5 random
-        ones, are struck out without solving again.
+        for ``cited``, ``random`` and ``same_depth`` references. Spots with fewer than five
+        citations are not compared: ``five_share`` says how many are (NaN without any).
+        ``deletion_top`` and ``deletion_random``: loss of mean per-gene r when the 5 strongest
+        citations, or 5 random ones, are struck out without solving again.
     """
     citations = prediction.require_citations()
     rng = np.random.default_rng(int(fingerprint(prediction.slide, bank.fingerprint)[:8], 16))
@@ -55,17 +56,21 @@ def score_citations(
         "random": rng.choice(usable, (len(truth), TOP)),
         "same_depth": _same_depth(depth, reference_depth, usable, rng),
     }
-    scores = {}
+    present = top[:, 0] >= 0  # the same queries for all three
+    scores = {"five_share": float(present.mean())}
     for name, rows in chosen.items():
-        present = rows[:, 0] >= 0
         measured = reference_values[rows[present].ravel()].toarray()
         repeated = np.repeat(truth[present], TOP, axis=0)
-        scores[f"expression_{name}"] = float(pearson_per_gene(measured.T, repeated.T).mean())
+        scores[f"expression_{name}"] = _mean(pearson_per_gene(measured.T, repeated.T))
         if queries is not None:
             ours, theirs = _standardized(queries.vectors[present], bank)
             similarity = np.einsum("ij,ikj->ik", ours, theirs[rows[present]])
-            scores[f"morphology_{name}"] = float(similarity.mean())
+            scores[f"morphology_{name}"] = _mean(similarity)
     return scores | _deletion(prediction, truth, genes, rng)
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if values.size else float("nan")
 
 
 def _strongest(weights: object, cited_rows: np.ndarray) -> np.ndarray:
