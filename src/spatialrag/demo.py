@@ -135,14 +135,16 @@ def _page(
         f"{prediction.certificate['relative_gap'].max():.1e}."
     )
     note = "The tissue is generated: the scores show that the parts work, not how well."
+    frames = {
+        "core: the 300 genes most variable in the references": ("core", CORE_COLUMNS),
+        "global: all genes measured by every slide": ("global", GLOBAL_COLUMNS),
+    }
+    frames = {note: report.table(*asked, QUERY) for note, asked in frames.items()}
     tables = [
-        page.paragraph(f"{group}: {columns_note}", note=True)
-        + page.table(report.table(group, columns, QUERY), index="method")
-        for group, columns, columns_note in (
-            ("core", CORE_COLUMNS, "the 300 genes most variable in the references"),
-            ("global", GLOBAL_COLUMNS, "all genes measured by every slide"),
-        )
+        page.paragraph(note, note=True) + page.table(frame, index="method")
+        for note, frame in frames.items()
     ]
+    tables.append(page.legend(frames.values()))
     return page.page(
         "From an H&E slide to a cited transcriptome: the toy tissue",
         [

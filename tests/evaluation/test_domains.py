@@ -58,6 +58,8 @@ def test_written_and_read(tmp_path):
     arms = {"says": Arm(Says()), "traced": Arm(Says(traced=True))}
     report = compare_domains(TISSUE, TRUTH, arms, n_domains=2, seeds=[0, 1])
     report.write(tmp_path / "x.json")
+    text = (tmp_path / "x.md").read_text()
+    assert all(f"- `{name}`: " in text for name in report.table())
     again = read_domain_report(tmp_path / "x.json")
     assert again.table().equals(report.table())
     assert "| says | 1.000" not in (tmp_path / "x.md").read_text().splitlines()[0]

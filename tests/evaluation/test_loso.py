@@ -51,6 +51,47 @@ def test_every_row_has_its_scores(report):
     assert {"pcc_all_seen", "pcc_all_unseen"} <= set(entry["generag_core_anchors"]["global"])
 
 
+def test_headline_rows_are_compared_with_smooth_maps(report):
+    entry = report.slides["toy4"]
+    for name in ("generag", "ridge_all", "neighbors", "depth_only", "depth_oracle"):
+        for group, size in (("core", 40), ("global", 200)):
+            found = entry[name][group]
+            assert 0 <= found["n_above_null"] <= size
+            assert found["share_above_null"] == pytest.approx(found["n_above_null"] / size)
+            assert found["null_smooth_pcc_10"] > entry["null"][group]["pcc_10"] - 0.1
+        assert entry[name]["n_surrogate_spots"] == entry[name]["n_spots"]
+    assert "n_above_null" in entry["backbone"]["core"]
+    assert "n_above_null" not in entry["generag_sparse"]["core"]
+    assert entry["null_smooth"]["core"]["pcc_10"] == entry["generag"]["core"]["null_smooth_pcc_10"]
+    assert set(entry["null_smooth"]["global"]) == set(entry["null"]["global"])
+    mean = report.to_json()["mean"]
+    assert mean["generag"]["core"]["n_above_null"] == entry["generag"]["core"]["n_above_null"]
+    assert mean["null_smooth"]["global"]["pcc_200"] == entry["null_smooth"]["global"]["pcc_200"]
+    assert "on 56 spots" in report.surrogates_note
+
+
+def test_measured_depth_is_the_first_row(report):
+    for group in ("core", "global"):
+        assert list(report.table(group, ["pcc_10"]).index[:2]) == ["depth_oracle", "generag"]
+    per_gene = report.per_gene().loc["toy4"]
+    assert per_gene.loc["generag"]["q_smooth"].notna().all()
+    assert per_gene.loc["backbone"]["q_smooth"].notna().sum() == 40
+
+
+def test_which_rows_are_compared_can_be_chosen(toy_bank):
+    rows = [Row("first", MeanProfile()), Row("second", MeanProfile())]
+    arguments = {"rows": rows, "slides": ["toy4"], "n_core": 10, "n_global": 20}
+    for chosen, expected in (
+        (None, {"first", "depth_oracle"}),
+        (["second"], {"second"}),
+        ([], set()),
+    ):
+        entry = loso(toy_bank, above_null=chosen, **arguments).slides["toy4"]
+        found = {name for name in entry if "n_above_null" in entry[name]["core"]}
+        assert found == expected
+        assert ("null_smooth" in entry) == bool(expected)
+
+
 def test_per_gene_scores_are_kept(report):
     assert len(report.per_gene().loc["toy4"].loc["generag"]) == 200
 

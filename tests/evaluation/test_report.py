@@ -21,6 +21,7 @@ def report():
 
 def test_mean_over_slides(report):
     assert report.mean()["generag"]["core"]["pcc_10"] == pytest.approx(0.3)
+    assert report.surrogates_note == ""
 
 
 def test_written_files(report, tmp_path):
@@ -33,6 +34,44 @@ def test_written_files(report, tmp_path):
     assert "## Slide b: core" in text
     assert len(pd.read_csv(tmp_path / "out.genes.csv")) == 2
     assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.fixture
+def counted():
+    def entry(constant, missing=0.0):
+        core = {"fixed_10": 0.1, "n_above_null": 4, "pcc_10": 0.2, "n_constant": constant}
+        core |= {"n_genes": 7, "missing_share": missing}
+        table = pd.DataFrame({"pearson": [0.1]}, index=pd.Index(["G"], name="gene"))
+        spots = {"n_spots": 3000 + constant, "n_surrogate_spots": 2000}
+        return {"core": core, "per_gene": table} | spots
+
+    slides = {"a": {"generag": entry(3), "depth_oracle": entry(0)}}
+    slides["b"] = {"generag": entry(4), "depth_oracle": entry(0)}
+    return Report(slides)
+
+
+def test_counts_are_whole_and_measured_depth_is_first(counted):
+    text = counted.markdown()
+    heading = "| method | fixed_10 | n_above_null | pcc_10 | n_constant |"
+    rows = ["| depth_oracle | 0.100 | 4 | 0.200 | 0 |", "| generag | 0.100 | 4 | 0.200 | 3.5 |"]
+    assert "\n".join([heading, "|---|---|---|---|---|", *rows]) in text
+    assert "| generag | 0.100 | 4 | 0.200 | 3 |" in text  # slide a
+    assert counted.n_genes("core") == "7"
+    assert counted.n_genes("global") == ""
+
+
+def test_markdown_tells_what_columns_and_rows_are(counted):
+    text = counted.markdown()
+    for name in ("fixed_k", "n_above_null", "pcc_k", "n_constant", "depth_oracle"):
+        assert text.count(f"\n- `{name}`: ") == 1
+    assert "200 for each predicted one, on 2000, drawn from 3000 to 3004 spots" in text
+
+
+def test_missing_values_are_a_column_where_there_are_some(counted):
+    assert "missing_share" not in counted.table("core", ["pcc_10", "missing_share"])
+    counted.slides["b"]["generag"]["core"]["missing_share"] = 0.3
+    assert counted.table("core", ["missing_share"]).loc["generag", "missing_share"] == 0.15
+    assert "missing_share" not in counted.table("core", ["pcc_10", "missing_share"], "a")
 
 
 def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):

@@ -11,9 +11,10 @@ def test_the_page_holds_tables_pictures_and_settings(tmp_path):
     rows, genes = [], {}
     names = [f"G{i}" for i in range(60)]
     for slide in ("a", "b"):
-        for method in ("linear", "linear+generag", "depth_only"):
+        for method in ("linear", "linear+generag", "depth_only", "depth_oracle"):
             row = {"encoder": "color", "leave": "slide", "slide": slide, "method": method}
             row |= {"group": "linear", "seed": 0, "core pcc_300": rng.random()}
+            row["core n_above_null"] = 12.0
             row["global pcc_1000"] = np.nan if method == "linear" else rng.random()
             absent = {f"{g} {m}": np.nan for g in METRICS for m in METRICS[g]}
             rows.append(absent | row)
@@ -27,3 +28,8 @@ def test_the_page_holds_tables_pictures_and_settings(tmp_path):
     assert "&lt;kept&gt;" in text
     assert text.count("<img") == 4
     assert "color, slide left out" in text
+    first = text.split("<tbody>")[2]
+    assert first.strip().startswith("<tr>\n      <th>depth_oracle</th>")
+    assert "<td>12</td>" in text
+    assert "<dt>n_above_null</dt>" in text
+    assert "<dt>depth_oracle</dt>" in text

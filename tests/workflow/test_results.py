@@ -1,10 +1,13 @@
 import json
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from spatialrag.errors import InputError
+from spatialrag.evaluation.columns import family
 from spatialrag.workflow.recipe import Cohort, Methods, Recipe
 from spatialrag.workflow.results import interval, read_results
 
@@ -63,6 +66,35 @@ def test_the_spread_is_that_of_seeds(results):
     expected = np.std([0.29, 0.31], ddof=1)
     assert summary.loc["linear", "core pcc_300, over seeds"] == pytest.approx(expected)
     assert np.isnan(summary.loc["depth_only", "core pcc_300, over seeds"])
+
+
+def test_measured_depth_stands_first(results):
+    row = results.scores.iloc[[-1]].assign(method="depth_oracle", **{"core n_above_null": 7.0})
+    more = replace(results, scores=pd.concat([results.scores, row], ignore_index=True))
+    for table in (more.summary("color", "slide"), more.mean("color", "slide")):
+        assert list(table.index[:2]) == ["depth_oracle", "linear"]
+    assert more.by_slide("color", "slide", "global pcc_1000").index[0] == "depth_oracle"
+    columns = list(more.summary("color", "slide"))
+    assert columns.index("core n_above_null") < columns.index("global pcc_1000")
+    text = more.markdown()
+    assert "| depth_oracle |" in text.split("### All metrics")[0]
+    assert " | 7 | " in text
+    assert text.count("- `depth_oracle`: not a method") == 1
+
+
+def test_every_column_of_the_written_tables_is_told(results):
+    tables, lines = results.markdown().split("## Columns and rows")
+    headings = {
+        cell.strip()
+        for before, rule in pairwise(tables.splitlines())
+        if rule.startswith("|---")
+        for cell in before.strip("|").split("|")
+    }
+    assert {"core pcc_300", "low to high", "spots"} <= headings
+    told = {line.split("`")[1] for line in lines.splitlines() if line.startswith("- `")}
+    known = {"slide", "method", "r", "a", "b"}  # what rows are of; a made-up column
+    for heading in headings - known - {"low to high"}:
+        assert family(heading) in told, heading
 
 
 def test_gains_are_paired_by_slide(results):

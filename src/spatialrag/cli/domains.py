@@ -11,7 +11,7 @@ import typer
 
 from spatialrag.cli.arguments import Json, write_json
 from spatialrag.cli.devices import Device, Devices
-from spatialrag.cli.printing import console, print_frame
+from spatialrag.cli.printing import console, print_frame, print_legend
 from spatialrag.domains.clustering import Clustering
 from spatialrag.domains.controls import SmoothedPCA
 from spatialrag.domains.markers import domain_markers, read_gene_sets, set_enrichment
@@ -188,7 +188,9 @@ def _tell(found: "Domains", scores: dict[str, dict[str, float]] | None) -> None:
     sizes = ", ".join(f"{name}: {size}" for name, size in found.sizes.items())
     console().print(f"{len(found.sizes)} domains ({sizes})", highlight=False)
     if scores is not None:
-        print_frame(pd.DataFrame(scores).T, title="against annotation", index="method")
+        frame = pd.DataFrame(scores).T
+        print_frame(frame, title="against annotation", index="method")
+        print_legend([frame])
 
 
 def _write_markers(

@@ -6,16 +6,27 @@ from typing import Annotated
 import pandas as pd
 import typer
 
+from spatialrag.bank.bank import Bank
 from spatialrag.bank.store import open_bank
 from spatialrag.cli.arguments import Json, write_json
-from spatialrag.cli.printing import print_frame
-from spatialrag.evaluation.panel import fix_panel
-from spatialrag.evaluation.report import CORE_COLUMNS, GLOBAL_COLUMNS
-from spatialrag.evaluation.scores import evaluate as score, null_levels
+from spatialrag.cli.printing import print_frame, print_legend, print_report
+from spatialrag.evaluation.columns import ORACLE
+from spatialrag.evaluation.oracle import depth_oracle
+from spatialrag.evaluation.panel import Panel, fix_panel
+from spatialrag.evaluation.report import Report, finite
+from spatialrag.evaluation.scores import (
+    evaluate as score,
+    null_levels,
+    smooth_levels,
+    surrogates_for,
+)
 from spatialrag.expression.read import read_section
+from spatialrag.expression.section import Section
 from spatialrag.expression.table import read_frame
 from spatialrag.metrics.biology import read_gmt
+from spatialrag.metrics.surrogates import Surrogates
 from spatialrag.prediction.controls import MeanProfile
+from spatialrag.prediction.prediction import Prediction
 from spatialrag.prediction.store import read_prediction
 
 
@@ -34,7 +45,7 @@ def evaluate(
     ] = None,
     json: Json = None,
 ) -> None:
-    """Score a prediction against measured counts, beside the mean profile and the null level.
+    """Score a prediction against measured counts, beside measured depth and random smooth maps.
 
     Controls that need the images (ridge, neighbors, depth) are in the table of `spatialrag loso`.
     """
@@ -49,27 +60,43 @@ def evaluate(
     if regions is not None:
         frame = read_frame(regions)
         labels = frame[frame.columns[0]].reindex(section.spots).fillna("none").to_numpy(str)
-    scores = score(result, section, panel=panel, gene_sets=sets, regions=labels)
-    mean = MeanProfile(result.scale).fit(references).predict(result)
-    entries = {
-        str(result.record.get("method", "prediction")): scores.summary,
-        "mean_profile": score(mean, section, panel=panel).summary,
-        "null": null_levels(scores.n_spots, panel),
-    }
-    for group, columns in (("core", CORE_COLUMNS), ("global", GLOBAL_COLUMNS)):
-        frame = pd.DataFrame({name: entry[group] for name, entry in entries.items()}).T
-        shown = [column for column in columns if column in frame]
-        title = f"{group}: {len(panel.groups[group])} genes, {scores.n_spots} spots"
-        print_frame(frame[shown], title=title, index="method")
+    surrogates = surrogates_for(result, section)
+    scores = score(
+        result,
+        section,
+        panel=panel,
+        gene_sets=sets,
+        regions=labels,
+        surrogates=surrogates,
+    )
+    entries = {str(result.record.get("method", "prediction")): scores.entry}
+    entries |= _controls(result, section, references, panel, surrogates)
+    if levels := smooth_levels(entries):
+        entries["null_smooth"] = levels
+    entries["null"] = null_levels(scores.n_spots, panel)
+    found = {"scores": entries, "gene_sets": scores.gene_sets, "markers": scores.markers}
+    write_json(json, finite(found | {"n_spots": scores.n_spots}))
+    print_report(Report({result.slide: entries}))
     if scores.markers:
         share = pd.DataFrame({"markers found": scores.markers})
         print_frame(share, title="top 20 markers of each region", index="region")
-    write_json(
-        json,
-        {
-            "scores": entries,
-            "gene_sets": scores.gene_sets,
-            "markers": scores.markers,
-            "n_spots": scores.n_spots,
-        },
-    )
+        print_legend([share])
+
+
+def _controls(
+    prediction: Prediction,
+    section: Section,
+    references: Bank,
+    panel: Panel,
+    surrogates: Surrogates | None,
+) -> dict[str, dict]:
+    """Return the scores of measured depth (of sections with counts) and of the mean profile."""
+    found = {}
+    if section.scale == "counts":
+        totals = pd.Series(section.totals, section.spots).reindex(prediction.spots).to_numpy()
+        found[ORACLE] = depth_oracle(totals, references, like=prediction)
+    found["mean_profile"] = MeanProfile(prediction.scale).fit(references).predict(prediction)
+    return {
+        name: score(each, section, panel=panel, surrogates=surrogates).entry
+        for name, each in found.items()
+    }

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from spatialrag.cli.devices import Device
-from spatialrag.cli.printing import console, print_frame
+from spatialrag.cli.printing import console, print_frame, print_legend
 from spatialrag.workflow.recipe import read_recipe
 
 app = typer.Typer(
@@ -38,9 +38,10 @@ def run(
     results = run_experiment(
         read, out, data=data or recipe.parent, cache_folder=cache, jobs=jobs, device=device
     )
-    for encoder, leave in results.folds:
-        summary = results.summary(encoder, leave)
+    summaries = [results.summary(encoder, leave) for encoder, leave in results.folds]
+    for (encoder, leave), summary in zip(results.folds, summaries, strict=True):
         print_frame(summary, title=f"{encoder}, {leave} left out", index="method")
+    print_legend(summaries)
     spent = results.seconds
     console().print(f"{len(results.scores)} rows, {spent / 60:.0f} minutes of one core in all")
     console().print(f"open {out / 'report.html'}; tables: {out / 'scores.md'}", highlight=False)

@@ -1,31 +1,72 @@
 """Tables and facts on the terminal."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from spatialrag.evaluation.columns import legend, texts
 from spatialrag.evaluation.report import CITATION_COLUMNS, CORE_COLUMNS, GLOBAL_COLUMNS, Report
+
+_PIPED = 160  # columns where output is no terminal and COLUMNS is not set
+_FOLDED = 24  # a wider column of text may be folded to this
+_EDGES = 3  # of a column: its border and a space on either side
 
 
 def console() -> Console:
     """Return standard output; wide enough for a table when it is not a terminal."""
     out = Console()
-    return out if out.is_terminal else Console(width=160)
+    return out if out.is_terminal or "COLUMNS" in os.environ else Console(width=_PIPED)
 
 
 def print_frame(frame: pd.DataFrame, *, title: str, index: str = "") -> None:
-    """Print a table; numbers with three decimals, absent values as a dash."""
-    table = Table(title=title, title_justify="left")
-    table.add_column(index)
-    for column in frame.columns:
-        numeric = pd.api.types.is_numeric_dtype(frame[column])
-        table.add_column(str(column), justify="right" if numeric else "left", overflow="fold")
-    for name, row in frame.iterrows():
-        table.add_row(str(name), *(_cell(value) for value in row))
-    console().print(table)
+    """Print a table, in parts one below the other where it is too wide.
+
+    Numbers have three decimals, counts none; absent values are a dash.
+    """
+    out = console()
+    shown = texts(frame)
+    numeric = [pd.api.types.is_numeric_dtype(frame[name]) for name in frame.columns]
+    for number, chosen in enumerate(_parts(shown, numeric, index, out.width)):
+        out.print(Text(title + ", continued" * (number > 0), style="italic"))
+        table = Table()
+        table.add_column(Text(index), overflow="fold")
+        for place in chosen:
+            side = "right" if numeric[place] else "left"
+            table.add_column(Text(shown.columns[place]), justify=side, overflow="fold")
+        for name, row in shown.iterrows():
+            table.add_row(Text(name), *(Text(row.iloc[place]) for place in chosen))
+        out.print(table)
+
+
+def _parts(
+    shown: pd.DataFrame, numeric: Sequence[bool], index: str, width: int
+) -> Iterator[list[int]]:
+    """Yield places of columns that fit beside the index; at least one at a time."""
+    first = max(map(len, [index, *shown.index])) + _EDGES + 1
+    chosen, used = [], first
+    for place, heading in enumerate(shown.columns):
+        longest = max(map(len, [heading, *shown[heading]]))
+        needed = _EDGES + (longest if numeric[place] else min(longest, _FOLDED))
+        if chosen and used + needed > width:
+            yield chosen
+            chosen, used = [], first
+        chosen.append(place)
+        used += needed
+    yield chosen
+
+
+def print_legend(frames: Sequence[pd.DataFrame]) -> None:
+    """Print a line on each kind of column of the tables above, and on rows that are no methods."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column()
+    for name, text in legend(frames).items():
+        grid.add_row(Text(name), Text(text))
+    console().print(grid)
 
 
 def print_facts(facts: Mapping[str, object]) -> None:
@@ -34,15 +75,9 @@ def print_facts(facts: Mapping[str, object]) -> None:
         console().print(f"{name}: {value}", highlight=False)
 
 
-def _cell(value: object) -> str:
-    if value is None or (isinstance(value, (float, np.floating)) and np.isnan(value)):
-        return "–"
-    return f"{value:.3f}" if isinstance(value, (float, np.floating)) else str(value)
-
-
 def print_report(report: Report) -> None:
-    """Print the mean tables of an evaluation."""
-    slides = ", ".join(report.slides)
+    """Print the mean tables of an evaluation, and what their columns are."""
+    slides, frames = ", ".join(report.slides), []
     for group, columns in (
         ("core", CORE_COLUMNS),
         ("global", GLOBAL_COLUMNS),
@@ -52,3 +87,7 @@ def print_report(report: Report) -> None:
         if not frame.empty:
             counted = f"{count} genes, " if (count := report.n_genes(group)) else ""
             print_frame(frame, title=f"{group} ({counted}mean over {slides})", index="method")
+            frames.append(frame)
+    print_legend(frames)
+    if report.surrogates_note:
+        console().print(report.surrogates_note, highlight=False)

@@ -13,6 +13,7 @@ from spatialrag.domains.clustering import Clustering
 from spatialrag.domains.domains import DomainMethod, Domains
 from spatialrag.domains.tissue import Tissue
 from spatialrag.errors import InputError
+from spatialrag.evaluation.columns import legend, markdown_legend
 from spatialrag.metrics.domains import domain_scores
 from spatialrag.progress import track
 from spatialrag.replace import replace_text
@@ -71,13 +72,15 @@ class DomainReport:
         return self.runs.groupby("arm", sort=False)[score].mean()
 
     def write(self, path: str | Path) -> None:
-        """Write JSON, and beside it the table as Markdown (same name, ``.md``)."""
+        """Write JSON, and beside it the table and its legend as Markdown (same name, ``.md``)."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         rows = self.runs.astype(object).where(self.runs.notna(), None).to_dict("records")
         content = {"record": self.record, "runs": rows}
         replace_text(path, json.dumps(content, indent=1) + "\n")
-        replace_text(path.with_suffix(".md"), markdown(self.table()))
+        table = self.table()
+        text = markdown(table) + "\n" + markdown_legend(legend([table])) + "\n"
+        replace_text(path.with_suffix(".md"), text)
 
 
 def read_domain_report(path: str | Path) -> DomainReport:

@@ -9,17 +9,22 @@ import numpy as np
 from spatialrag.bank.bank import Bank
 from spatialrag.errors import InputError, listing
 from spatialrag.evaluation.citation_scores import score_citations
+from spatialrag.evaluation.columns import ORACLE
 from spatialrag.evaluation.methods import Row, standard_rows
+from spatialrag.evaluation.oracle import depth_oracle
 from spatialrag.evaluation.panel import Panel, fix_panel
 from spatialrag.evaluation.report import Report
-from spatialrag.evaluation.scores import evaluate, null_levels
+from spatialrag.evaluation.scores import evaluate, null_levels, smooth_levels, surrogates_for
 from spatialrag.expression.section import Section
-from spatialrag.prediction.controls import log_depth, mean_profile, spread_depth
+from spatialrag.metrics.surrogates import Surrogates
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.prediction.generag.tuning import tune
 from spatialrag.prediction.prediction import Prediction
 from spatialrag.progress import track
 from spatialrag.provenance import origin
+
+# Rows that a headline is made of; against surrogates the others would cost more than they tell.
+HEADLINE = ("generag", "ragst", "backbone", "ridge_all", "neighbors", "depth_only", ORACLE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +47,7 @@ def loso(
     n_core: int = 300,
     n_global: int = 5000,
     gene_sets: dict[str, list[str]] | None = None,
+    above_null: Sequence[str] | None = None,
 ) -> Report:
     """Predict each slide from the others and score every method and control.
 
@@ -63,15 +69,21 @@ def loso(
         Panel sizes, see `fix_panel`.
     gene_sets
         Sets whose per-spot scores are compared, name to genes.
+    above_null
+        Rows whose genes are counted against random maps as smooth as theirs (``n_above_null``,
+        ``null_smooth_pcc_k``); by default the first row and `HEADLINE`. The row ``null_smooth`` has
+        the levels of the first of them.
     """
     settings = settings or GeneRAG()
     folds = list(_folds(bank, leave, slides))
     if rows is None:
         rows = standard_rows(settings, bank, n_core=n_core, tuned=tuned)
+    if above_null is None:
+        above_null = (*HEADLINE, *(row.name for row in rows[:1]))
     scored = {}
     for fold in track(folds, label="folds", total=len(folds)):
         panel = fix_panel(fold.references, fold.truth.genes, n_core=n_core, n_global=n_global)
-        scored[fold.slide] = _score_fold(fold, panel, rows, gene_sets)
+        scored[fold.slide] = _score_fold(fold, panel, rows, gene_sets, above_null)
     record = origin(settings) | {
         "bank": bank.fingerprint,
         "leave": leave,
@@ -107,11 +119,15 @@ def references_for(bank: Bank, slide: str, *, leave: str) -> Bank:
 
 
 def _score_fold(
-    fold: Fold, panel: Panel, rows: Sequence[Row], gene_sets: dict[str, list[str]] | None
+    fold: Fold,
+    panel: Panel,
+    rows: Sequence[Row],
+    gene_sets: dict[str, list[str]] | None,
+    above_null: Sequence[str],
 ) -> dict[str, dict]:
     section = section_of(fold.truth, fold.slide)
     queries = fold.truth.embeddings_of(fold.slide)
-    results = {}
+    results, surrogates = {}, None
     for row in rows:
         started, method, notes = time.perf_counter(), row.method, {}
         if row.tuned:
@@ -119,7 +135,11 @@ def _score_fold(
             method = tuning.best
             notes = {"image_weight": method.image_weight, "strength": method.strength}
         prediction = method.fit(fold.references).predict(queries)
-        entry = _entry(prediction, section, panel, row.groups, gene_sets)
+        counted = row.name in above_null
+        if counted and surrogates is None:
+            surrogates = surrogates_for(prediction, section)
+        against = surrogates if counted else None
+        entry = _entry(prediction, section, panel, row.groups, gene_sets, against)
         if _cites_spots(prediction, fold.references):
             truth = fold.truth.on_scale(prediction.scale)
             core = panel.genes[: panel.n_core]
@@ -127,7 +147,12 @@ def _score_fold(
             entry["citations"] |= score_citations(prediction, queries, truth, core, fold.references)
         entry["seconds"] = time.perf_counter() - started
         results[row.name] = entry | notes
-    results["depth_oracle"] = _oracle(fold, section, panel, prediction)
+    totals = fold.truth.references["total_counts"].to_numpy()
+    measured = depth_oracle(totals, fold.references, like=prediction)
+    against = surrogates if ORACLE in above_null else None
+    results[ORACLE] = _entry(measured, section, panel, ("core", "global"), None, against)
+    if levels := smooth_levels(results):
+        results["null_smooth"] = levels
     results["null"] = null_levels(int((~fold.truth.empty).sum()), panel)
     return results
 
@@ -145,9 +170,17 @@ def _entry(
     panel: Panel,
     groups: Sequence[str],
     gene_sets: dict[str, list[str]] | None,
+    surrogates: Surrogates | None,
 ) -> dict:
-    scores = evaluate(prediction, section, panel=panel, groups=groups, gene_sets=gene_sets)
-    entry = dict(scores.summary) | {"per_gene": scores.per_gene, "n_spots": scores.n_spots}
+    scores = evaluate(
+        prediction,
+        section,
+        panel=panel,
+        groups=groups,
+        gene_sets=gene_sets,
+        surrogates=surrogates,
+    )
+    entry = scores.entry | {"per_gene": scores.per_gene}
     entry["uncited_share"] = prediction.uncited_share
     seen = prediction.record.get("anchors")
     if seen is not None and seen < len(panel.genes):
@@ -165,20 +198,6 @@ def _entry(
             "uncited_share": prediction.uncited_share,
         }
     return entry
-
-
-def _oracle(fold: Fold, section: Section, panel: Panel, like: Prediction) -> dict[str, dict]:
-    """Score the measured depth as a prediction of every gene: what depth alone could explain."""
-    profile = mean_profile(fold.references, like.scale)
-    depth = Prediction(
-        slide=fold.slide,
-        spots=like.spots,
-        xy=like.xy,
-        genes=fold.references.genes,
-        expression=spread_depth(log_depth(fold.truth), profile),
-        scale=like.scale,
-    )
-    return _entry(depth, section, panel, ("core", "global"), None)
 
 
 def section_of(bank: Bank, slide: str) -> Section:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,22 +10,42 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from spatialrag.evaluation.columns import cell, legend, markdown_legend, oracle_first
+from spatialrag.metrics.surrogates import N_SURROGATES
 from spatialrag.replace import replace_text
 
-CORE_COLUMNS = ("pcc_10", "pcc_50", "pcc_300", "spearman", "mse", "gene_gene", "n_constant")
+# What was fixed beforehand stands before what is chosen on the measured slide.
+CORE_COLUMNS = (
+    "fixed_10",
+    "fixed_50",
+    "fixed_300",
+    "n_above_null",
+    "pcc_10",
+    "pcc_50",
+    "pcc_300",
+    "spearman",
+    "mse",
+    "gene_gene",
+    "missing_share",
+    "n_constant",
+)
 GLOBAL_COLUMNS = (
+    "fixed_300",
+    "fixed_1000",
+    "pcc_all",
+    "n_above_null",
     "pcc_300",
     "pcc_1000",
     "pcc_5000",
-    "fixed_1000",
-    "pcc_all",
     "moran_agreement",
+    "missing_share",
     "n_constant",
 )
 CITATION_COLUMNS = (
     "n_active",
     "effective_number",
     "uncited_share",
+    "five_share",
     "morphology_cited",
     "morphology_random",
     "morphology_same_depth",
@@ -35,6 +55,9 @@ CITATION_COLUMNS = (
     "deletion_top",
     "deletion_random",
 )
+
+
+_FEW_MISSING = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,56 +113,72 @@ class Report:
         return pd.concat(tables, names=["slide", "method"])
 
     def table(self, group: str, columns: Sequence[str], slide: str | None = None) -> pd.DataFrame:
-        """Return methods by metrics for one group, of one slide or averaged; absent is NaN."""
+        """Return methods by metrics for one group, of one slide or averaged; absent is NaN.
+
+        ``depth_oracle`` is the first row. Where less than a hundredth of the values is missing,
+        ``missing_share`` is left to the files.
+        """
         entries = self.mean() if slide is None else self.slides[slide]
         rows = {name: entry[group] for name, entry in entries.items() if group in entry}
         present = [column for column in columns if any(column in row for row in rows.values())]
-        return pd.DataFrame(rows).T.reindex(columns=present)
+        table = pd.DataFrame(rows).T.reindex(columns=present)
+        if "missing_share" in table and not (table["missing_share"] > _FEW_MISSING).any():
+            table = table.drop(columns="missing_share")
+        return oracle_first(table)
 
     def n_genes(self, group: str) -> str:
         """Return how many genes are scored in a group: one number, or the range over slides."""
         entries = [m[group] for slide in self.slides.values() for m in slide.values() if group in m]
-        numbers = sorted({int(entry["n_genes"]) for entry in entries if "n_genes" in entry})
-        return " to ".join(str(n) for n in dict.fromkeys([*numbers[:1], *numbers[-1:]]))
+        return _range(entry["n_genes"] for entry in entries if "n_genes" in entry)
+
+    @property
+    def surrogates_note(self) -> str:
+        """A sentence on what ``null_smooth`` rests on; empty where it was not asked for."""
+        entries = [entry for slide in self.slides.values() for entry in slide.values()]
+        entries = [entry for entry in entries if "n_surrogate_spots" in entry]
+        if not entries:
+            return ""
+        keys = ("n_surrogate_spots", "n_spots")
+        used, all_spots = (_range(entry[key] for entry in entries) for key in keys)
+        drawn = used if used == all_spots else f"{used}, drawn from {all_spots}"
+        return f"Smooth random maps: {N_SURROGATES} for each predicted one, on {drawn} spots."
 
     def markdown(self) -> str:
         """Return the mean tables, then core and global tables of every slide."""
         parts = ["# Scores", ""]
         counts = ", ".join(f"{self.n_genes(group)} {group} genes" for group in ("core", "global"))
         parts += [f"Mean over slides: {', '.join(self.slides)}; {counts}.", ""]
+        parts += [self.surrogates_note, ""] * bool(self.surrogates_note)
         views = [
             ("core", CORE_COLUMNS),
             ("global", GLOBAL_COLUMNS),
             ("citations", CITATION_COLUMNS),
         ]
+        shown = []
         for slide in [None, *self.slides]:
             title = "Mean" if slide is None else f"Slide {slide}"
             for group, columns in views if slide is None else views[:2]:
-                parts += [
-                    f"## {title}: {group}",
-                    "",
-                    markdown_table(self.table(group, columns, slide)),
-                    "",
-                ]
-        return "\n".join(parts)
+                shown.append(self.table(group, columns, slide))
+                parts += [f"## {title}: {group}", "", markdown_table(shown[-1]), ""]
+        return "\n".join([*parts, "## Columns and rows", "", markdown_legend(legend(shown)), ""])
 
 
 def markdown_table(table: pd.DataFrame, *, index: str = "method") -> str:
-    """Return a table as Markdown, numbers with three decimals, its index under a heading."""
+    """Return a table as Markdown, its index under a heading; values as `columns.cell` says."""
     lines = [
         f"| {index} | " + " | ".join(table.columns) + " |",
         "|---" * (len(table.columns) + 1) + "|",
     ]
     for name, row in table.iterrows():
-        cells = [_cell(value) for value in row]
+        cells = [cell(value, heading, absent="") for heading, value in row.items()]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _cell(value: object) -> str:
-    if pd.isna(value):
-        return ""
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+def _range(numbers: Iterable[int]) -> str:
+    """Return the only number, or the smallest and the largest."""
+    found = sorted(set(map(int, numbers)))
+    return " to ".join(str(n) for n in dict.fromkeys([*found[:1], *found[-1:]]))
 
 
 def _mean(entries: list[dict[str, Any]]) -> dict[str, Any]:

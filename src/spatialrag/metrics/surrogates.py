@@ -22,6 +22,7 @@ from spatialrag.metrics.expression import centered, is_constant
 from spatialrag.metrics.variogram import Kernel, kernels_of, mix, pairs_by_distance, variogram
 
 FEWEST_SPOTS = 10
+N_SURROGATES = 200
 _MOST_SPOTS = 2000
 
 
@@ -177,7 +178,7 @@ class Surrogates:
         return np.clip(r, -1, 1)
 
 
-def surrogates_of(xy: np.ndarray, *, n: int = 200, seed: int = 0) -> Surrogates:
+def surrogates_of(xy: np.ndarray, *, n: int = N_SURROGATES, seed: int = 0) -> Surrogates:
     """Return what the surrogates of all maps of one slide share.
 
     Parameters

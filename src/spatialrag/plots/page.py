@@ -3,11 +3,13 @@
 import base64
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
+
+from spatialrag.evaluation import columns
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2rem auto; padding: 0 1rem;
@@ -19,6 +21,9 @@ th, td { padding: .25rem .6rem; border-bottom: 1px solid #ddd; text-align: right
 th:first-child, td:first-child { text-align: left; }
 tr:hover { background: #f6f3fa; }
 .note { color: #555; }
+.wide { overflow-x: auto; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem; font-size: 14px; }
+dt { font-weight: 600; } dd { margin: 0; }
 """
 
 
@@ -32,12 +37,22 @@ def picture(figure: Figure, *, description: str, dpi: int = 110) -> str:
 
 
 def table(frame: pd.DataFrame, *, index: str) -> str:
-    """Return a table; numbers with three decimals, absent values as a dash."""
-    named = frame.rename_axis(None)
-    text = named.to_html(
-        float_format=lambda value: f"{value:.3f}", na_rep="–", border=0, escape=True
-    )
-    return text.replace("<th></th>", f"<th>{html.escape(index)}</th>", 1)
+    """Return a table; numbers with three decimals, counts with none, absent values as a dash."""
+    shown = columns.texts(frame).rename_axis(None)
+    with pd.option_context("display.max_colwidth", None):  # else long texts are cut
+        text = shown.to_html(border=0, escape=True)
+    text = text.replace("<th></th>", f"<th>{html.escape(index)}</th>", 1)
+    # Wide tables are moved sideways instead of running off the page.
+    return f'<div class="wide">{text}</div>'
+
+
+def legend(frames: Iterable[pd.DataFrame]) -> str:
+    """Return a line on each kind of column of the tables, and on rows that are no methods."""
+    items = [
+        f"<dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd>"
+        for name, text in columns.legend(frames).items()
+    ]
+    return f'<dl class="note">{"".join(items)}</dl>'
 
 
 def preformatted(text: str) -> str:

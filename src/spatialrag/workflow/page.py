@@ -12,13 +12,9 @@ from matplotlib.figure import Figure
 from spatialrag.plots import page
 from spatialrag.plots.experiment import plot_bars, plot_gene_scatter, plot_pcc_against_k
 from spatialrag.replace import replace_text
-from spatialrag.workflow.results import Results
+from spatialrag.workflow.results import SHOWN, Results
 
 _CURVES = 8
-_COLUMNS = {
-    "core": ["core pcc_10", "core pcc_50", "core pcc_200", "core pcc_300"],
-    "global": ["global pcc_300", "global pcc_1000", "global pcc_3000", "global pcc_5000"],
-}
 
 
 def write_page(
@@ -40,7 +36,8 @@ def write_page(
     sweeps
         By encoder and what is left out, a figure of one gene at several image weights.
     """
-    sections = [("Cohort", [page.table(results.cohort, index="slide")])]
+    cohort = [page.table(results.cohort, index="slide"), page.legend([results.cohort])]
+    sections = [("Cohort", cohort)]
     for encoder, leave in results.folds:
         parts = _fold(results, encoder, leave)
         if sweeps and (encoder, leave) in sweeps:
@@ -52,7 +49,7 @@ def write_page(
     if len(gains):
         parts = [page.paragraph(_CAVEAT, note=True)]
         shown = gains.drop(columns=["n_slides"]).set_index("method")
-        parts.append(page.table(shown, index="method"))
+        parts += [page.table(shown, index="method"), page.legend([shown])]
         sections.append(("What GeneRAG adds, paired by slide", parts))
     settings = json.dumps(record, indent=1)
     sections.append(("Settings and environment", [page.preformatted(settings)]))
@@ -64,25 +61,24 @@ _SWEEP = (
     "best predicted of its kind, not a usual one."
 )
 _CAVEAT = (
-    "Mean difference over slides; low and high are 95 % of means over slides drawn with "
-    "replacement, descriptive below six slides. anchors: the backbone's own mean correlation on "
-    "core genes."
+    "Mean difference over slides, and how far it goes with the slides that happened to be drawn: "
+    "descriptive below six."
 )
 
 
 def _fold(results: Results, encoder: str, leave: str) -> list[str]:
     mean = results.mean(encoder, leave)
-    folds = results.per_slide().loc[encoder, leave]
-    parts = [page.table(results.summary(encoder, leave), index="mean over slides")]
-    for group, columns in _COLUMNS.items():
-        shown = mean.reindex(columns=[c for c in columns if c in mean]).dropna(how="all")
-        parts.append(page.table(shown, index=f"{group} genes, mean over slides"))
+    tables = [results.summary(encoder, leave)]
+    parts = [page.table(tables[0], index="mean over slides")]
+    for group in SHOWN:
+        tables.append(mean.filter(regex=f"^{group} ").dropna(how="all"))
+        parts.append(page.table(tables[-1], index=f"{group} genes, mean over slides"))
+    parts.append(page.legend(tables))
     for metric in (results.headline("core"), results.headline("global")):
-        wide = folds[metric].unstack("slide").reindex(mean.index).dropna(how="all")
+        wide = results.by_slide(encoder, leave, metric)
         figure = plot_bars(wide, metric=metric)
         parts.append(page.picture(figure, description=f"{metric} of every method"))
-    slide = str(folds.index.get_level_values("slide")[0])
-    return parts + _genes(results, mean, (encoder, leave, slide))
+    return parts + _genes(results, mean, (encoder, leave, str(wide.columns[0])))
 
 
 def _genes(results: Results, mean: pd.DataFrame, fold: tuple[str, str, str]) -> list[str]:

@@ -10,14 +10,43 @@ import numpy as np
 import pandas as pd
 
 from spatialrag.errors import InputError
+from spatialrag.evaluation.columns import legend, markdown_legend, oracle_first
 from spatialrag.evaluation.report import markdown_table
 from spatialrag.replace import replace_text
 from spatialrag.workflow.recipe import Recipe
 from spatialrag.workflow.units import OVER
 
+# What was fixed beforehand stands before what is chosen on the measured slide; null_smooth, which
+# belongs to pcc_k, is in the files alone.
+SHOWN = {
+    "core": (
+        "fixed_50",
+        "fixed_300",
+        "n_above_null",
+        "pcc_10",
+        "pcc_50",
+        "pcc_200",
+        "pcc_300",
+        "spearman",
+        "mse",
+        "n_constant",
+    ),
+    "global": (
+        "fixed_300",
+        "fixed_1000",
+        "n_above_null",
+        "pcc_10",
+        "pcc_50",
+        "pcc_300",
+        "pcc_1000",
+        "pcc_2000",
+        "pcc_3000",
+        "pcc_5000",
+    ),
+}
 METRICS = {
-    "core": ("pcc_10", "pcc_50", "pcc_200", "pcc_300", "spearman", "mse", "n_constant"),
-    "global": ("pcc_10", "pcc_50", "pcc_300", "pcc_1000", "pcc_2000", "pcc_3000", "pcc_5000"),
+    group: (*names, "share_above_null", *(f"null_smooth_{n}" for n in names if n[:4] == "pcc_"))
+    for group, names in SHOWN.items()
 }
 _RECORD = {"seconds": (int, float), "unit": dict, "facts": dict, "rows": dict}
 _FOLD = ["encoder", "leave", "slide"]
@@ -69,22 +98,38 @@ class Results:
         return [name for name in small if self.scores[name].notna().any()][-1]
 
     def mean(self, encoder: str, leave: str) -> pd.DataFrame:
-        """Return methods by metrics, the mean over slides."""
-        table = self.per_slide().loc[encoder, leave]
-        return table.groupby("method", sort=False).mean().dropna(axis=1, how="all")
+        """Return methods by the metrics shown, the mean over slides; measured depth first."""
+        columns = [f"{group} {metric}" for group in SHOWN for metric in SHOWN[group]]
+        table = self.per_slide().loc[encoder, leave][columns]
+        return oracle_first(table.groupby("method", sort=False).mean().dropna(axis=1, how="all"))
 
     def summary(self, encoder: str, leave: str) -> pd.DataFrame:
-        """Return the two metrics told first, methods by (metric, its spread over seeds).
+        """Return the two metrics told first, with their spread and the genes above smooth maps.
 
         The spread is the standard deviation over seeds of the mean over slides; absent with one.
+        Measured depth is the first row.
         """
-        metrics = [self.headline("core"), self.headline("global")]
+        metrics = [self.headline(group) for group in SHOWN]
         scores = self.scores.query("encoder == @encoder and leave == @leave")
         seeds = scores.groupby(["method", "seed"], sort=False)[metrics].mean()
         spread = seeds.groupby("method", sort=False).std().add_suffix(", over seeds")
-        table = self.mean(encoder, leave)[metrics].join(spread)
-        columns = [name for metric in metrics for name in (metric, f"{metric}, over seeds")]
-        return table[columns].dropna(axis=1, how="all")
+        table = self.mean(encoder, leave).join(spread)
+        columns = [
+            name
+            for group, metric in zip(SHOWN, metrics, strict=True)
+            for name in (metric, f"{metric}, over seeds", f"{group} n_above_null")
+        ]
+        return table.reindex(columns=columns).dropna(axis=1, how="all")
+
+    def by_slide(self, encoder: str, leave: str, metric: str) -> pd.DataFrame:
+        """Return one metric, methods by slides; measured depth first."""
+        folds = self.per_slide().loc[encoder, leave]
+        wide = folds[metric].unstack("slide")
+        wide = wide.reindex(
+            index=folds.index.get_level_values("method").unique(),
+            columns=folds.index.get_level_values("slide").unique(),
+        )
+        return oracle_first(wide.dropna(how="all"))
 
     def gains(self) -> pd.DataFrame:
         """Return what GeneRAG adds to each backbone, paired by slide.
@@ -144,20 +189,25 @@ class Results:
     def markdown(self) -> str:
         """Return mean tables per encoder and fold, tables per slide, and the gains."""
         parts = [f"# {self.recipe.title}", "", markdown_table(self.cohort, index="slide"), ""]
-        table = self.per_slide()
+        tables = [self.cohort]
         for encoder, leave in self.folds:
-            folds = table.loc[encoder, leave]
-            slides = folds.index.get_level_values("slide").unique()
-            parts += [f"## {encoder}, {leave} left out: mean over {', '.join(slides)}", ""]
-            parts += [markdown_table(self.summary(encoder, leave)), "", "### All metrics", ""]
-            parts += [markdown_table(self.mean(encoder, leave)), ""]
-            for metric in (self.headline("core"), self.headline("global")):
-                wide = folds[metric].unstack("slide").reindex(columns=slides)
-                wide = wide.reindex(folds.index.get_level_values("method").unique())
-                parts += [f"### {metric} per slide", "", markdown_table(wide.dropna(how="all")), ""]
+            wide = [
+                (metric, self.by_slide(encoder, leave, metric))
+                for metric in (self.headline("core"), self.headline("global"))
+            ]
+            slides = ", ".join(wide[0][1].columns)
+            tables += [self.summary(encoder, leave), self.mean(encoder, leave)]
+            parts += [f"## {encoder}, {leave} left out: mean over {slides}", ""]
+            parts += [markdown_table(tables[-2]), "", "### All metrics", ""]
+            parts += [markdown_table(tables[-1]), ""]
+            for metric, table in wide:
+                parts += [f"### {metric} per slide", "", markdown_table(table), ""]
         gains = self.gains()
         if len(gains):
+            tables.append(gains)
             parts += [f"## What GeneRAG adds, paired by slide{_caveat(gains)}", "", _gains(gains)]
+            parts.append("")
+        parts += ["## Columns and rows", "", markdown_legend(legend(tables))]
         return "\n".join(parts) + "\n"
 
 
@@ -259,7 +309,7 @@ def _caveat(gains: pd.DataFrame) -> str:
 
 def _gains(gains: pd.DataFrame) -> str:
     lines = [
-        "| encoder | left out | method | less | metric | mean | 95 % | slides | anchors' r |",
+        "| encoder | leave | method | less | metric | mean | low to high | slides | anchors |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [

@@ -12,6 +12,7 @@ import numpy as np
 from spatialrag.bank.bank import Bank
 from spatialrag.cells.cell_bank import CellBank
 from spatialrag.encoders.tiles import Tiles
+from spatialrag.evaluation.columns import ORACLE
 from spatialrag.evaluation.devices import solved_on
 from spatialrag.evaluation.loso import loso, references_for
 from spatialrag.evaluation.methods import PUBLISHED, Row, published, standard_rows
@@ -140,10 +141,12 @@ def _run(unit: Unit, material: Material, out: Path, path: Path) -> None:
         slides=[unit.slide],
         n_core=evaluation.n_core,
         n_global=evaluation.n_global,
+        above_null=[*(row.name for row in rows), ORACLE],
     )
     found = report.slides[unit.slide]
-    if unit.group != "controls":
-        found = {name: found[name] for name in found if name not in ("depth_oracle", "null")}
+    # The controls' unit has what all units share.
+    shared = {"null_smooth"} if unit.group == "controls" else {"null_smooth", "null", ORACLE}
+    found = {name: entry for name, entry in found.items() if name not in shared}
     record = {
         "unit": plain(unit),
         "facts": facts,
