@@ -11,15 +11,28 @@ from pathlib import Path
 
 import pandas as pd
 
+from spatialrag.evaluation.columns import legend, markdown_legend, texts
 from spatialrag.plots.types import save_calibration
 
 ROWS = [
-    "ragst", "ragst_no_residual", "ragst_spots", "ragst_both", "ragst_deconvolved", "ragst_random",
-    "proportions_x_profiles", "types_permuted", "direct_mlp", "generag", "backbone", "ridge_all",
-    "neighbors", "depth_only", "mean_profile", "depth_oracle",
+    "depth_oracle", "ragst", "ragst_no_residual", "ragst_spots", "ragst_both", "ragst_deconvolved",
+    "ragst_random", "proportions_x_profiles", "types_permuted", "direct_mlp", "generag", "backbone",
+    "ridge_all", "neighbors", "depth_only", "mean_profile",
 ]  # fmt: skip
-CORE = ("pcc_50", "pcc_300", "spearman", "mse", "mae", "rmse", "pearson_spot", "overlap_50")
-GLOBAL = ("pcc_300", "pcc_1000", "pcc_all")
+CORE = (
+    "fixed_50",
+    "fixed_300",
+    "n_above_null",
+    "pcc_50",
+    "pcc_300",
+    "spearman",
+    "mse",
+    "mae",
+    "rmse",
+    "pearson_spot",
+    "overlap_50",
+)
+GLOBAL = ("pcc_all", "n_above_null", "pcc_300", "pcc_1000")
 
 
 def main():
@@ -36,6 +49,8 @@ def main():
             PARTS[part](record, part)
         if "stage1" in found:
             draw_calibration(found["stage1"], folder / f"calibration_{kind}.png")
+    told = legend([pd.DataFrame(columns=[*CORE, *GLOBAL], index=["depth_oracle"])])
+    print(f"## Columns and rows of stage 2\n\n{markdown_legend(told)}")
 
 
 def stage1(record, _):
@@ -122,15 +137,10 @@ def robustness(record, _):
 
 
 def show(table):
-    def cell(value):
-        if isinstance(value, float):
-            return "" if pd.isna(value) else f"{value:.3f}"
-        return str(value)
-
     print("| " + " | ".join(map(str, table.columns)) + " |")
     print("|" + "---|" * table.shape[1])
-    for row in table.itertuples(index=False):
-        print("| " + " | ".join(map(cell, row)) + " |")
+    for row in texts(table).itertuples(index=False):
+        print("| " + " | ".join(row) + " |")
     print()
 
 

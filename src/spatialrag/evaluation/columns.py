@@ -93,6 +93,7 @@ _EXPRESSION = {
     "missing_share": Column("share of the values without a prediction", "lower"),
     "n_constant": Column("genes predicted constant or missing; they score 0", "lower", counts=True),
     "n_genes": Column("genes scored", counts=True),
+    "n_hidden": Column("genes hidden in training, and scored", counts=True),
     "markers found": Column(
         "share of the region's 20 measured markers among its predicted ones", "higher"
     ),
