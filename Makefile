@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 LIGHT := $(VENV)/.stamp-light
 FULL := $(VENV)/.stamp-full
 
-.PHONY: demo venv test coverage test-slow lint bench clean
+.PHONY: demo venv test coverage test-slow chaos lint bench clean
 
 demo: $(LIGHT)
 	$(BIN)/spatialrag demo --out demo
@@ -25,6 +25,10 @@ coverage: $(FULL)
 
 test-slow: $(FULL)
 	$(BIN)/python -m pytest -m slow
+
+# An hour: processes that change, read and use banks, caches and experiments at once, and are killed.
+chaos: $(FULL)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/chaos.py --rounds 500
 
 lint: $(FULL)
 	$(BIN)/ruff check --fix .
