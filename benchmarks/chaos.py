@@ -377,11 +377,12 @@ def main() -> int:
             seed = given.seed + i
             weights = [KINDS[kind] for kind in given.kinds]
             kind = random.Random(seed).choices(given.kinds, weights)[0]
+            before = len(chaos.failures)
             chaos.run(kind, seed)
+            for failure in chaos.failures[before:]:
+                print(failure, flush=True)
             if (i + 1) % 25 == 0:
                 print(f"{i + 1} rounds, {len(chaos.failures)} failures", flush=True)
-    for failure in chaos.failures:
-        print(failure)
     told = ", ".join(f"{name} {count}" for name, count in sorted(chaos.counts.items()))
     print(f"seeds {given.seed} to {given.seed + given.rounds - 1}: {told}")
     print(f"{len(chaos.failures)} failures in {time.monotonic() - begun:.0f} s")

@@ -37,3 +37,11 @@ def test_files_that_are_more_than_weights_are_refused(tmp_path):
         read_state(path)
     with pytest.raises(InputError, match=r"holds no weights[\s\S]*w\.bin"):
         find_weights(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["w.safetensors", "w.bin"])
+@pytest.mark.parametrize("content", [b"", b"text", b"\x80\x02.", b"\x08" + bytes(15)])
+def test_incomplete_files_are_refused(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"(?s){name} is refused.*safetensors, or a state dict"):
+        read_state(tmp_path / name)

@@ -134,6 +134,10 @@ def remove(
         raise InputError("what shall be removed?", expected="--slide NAME or --donor NAME")
     rest = update_bank(path, lambda bank: bank.without(slides=slide or [], donors=donor or []))
     _show(rest, path, json)
+    console().print(
+        "Vectors of removed slides may remain in embedding caches (--cache), in files that begin "
+        "with the slide's name; predictions and models made before keep what they cite."
+    )
 
 
 @app.command()

@@ -1,6 +1,5 @@
 """Weights files: found, read without running code, and loaded strictly."""
 
-import pickle
 from pathlib import Path
 
 import torch
@@ -48,17 +47,17 @@ def fill(network: torch.nn.Module, weights: Path, entry: PublishedEncoder) -> No
 
 def read_state(path: Path) -> dict[str, torch.Tensor]:
     """Read weights from safetensors, or from a PyTorch file that holds weights alone."""
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(path)
     try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except Exception as error:  # of foreign bytes torch's reader raises anything
         raise InputError(
             f"{path.name} is refused: it is not a file of weights alone",
             expected="safetensors, or a state dict saved by torch.save",
-            got=str(error).splitlines()[0][:120],
+            got=f"{type(error).__name__}: {str(error).partition(chr(10))[0][:120]}",
         ) from error
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise InputError(
