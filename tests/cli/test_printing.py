@@ -23,9 +23,10 @@ def test_tables_fit_and_nothing_is_lost(width, monkeypatch, capsys):
     assert max(map(len, lines)) <= (width or 160)
     text = "\n".join(lines)
     for heading in FRAME:
-        assert text.count(f" {heading} ") == 1
-    assert text.count("core") == text.count("generag_released_lognorm") == text.count("┡")
-    assert (", continued" in text) == (width in (60, 80))
+        assert text.split().count(heading) == 1
+    parts = sum(line.startswith("core") for line in lines)
+    assert parts == text.count("generag_released_lognorm") == 1 + text.count("core, continued")
+    assert parts == {60: 4, 80: 3}.get(width, 1)
     assert "7.000" not in text
 
 

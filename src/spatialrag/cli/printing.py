@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -13,7 +14,7 @@ from spatialrag.evaluation.report import CITATION_COLUMNS, CORE_COLUMNS, GLOBAL_
 
 _PIPED = 160  # columns where output is no terminal and COLUMNS is not set
 _FOLDED = 24  # a wider column of text may be folded to this
-_EDGES = 3  # of a column: its border and a space on either side
+_BETWEEN = 2  # spaces behind a column
 
 
 def console() -> Console:
@@ -31,8 +32,8 @@ def print_frame(frame: pd.DataFrame, *, title: str, index: str = "") -> None:
     shown = texts(frame)
     numeric = [pd.api.types.is_numeric_dtype(frame[name]) for name in frame.columns]
     for number, chosen in enumerate(_parts(shown, numeric, index, out.width)):
-        out.print(Text(title + ", continued" * (number > 0), style="italic"))
-        table = Table()
+        out.print(Text(title + ", continued" * (number > 0), style="bold"))
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
         table.add_column(Text(index), overflow="fold")
         for place in chosen:
             side = "right" if numeric[place] else "left"
@@ -46,11 +47,11 @@ def _parts(
     shown: pd.DataFrame, numeric: Sequence[bool], index: str, width: int
 ) -> Iterator[list[int]]:
     """Yield places of columns that fit beside the index; at least one at a time."""
-    first = max(map(len, [index, *shown.index])) + _EDGES + 1
+    first = max(map(len, [index, *shown.index])) + _BETWEEN
     chosen, used = [], first
     for place, heading in enumerate(shown.columns):
         longest = max(map(len, [heading, *shown[heading]]))
-        needed = _EDGES + (longest if numeric[place] else min(longest, _FOLDED))
+        needed = _BETWEEN + (longest if numeric[place] else min(longest, _FOLDED))
         if chosen and used + needed > width:
             yield chosen
             chosen, used = [], first

@@ -39,14 +39,17 @@ _EXPRESSION = {
         "higher",
     ),
     "pcc_k": Column(
-        "the same over the k genes with the highest r: chosen on the measured slide itself, so "
-        "that even noise is above 0 (unless k is all genes); compare with null_smooth, not with 0",
+        "Pearson's r over spots, mean over the k genes where it is highest on the measured slide "
+        "itself: even noise is above 0 (unless k is all genes), so compare it with null_smooth",
         "higher",
     ),
     "pcc_all": Column("Pearson's r over spots, mean over all genes of the table", "higher"),
-    "pcc_all_seen": Column("the same over the genes given to retrieval", "higher"),
+    "pcc_all_seen": Column(
+        "Pearson's r over spots, mean over the genes given to retrieval", "higher"
+    ),
     "pcc_all_unseen": Column(
-        "the same over genes that no part of the method was trained on", "higher"
+        "Pearson's r over spots, mean over genes that no part of the method was trained on",
+        "higher",
     ),
     "null_smooth_pcc_k": Column(
         "pcc_k that random maps as smooth as the row's predicted ones reach: the bar for its pcc_k"
@@ -131,7 +134,9 @@ _DOMAINS = {
     "nmi": Column("normalized mutual information of found and annotated domains", "higher"),
     "accuracy": Column("share of spots right after the best one-to-one matching", "higher"),
     "f1_macro": Column("F1 score after that matching, mean over annotated domains", "higher"),
-    "f1_weighted": Column("the same, weighted by the domains' sizes", "higher"),
+    "f1_weighted": Column(
+        "F1 score after that matching, mean weighted by the domains' sizes", "higher"
+    ),
     "oracle": Column("ari at the epoch that the annotation chose: no score, for comparison alone"),
     "n_scored": Column("spots with an annotation", counts=True),
     "n_domains": Column("domains found", counts=True),
