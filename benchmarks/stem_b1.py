@@ -24,7 +24,7 @@ import pandas as pd
 from spatialrag import GeneRAG, build_bank
 from spatialrag.evaluation.loso import section_of
 from spatialrag.evaluation.panel import Panel, fix_panel
-from spatialrag.evaluation.report import markdown_table, replace_text
+from spatialrag.evaluation.report import markdown_table
 from spatialrag.evaluation.scores import evaluate
 from spatialrag.expression.cohort import read_her2st_cohort
 from spatialrag.metrics.expression import pearson_per_gene
@@ -40,6 +40,7 @@ from spatialrag.prediction.controls import (
 )
 from spatialrag.prediction.prediction import Prediction
 from spatialrag.provenance import origin
+from spatialrag.replace import replace_text
 
 QUERY = "B1"
 STRENGTHS = (0.003, 0.03, 0.1, 0.3)

@@ -15,10 +15,10 @@ TESTS = Path(__file__).parent
 # A module imports only from stages above its own.
 STAGES = [
     ["errors"],
-    ["registry", "methods", "keys", "provenance", "progress", "compatibility", "toy"],
-    ["file_names", "replace", "web"],
+    ["registry", "methods", "keys", "provenance", "progress", "compatibility", "toy", "escaping"],
+    ["names", "file_names", "replace", "web", "file_kind"],
     ["locks"],
-    ["model_file", "tensor_file", "training"],
+    ["model_file", "tensor_file", "training", "anndata_file", "tables"],
     ["metrics", "slides", "graphs", "semantics"],
     ["expression"],
     ["solvers", "encoders", "domains"],

@@ -78,3 +78,21 @@ def test_what_cannot_join_is_said_before_anything_is_embedded(toy_bank, toy_sect
 def test_pictures_of_all_slides_or_none(toy_sections):
     unknown = toy_sections[1].with_image(toy_sections[1].image, None, "unknown")
     assert build_bank([toy_sections[0], unknown]).thumbnails is None
+
+
+def test_what_reading_left_out_is_kept(toy_sections):
+    noted = replace(toy_sections[0], notes=("3 spots left out", "names trimmed"))
+    bank = build_bank([noted, toy_sections[1]], thumbnail_px=0)
+    assert bank.slides["notes"].tolist() == ["3 spots left out; names trimmed", ""]
+    old = replace(bank, slides=bank.slides.drop(columns="notes")).without(slides=["toy2"])
+    joined = join_banks([old, build_bank([toy_sections[1]], thumbnail_px=0)])
+    assert joined.slides["notes"].tolist() == ["", ""]
+
+
+def test_symbols_beside_ids_are_refused_when_joining(toy_bank, toy_sections):
+    ids = np.array([f"ENSG{i:011d}" for i in range(len(toy_sections[0].genes))])
+    other = replace(toy_sections[0], slide="other", genes=ids)
+    with pytest.raises(InputError, match=r"(?s)share 0 of their genes.*gene_column"):
+        build_bank([toy_sections[1], other], thumbnail_px=0)
+    with pytest.raises(InputError, match="the bank and other share 0"):
+        check_addition(toy_bank, [other])

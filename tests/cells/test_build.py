@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -69,7 +71,7 @@ def test_bad_requests(adata, options, message):
 
 def test_repeated_genes_are_listed(adata):
     adata.var_names = ["A", *adata.var_names[1:-1], "A"]
-    with pytest.raises(InputError, match="repeated genes: A"):
+    with pytest.raises(InputError, match="duplicate gene names: A"):
         cells_from_anndata(adata, dataset="one")
 
 
@@ -119,3 +121,76 @@ def test_breast_references(data):
     )
     assert len(bank.types) == 8
     assert (~bank.pseudo).sum() == 520
+
+
+def test_cells_without_a_label_are_left_out_and_counted(adata):
+    labels = adata.obs["cell_type"].astype(object).to_numpy()
+    labels[:6] = [np.nan, None, "nan", "NA", "", " "]
+    labels[6] = f"{labels[6]} "
+    adata.obs["cell_type"] = labels
+    donors = np.full(adata.n_obs, "p1", object)
+    donors[-3:] = np.nan
+    adata.obs["donor"] = donors
+    bank = cells_from_anndata(adata, dataset="one", donor_column="donor")
+    assert bank.n_cells == 54
+    assert bank.types.tolist() == ["CAFs", "Epithelial", "T-cells"]
+    assert set(bank.cells["donor"]) == {"p1", "one"}
+    notes = bank.datasets["notes"].iloc[0]
+    assert "6 of 60 cells without a label in 'cell_type' of one left out" in notes
+    assert "1 labels of 'cell_type' of one trimmed" in notes
+    assert "3 cells of one without a donor carry its name" in notes
+
+
+@pytest.mark.parametrize("values", [[0.0, 1.0, np.nan], [0, 1, 1], ["0", "1 ", None]])
+def test_numbers_of_clusters_are_types(adata, values):
+    adata.obs["cluster"] = np.resize(np.array(values, object), adata.n_obs)
+    bank = cells_from_anndata(adata, dataset="one", type_column="cluster")
+    assert bank.types.tolist() == ["0", "1"]
+
+
+def test_cells_as_cellxgene_lays_them_out(adata):
+    """Counts in .raw, Ensembl ids in the index, symbols in feature_name."""
+    symbols = adata.var_names.to_numpy(str)
+    made = adata.copy()
+    made.var = pd.DataFrame(
+        {"feature_name": pd.Categorical(symbols)},
+        index=[f"ENSG{i:011d}" for i in range(made.n_vars)],
+    )
+    made.raw = made.copy()
+    made.X = np.log1p(made.X)
+    with pytest.raises(
+        InputError, match=r"(?s)holds no counts.*there is raw; symbols.*feature_name"
+    ):
+        cells_from_anndata(made, dataset="one")
+    bank = cells_from_anndata(made, dataset="one", layer="raw")
+    plain = cells_from_anndata(adata, dataset="one")
+    assert bank.genes.tolist() == plain.genes.tolist()
+    assert (bank.expression != plain.expression).nnz == 0
+    ids = cells_from_anndata(made, dataset="one", layer="raw", gene_column="index")
+    assert ids.genes[0] == "ENSG00000000000"
+
+
+def test_notes_survive_joining_with_a_bank_without(adata):
+    first = cells_from_anndata(adata, dataset="one")
+    old = replace(first, datasets=first.datasets.drop(columns="notes"))
+    second = cells_from_anndata(adata, dataset="two")
+    assert join_cells([old, second]).datasets["notes"].tolist() == ["", ""]
+
+
+def test_tables_of_means_that_are_none(means, tmp_path):
+    frame = pd.read_csv(means, index_col=0)
+    for changed, message in (
+        (-frame, "not a table of type means"),
+        (frame.astype(str).replace("7.0", "n/a"), "not numbers"),
+        (frame.set_axis(["ENSG00000000003", "ENSG00000000005"], axis=1), "genes in its columns"),
+        (frame.set_axis(["A"] * 60), "duplicate gene names"),
+    ):
+        changed.to_csv(tmp_path / "m.csv")
+        with pytest.raises(InputError, match=message):
+            cells_from_profiles(tmp_path / "m.csv", dataset="m")
+
+
+def test_names_of_data_sets_become_keys(adata):
+    for name in ("a:b", "a/b", ""):
+        with pytest.raises(InputError, match="data set"):
+            cells_from_anndata(adata, dataset=name)

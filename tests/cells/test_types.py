@@ -43,3 +43,16 @@ def test_bad_files(tmp_path, text, message):
 def test_no_such_map():
     with pytest.raises(InputError, match="breast_major"):
         read_type_map("breast_mayor")
+
+
+def test_names_are_text_and_trimmed(tmp_path):
+    (tmp_path / "m.tsv").write_text("\ufefflabel\ttype\n# note\n007 \tT \nNA\t\n")
+    found = read_type_map(tmp_path / "m.tsv")
+    assert found.types == {"007": "T", "NA": None}
+    for content in (b"", b"label\ttype\n\xe9\tx\n", b"<html>", b"label\ttype\nx\n"):
+        (tmp_path / "m.tsv").write_bytes(content)
+        with pytest.raises(InputError, match="m.tsv"):
+            read_type_map(tmp_path / "m.tsv")
+    (tmp_path / "m.tsv").write_text("label\ttype\nx\ta\nx \tb\n")
+    with pytest.raises(InputError, match="names labels twice"):
+        read_type_map(tmp_path / "m.tsv")

@@ -319,3 +319,16 @@ def test_a_backbone_by_name(run, bank, toy_sections, prediction, work):
     )
     assert code == 2
     assert "two initial predictions" in err
+
+
+def test_notes_of_readers_are_printed(run, tmp_path):
+    adata = ad.AnnData(np.ones((3, 4)), obs=pd.DataFrame({"in_tissue": ["True", "True", "False"]}))
+    adata.write_h5ad(tmp_path / "s.h5ad")
+    (tmp_path / "slides.csv").write_text("slide,donor,expression\nS [1],d ,s.h5ad\n")
+    facts = tmp_path / "b.json"
+    arguments = ["--slides", tmp_path / "slides.csv", "--json", facts]
+    code, out, err = run("bank", "build", tmp_path / "b.zarr", *arguments)
+    assert code == 0, err
+    assert "note: 1 of 3 spots of S [1] (s) outside the tissue left out" in out
+    (slide,) = json.loads(facts.read_text())["slides"]
+    assert slide["notes"] == "1 of 3 spots of S [1] (s) outside the tissue left out"

@@ -9,6 +9,7 @@ from spatialrag.encoders.embed import embed
 from spatialrag.encoders.precomputed import Precomputed, from_spec
 from spatialrag.encoders.vector_files import VectorFile
 from spatialrag.errors import InputError
+from spatialrag.file_names import file_name
 from spatialrag.slides.spots import Spots
 
 SPOTS = Spots("s1", ["b", "a"], np.array([[0.0, 0], [1, 1]]))
@@ -78,3 +79,40 @@ def test_what_is_missing_is_named(tmp_path):
         Precomputed({"a": (["x"], VALUES[:1]), "b": (["x"], VALUES[:1, :2])})
     with pytest.raises(InputError, match="share of spots"):
         Precomputed({"a": (["x"], VALUES[:1])}, limit=1.5)
+
+
+def write(folder, **arrays):
+    for name, values in arrays.items():
+        np.savez(folder / f"{name.replace('_', '.')}.npz", embeddings=values, barcodes=["a", "b"])
+
+
+def test_a_slide_gets_the_file_of_its_exact_name(tmp_path):
+    """P1 never gets what belongs to P1.B; hidden files and notes are no slides."""
+    write(tmp_path, P1_A=VALUES, P1_B=VALUES + 10, s1=VALUES + 20)
+    (tmp_path / ".DS_Store").write_bytes(b"\x00\x00\x00\x01Bud1")
+    (tmp_path / "._P1.A.npz").write_bytes(b"\x00")
+    (tmp_path / "README.md").write_text("vectors")
+    encoder = from_spec(str(tmp_path))
+    for slide, shift in (("P1.A", 0), ("P1.B", 10), ("s1", 20)):
+        spots = Spots(slide, ["b", "a"], np.array([[0.0, 0], [1, 1]]))
+        np.testing.assert_array_equal(encoder.lookup(spots), VALUES[::-1] + shift)
+    for slide in ("P1", "P1.C"):
+        with pytest.raises(InputError, match=r"(?s)no precomputed vectors.*exactly as the slide"):
+            encoder.lookup(Spots(slide, ["a"], np.zeros((1, 2))))
+
+
+def test_two_files_of_one_slide_are_refused(tmp_path):
+    write(tmp_path, s1=VALUES)
+    pd.DataFrame(VALUES, index=["a", "b"]).to_csv(tmp_path / "s1.csv")
+    with pytest.raises(
+        InputError, match=r"(?s)several files of vectors for slide 's1'.*s1.csv, s1.npz"
+    ):
+        from_spec(str(tmp_path))
+
+
+def test_names_that_a_file_system_minds(tmp_path):
+    """`spatialrag embed` writes by `file_name`; the same name finds the file."""
+    slide = "lung (left) 2"
+    np.savez(tmp_path / f"{file_name(slide)}.npz", embeddings=VALUES, barcodes=["a", "b"])
+    spots = Spots(slide, ["b", "a"], np.array([[0.0, 0], [1, 1]]))
+    np.testing.assert_array_equal(from_spec(str(tmp_path)).lookup(spots), VALUES[::-1])

@@ -130,3 +130,49 @@ def test_lazyslide_store_with_several_tables(tmp_path):
     with pytest.raises(InputError, match="several tables[\\s\\S]*conch_tiles, uni_tiles"):
         make_encoder(f"precomputed:{tmp_path}")
     assert make_encoder(f"precomputed:{tmp_path}#uni_tiles").name == "uni_tiles"
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".npz", ".h5ad", ".csv", ".parquet", ".zarr"])
+@pytest.mark.parametrize(
+    "content", [b"", b"<!doctype html>", b"version https://git-lfs", b"\x00\x01"]
+)
+def test_files_of_another_kind(tmp_path, suffix, content):
+    path = tmp_path / f"s{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"s{suffix}"):
+        read_vectors(path)
+
+
+def test_vectors_that_cannot_be_joined(tmp_path):
+    np.savez(tmp_path / "s.npz", embeddings=VECTORS, barcodes=np.resize(NAMES[:3], 6))
+    with pytest.raises(InputError, match="duplicate spot names: a"):
+        read_vectors(tmp_path / "s.npz")
+    np.savez(tmp_path / "s.npz", embeddings=VECTORS, barcodes=NAMES[:3])
+    with pytest.raises(InputError, match="3 names for 6 vectors"):
+        read_vectors(tmp_path / "s.npz")
+    np.savez(tmp_path / "s.npz", embeddings=VECTORS.astype(str), barcodes=NAMES)
+    with pytest.raises(InputError, match="must be numbers"):
+        read_vectors(tmp_path / "s.npz")
+    frame = pd.DataFrame(VECTORS.astype(str), index=NAMES)
+    frame.iloc[2, 1] = "wide"
+    frame.to_csv(tmp_path / "s.csv")
+    with pytest.raises(InputError, match=r"(?s)not numbers.*'wide' in row 'c'"):
+        read_vectors(tmp_path / "s.csv")
+
+
+def test_vectors_that_are_not_finite(tmp_path):
+    odd = VECTORS.copy()
+    odd[1] = np.nan
+    np.savez(tmp_path / "s.npz", embeddings=odd, barcodes=NAMES)
+    assert np.isnan(read_vectors(tmp_path / "s.npz").vectors[1]).all()  # a spot without one
+    for value in (np.nan, np.inf):
+        odd[2, 1] = value
+        np.savez(tmp_path / "s.npz", embeddings=odd, barcodes=NAMES)
+        with pytest.raises(InputError, match="NaN or inf"):
+            read_vectors(tmp_path / "s.npz")
+
+
+def test_names_stay_text(tmp_path):
+    names = ["007", "1e2", "NA", "1", "2", "3"]
+    pd.DataFrame(VECTORS, index=names).to_csv(tmp_path / "s.csv")
+    assert read_vectors(tmp_path / "s.csv").names.tolist() == names

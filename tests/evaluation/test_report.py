@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from spatialrag.errors import InputError
-from spatialrag.evaluation.report import Report, replace_text
+from spatialrag.evaluation.report import Report
+from spatialrag.replace import replace_text
 
 
 @pytest.fixture

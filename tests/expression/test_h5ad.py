@@ -2,30 +2,208 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings, strategies as st
+from scipy import sparse
 
+from spatialrag import keys
 from spatialrag.errors import InputError
-from spatialrag.expression.h5ad import from_anndata, read_h5ad
+from spatialrag.expression.h5ad import from_anndata, read_h5ad, read_h5ad_spots
+from spatialrag.expression.read import read_section
+
+COUNTS = np.array([[2, 0, 1], [0, 3, 200]])
+XY = np.array([[1.0, 2], [3, 4]])
 
 
-def adata(values):
-    obs = pd.DataFrame(index=["a", "b"])
-    return ad.AnnData(np.asarray(values), obs=obs, obsm={"spatial": np.array([[1, 2], [3, 4]])})
+def adata(values=COUNTS, **parts):
+    obs = parts.pop("obs", pd.DataFrame(index=["a", "b"]))
+    values = None if values is None else np.asarray(values)
+    n = 3 if values is None else values.shape[1]
+    var = parts.pop("var", pd.DataFrame(index=list("ABC")[:n]))
+    return ad.AnnData(values, obs=obs, var=var, obsm={"spatial": XY}, **parts)
+
+
+def section(made, **options):
+    return from_anndata(made, **({"slide": "s", "donor": "d"} | options))
 
 
 def test_uint8_counts_are_cast(tmp_path):
     adata(np.array([[200, 200], [1, 0]], np.uint8)).write_h5ad(tmp_path / "s.h5ad")
-    section = read_h5ad(tmp_path / "s.h5ad")
-    assert (section.slide, section.scale) == ("s", "counts")
-    assert section.totals.tolist() == [400, 1]
+    found = read_h5ad(tmp_path / "s.h5ad")
+    assert (found.slide, found.scale) == ("s", "counts")
+    assert found.totals.tolist() == [400, 1]
 
 
 def test_fractions_need_a_declared_scale():
     values = np.array([[0.5, 1.2], [0, 2.0]])
     with pytest.raises(InputError, match="scale is not stated"):
-        from_anndata(adata(values), slide="s", donor="d")
-    assert from_anndata(adata(values), slide="s", donor="d", scale="log1p").scale == "log1p"
+        section(adata(values))
+    assert section(adata(values), scale="log1p").scale == "log1p"
 
 
 def test_named_position_key():
     with pytest.raises(InputError, match=r"no obsm\['image_xy'\]"):
-        from_anndata(adata([[1, 0], [0, 1]]), slide="s", donor="d", xy_key="image_xy")
+        section(adata([[1, 0], [0, 1]]), xy_key="image_xy")
+
+
+def test_layers_and_raw():
+    made = adata(COUNTS.astype(float))
+    made.raw = made
+    made.layers["counts"] = sparse.csr_matrix(COUNTS * 2)
+    made.X = np.log1p(made.X)
+    with pytest.raises(
+        InputError, match=r"(?s)give layer='counts'.*whole numbers are in counts, raw"
+    ):
+        section(made)
+    np.testing.assert_array_equal(section(made, layer="raw").expression.toarray(), COUNTS)
+    np.testing.assert_array_equal(section(made, layer="counts").expression.toarray(), COUNTS * 2)
+    with pytest.raises(InputError, match=r"(?s)no layer 'spliced'.*counts, raw"):
+        section(made, layer="spliced")
+
+
+def test_raw_has_its_own_genes():
+    """A .raw of all genes under an X of few, as scanpy leaves it."""
+    made = adata(COUNTS.astype(float))
+    made.raw = made.copy()
+    few = made[:, ["B"]].copy()
+    found = section(few, layer="raw")
+    assert found.genes.tolist() == ["A", "B", "C"]
+    np.testing.assert_array_equal(found.expression.toarray(), COUNTS)
+
+
+def test_an_empty_x_names_the_layer(tmp_path):
+    made = adata(None, layers={"counts": COUNTS})
+    made.write_h5ad(tmp_path / "s.h5ad")
+    with pytest.raises(InputError, match=r"(?s)X of s is empty.*layer='counts'"):
+        read_section(tmp_path / "s.h5ad")
+    assert read_section(tmp_path / "s.h5ad", layer="counts").totals.tolist() == [3, 203]
+
+
+def test_backed_by_its_file(tmp_path):
+    for values in (COUNTS.astype(float), sparse.csr_matrix(COUNTS, dtype=float)):
+        made = ad.AnnData(values, obs=pd.DataFrame(index=["a", "b"]), obsm={"spatial": XY})
+        made.write_h5ad(tmp_path / "s.h5ad")
+        backed = ad.read_h5ad(tmp_path / "s.h5ad", backed="r")
+        np.testing.assert_array_equal(section(backed).expression.toarray(), COUNTS)
+        backed.file.close()
+
+
+def test_predictions_are_refused_by_their_record(tmp_path):
+    predicted = adata(COUNTS, uns={keys.RECORD: {"scale": "counts", "origin": "{}"}})
+    with pytest.raises(InputError, match=r"(?s)holds a prediction.*X with a record"):
+        section(predicted)
+    weights = adata()
+    weights.obsm[keys.WEIGHTS] = sparse.csr_matrix(np.eye(2))
+    with pytest.raises(InputError, match="holds a prediction"):
+        section(weights)
+    bank = adata(uns={keys.RECORD: {"scale": "counts", "fingerprint": "f", "kind": "bank"}})
+    with pytest.raises(InputError, match="is a bank of this package"):
+        section(bank)
+
+
+def test_a_record_belongs_to_its_layer():
+    made = adata()
+    made.layers["predicted"] = np.log1p(COUNTS)
+    for record in (
+        {"layer": "predicted", "scale": "log1p_cp10k", "slide": "s"},
+        {"layers": {"predicted": {"scale": "log1p_cp10k", "slide": "s", "origin": "{}"}}},
+    ):
+        made.uns[keys.RECORD] = record
+        found = section(made)
+        assert found.scale == "counts"
+        np.testing.assert_array_equal(found.expression.toarray(), COUNTS)
+        with pytest.raises(InputError, match="holds a prediction"):
+            section(made, layer="predicted")
+
+
+def test_what_domains_prepared_is_read_from_its_layer():
+    made = adata(COUNTS * 0.5, layers={"counts": COUNTS})
+    made.uns[keys.RECORD] = {"scale": "counts", "min_spots": 10}
+    with pytest.raises(InputError, match="does not hold counts"):
+        section(made)
+    assert section(made, layer="counts").totals.tolist() == [3, 203]
+
+
+def test_glass_is_left_out_unless_it_is_asked_for():
+    made = adata(obs=pd.DataFrame({"in_tissue": ["True", "False"]}, index=["a", "b"]))
+    found = section(made)
+    assert found.spots.tolist() == ["a"]
+    assert found.notes == ("1 of 2 spots of s outside the tissue left out",)
+    assert section(made, glass=True).spots.tolist() == ["a", "b"]
+
+
+def test_one_of_several_slides():
+    made = adata(obs=pd.DataFrame({"library_id": ["l1", "l2"], "q": [1, 2]}, index=["a", "b"]))
+    made.uns["spatial"] = {"l2": {"scalefactors": {"microns_per_pixel": 0.5}}}
+    with pytest.raises(InputError, match="several slides"):
+        section(made)
+    found = section(made, library="l2")
+    assert found.spots.tolist() == ["b"]
+    assert found.obs["q"].tolist() == [2]
+    assert found.xy.tolist() == [[3, 4]]
+    assert found.pixel_sizes[0].mpp == 0.5
+    assert section(made, slide="l1").spots.tolist() == ["a"]
+
+
+def test_positions_alone_read_nothing_else(tmp_path):
+    """Logarithms, a prediction, or no expression at all."""
+    for values in (np.log1p(COUNTS), None):
+        made = adata(values, uns={keys.RECORD: {"origin": "{}"}})
+        made.write_h5ad(tmp_path / "s.h5ad")
+        spots, notes, sizes = read_h5ad_spots(tmp_path / "s.h5ad", slide="q")
+        assert (spots.slide, spots.spots.tolist(), spots.xy.tolist()) == (
+            "q",
+            ["a", "b"],
+            XY.tolist(),
+        )
+        assert notes == sizes == ()
+    del made.obsm["spatial"]
+    made.write_h5ad(tmp_path / "s.h5ad")
+    with pytest.raises(InputError, match=r"(?s)no positions of spots.*obsm\['spatial'\]"):
+        read_h5ad_spots(tmp_path / "s.h5ad", slide="q")
+
+
+def test_what_the_file_states_of_pixels():
+    assert section(adata(uns={"um_per_px": 2.5})).pixel_sizes[0].mpp == 2.5
+    for odd in ({"mpp": "large"}, {"mpp": -1.0}, {"mpp": np.ones(3)}, {"spatial": np.ones(2)}):
+        assert section(adata(uns=odd)).pixel_sizes == ()
+
+
+def test_a_zarr_store(tmp_path):
+    adata().write_zarr(tmp_path / "s.zarr")
+    found = read_section(tmp_path / "s.zarr")
+    np.testing.assert_array_equal(found.expression.toarray(), COUNTS)
+    assert found.slide == "s"
+
+
+NAMES = st.lists(st.text(alphabet="ab1 ./:-\u00e9\x00\u202e", max_size=4), min_size=3, max_size=3)
+CELLS = st.sampled_from([0.0, 1.0, 2.0, 2.5, -1.0, np.nan, np.inf, 1e38, 3e9])
+COLUMN = st.lists(st.sampled_from(["A", "B", "", "nan", None, 1.0, np.nan]), min_size=3, max_size=3)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    values=st.lists(st.lists(CELLS, min_size=2, max_size=2), min_size=3, max_size=3),
+    spots=NAMES,
+    spatial=st.lists(st.lists(CELLS, min_size=2, max_size=3), min_size=3, max_size=3),
+    column=COLUMN,
+    name=st.sampled_from(["library_id", "in_tissue", "sample", "x"]),
+    slide=st.text(alphabet="ab/:. ", max_size=4),
+)
+@pytest.mark.filterwarnings("ignore")
+def test_hostile_files(values, spots, spatial, column, name, slide):
+    """The counts as they are, or an `InputError`; nothing else."""
+    width = min(len(row) for row in spatial)
+    made = ad.AnnData(
+        np.array(values),
+        obs=pd.DataFrame({name: pd.Series(column, dtype=object).to_numpy()}, index=spots),
+        var=pd.DataFrame(index=["G", "H"]),
+        obsm={"spatial": np.array([row[:width] for row in spatial])},
+    )
+    try:
+        found = from_anndata(made, slide=slide or None, donor="d", file="f")
+    except InputError:
+        return
+    kept = pd.DataFrame(values, index=[spot.strip() for spot in spots]).loc[found.spots]
+    np.testing.assert_array_equal(found.expression.toarray(), kept.to_numpy(np.float32))
+    assert np.isfinite(found.xy).all()
+    assert (kept.to_numpy() % 1 == 0).all()

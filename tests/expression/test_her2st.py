@@ -44,3 +44,26 @@ def test_real_sections(data):
     assert section.mpp == pytest.approx(0.735, abs=0.01)
     assert section.image is not None
     assert read_her2st_section(data / "her2st", "D5").empty_spots.size == 1
+
+
+def test_what_a_section_cannot_be_read_from(root):
+    counts = root / "data" / "ST-cnts" / "Z1.tsv.gz"
+    spots = root / "data" / "ST-spotfiles" / "Z1_selection.tsv"
+    whole, places = counts.read_bytes(), spots.read_text()
+    names = [f"{x}x{y}" for x in range(3) for y in range(3)]
+    logs = pd.DataFrame({"A": [0.5] * 9, "B": 1}, index=names)
+    logs.to_csv(counts, sep="\t")
+    with pytest.raises(InputError, match="scale is not stated"):
+        read_her2st_section(root, "Z1")
+    for content in (whole[:-9], b"", b"<html>"):
+        counts.write_bytes(content)
+        with pytest.raises(InputError, match=r"Z1.tsv"):
+            read_her2st_section(root, "Z1")
+    counts.write_bytes(whole)
+    for text in (places.replace("pixel_x", "px"), places.replace("292", "n"), places + "1\t2\n"):
+        spots.write_text(text)
+        with pytest.raises(InputError, match="Z1_selection.tsv"):
+            read_her2st_section(root, "Z1")
+    spots.write_text(places.replace("\t1\n", "\t1\n").replace("0\t", "7\t"))
+    with pytest.raises(InputError, match="count rows of Z1|duplicate spot names|Z1"):
+        read_her2st_section(root, "Z1")

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -67,8 +68,6 @@ def test_donors_of_different_cohorts_are_told_apart(toy_sections, hest_writer, t
 
 
 def test_the_same_slide_under_two_names_is_refused(root, toy_sections, hest_writer):
-    from dataclasses import replace
-
     copy = replace(toy_sections[0], slide="copy")
     hest_writer(copy, root, patches=False)
     with pytest.raises(InputError, match="same counts under several names: copy = toy1"):
@@ -108,3 +107,24 @@ def test_her2st_sections_in_this_layout(data, hest_writer, tmp_path):
     bank = build_bank([whole, cut], encoder="color", thumbnail_px=0)
     assert bank.n_references == whole.n_spots + cut.n_spots
     assert np.isfinite(bank.embeddings).all()
+
+
+def test_a_few_spots_outside_of_the_picture_are_left_out(toy_sections, hest_writer, tmp_path):
+    section = toy_sections[0]
+    xy = section.xy.copy()
+    xy[:2] = -39, 40
+    hest_writer(replace(section, xy=xy), tmp_path, patches=False)
+    (found,) = read_hest_cohort(tmp_path)
+    assert found.spots.tolist() == section.spots[2:].tolist()
+    assert f"2 of {section.n_spots} spots of toy1 outside the image left out" in found.notes[0]
+    xy[: len(xy) // 2, 0] -= 1e4
+    hest_writer(replace(section, xy=xy), tmp_path, patches=False)
+    with pytest.raises(InputError, match="spots of 'toy1' lie outside the image"):
+        read_hest_section(tmp_path, "toy1")
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "", "<html>", '{"pixel_size_um_estimated": "x"}'])
+def test_bad_metadata(root, text):
+    (root / "metadata" / "toy1.json").write_text(text)
+    with pytest.raises(InputError, match=r"toy1"):
+        read_hest_section(root, "toy1")

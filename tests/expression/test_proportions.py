@@ -56,3 +56,26 @@ def test_table(tmp_path):
     (TABLE * 2).to_csv(tmp_path / "bad.csv")
     with pytest.raises(InputError, match="do not sum to 1"):
         read_proportions(tmp_path / "bad.csv")
+
+
+def test_tables_that_are_none(tmp_path):
+    path = tmp_path / "p.csv"
+    for text, message in (
+        ("spot,A,B\ns:1,0.5,half\n", r"(?s)not numbers.*'half' in row 's:1', column 'B'"),
+        ("spot,A,A\ns:1,0.5,0.5\n", "duplicate column names: A"),
+        ("spot,A,B\ns:1,0.5,0.5\ns:1,0.5,0.5\n", "duplicate spot names"),
+        ("spot,A,B\ns:1,0.5\n", "has 2 fields"),
+        ("", "an empty file"),
+    ):
+        path.write_text(text)
+        with pytest.raises(InputError, match=message):
+            read_proportions(path)
+    path.write_text("spot;A;B \ns:1;0,25;0,75\n")
+    found = read_proportions(path)
+    assert found.types.tolist() == ["A", "B"]
+    assert found.values.tolist() == [[0.25, 0.75]]
+    archive = tmp_path / "res" / "ST-deconv" / "props" / "major.zip"
+    archive.parent.mkdir(parents=True)
+    archive.write_bytes(b"PK\x03\x04")
+    with pytest.raises(InputError, match="a zip archive"):
+        read_her2st_proportions(tmp_path, ["A1"])

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from spatialrag.errors import InputError
@@ -53,3 +54,20 @@ def test_some_of_the_spots():
     assert whole.of_spots(np.array(["x", "y"])) is whole
     with pytest.raises(InputError, match="has no spots z"):
         whole.of_spots(np.array(["z"]))
+
+
+def test_names_pass_their_door():
+    found = section(slide=" s ", donor="d2 ", spots=["x ", "y"], genes=["a", "b"])
+    assert (found.slide, found.donor, found.spots.tolist()) == ("s", "d2", ["x", "y"])
+    assert found.notes == ("1 spot names of section 's' trimmed: 'x '",)
+    assert found.of_spots(np.array(["y", "x"])).notes == found.notes
+    for changes in ({"slide": "a/b"}, {"slide": "a:b"}, {"donor": ""}, {"genes": ["a", ""]}):
+        with pytest.raises(InputError):
+            section(**changes)
+
+
+def test_columns_about_spots_go_with_them():
+    obs = pd.DataFrame({"n": [1, 2]}, index=["x", "y"])
+    assert section(obs=obs).of_spots(np.array(["x"])).obs["n"].tolist() == [1]
+    with pytest.raises(InputError, match="obs has 1 rows for 2 spots"):
+        section(obs=obs[:1])

@@ -30,3 +30,12 @@ def test_some_of_the_spots():
     assert some.mpp == 0.5
     with pytest.raises(InputError, match="has no spots d"):
         spots.of_names(["a", "d"])
+
+
+def test_names_pass_their_door():
+    with pytest.warns(UserWarning, match="1 spot names of slide 's' trimmed"):
+        spots = Spots(" s", ["a ", "b"], np.zeros((2, 2)))
+    assert (spots.slide, spots.spots.tolist()) == ("s", ["a", "b"])
+    for slide in ("../up", "a:b", ""):
+        with pytest.raises(InputError):
+            Spots(slide, ["a"], np.zeros((1, 2)))

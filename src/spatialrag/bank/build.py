@@ -13,8 +13,10 @@ from spatialrag.encoders.embed import CONTEXT, check_spots, embed, side_of
 from spatialrag.encoders.embeddings import Embeddings
 from spatialrag.encoders.encoder import Encoder, PatchEncoder, make_encoder
 from spatialrag.errors import InputError, listing, raise_all
+from spatialrag.expression.cohort_genes import check_overlap
 from spatialrag.expression.genes import spread_columns
 from spatialrag.expression.section import Section
+from spatialrag.names import keys_of
 from spatialrag.progress import track
 from spatialrag.slides.patches import PatchGrid, check_side, find_outside, iterate_patches
 from spatialrag.slides.slide import open_slide
@@ -81,6 +83,8 @@ def check_addition(bank: Bank, sections: Sequence[Section]) -> None:
     other = [f"{s.slide} is {s.scale}" for s in sections if s.scale != bank.scale]
     faults += [f"the bank holds {bank.scale}: {listing(other)}"] * bool(other)
     raise_all(faults, subject="sections that cannot be added")
+    for section in sections:
+        check_overlap(bank.genes, section.genes, names=("the bank", section.slide))
 
 
 def _check_sections(sections: list[Section]) -> None:
@@ -89,6 +93,8 @@ def _check_sections(sections: list[Section]) -> None:
     names, counts = np.unique([section.slide for section in sections], return_counts=True)
     if (counts > 1).any():
         raise InputError(f"slides given twice: {listing(names[counts > 1])}")
+    for section in sections[1:]:
+        check_overlap(sections[0].genes, section.genes, names=(sections[0].slide, section.slide))
     scales = {section.scale for section in sections}
     if len(scales) > 1:
         by_scale = [f"{s.slide} is {s.scale}" for s in sections]
@@ -127,7 +133,7 @@ def bank_of_section(
             "y": xy[:, 1],
             "total_counts": section.totals,
         },
-        index=[f"{section.slide}:{name}" for name in section.spots],
+        index=keys_of(section.slide, section.spots),
     )
     placement = None if embeddings is None else embeddings.placement
     slides = pd.DataFrame(
@@ -137,6 +143,7 @@ def bank_of_section(
             "mpp_source": section.mpp_source,
             "pitch_um": np.nan if placement is None else placement.pitch_um,
             "off_tissue": np.nan if placement is None else placement.off_tissue,
+            "notes": "; ".join(section.notes),
             "hash": "",
         },
         index=[section.slide],
@@ -161,10 +168,14 @@ def join_banks(banks: Sequence[Bank]) -> Bank:
     Raises
     ------
     InputError
-        The banks differ in encoder, expression scale or thumbnails, or share a slide.
+        The banks differ in encoder, expression scale or thumbnails, share a slide, or share
+        hardly a gene.
     """
     first, banks = banks[0], list(banks)
     _check_joinable(banks)
+    for bank in banks[1:]:
+        added = listing(bank.slides.index)
+        check_overlap(first.genes, bank.genes, names=(listing(first.slides.index), added))
     genes = np.unique(np.concatenate([bank.genes for bank in banks]))
     measured = np.zeros((len(genes), sum(len(bank.slides) for bank in banks)), bool)
     blocks, start = [], 0
@@ -179,7 +190,7 @@ def join_banks(banks: Sequence[Bank]) -> Bank:
         genes=genes,
         references=pd.concat([bank.references for bank in banks]),
         measured=measured,
-        slides=pd.concat([bank.slides for bank in banks]),
+        slides=pd.concat([bank.slides for bank in banks]).fillna({"notes": ""}),
         embeddings=_stack([bank.embeddings for bank in banks]),
         thumbnails=_stack([bank.thumbnails for bank in banks]),
     )

@@ -12,10 +12,16 @@ from scipy import sparse
 from spatialrag.cells.cell_bank import COUNTS, MEANS, CellBank, hash_dataset
 from spatialrag.cells.types import TypeMap, identity
 from spatialrag.errors import InputError, listing, raise_all
+from spatialrag.expression.gene_names import SYMBOLS, choose_genes, is_ensembl
 from spatialrag.expression.genes import spread_columns
-from spatialrag.expression.table import read_frame
+from spatialrag.expression.h5ad import choose_matrix, counts_elsewhere, refuse_prediction
+from spatialrag.expression.library import label_text
+from spatialrag.expression.table import read_numbers
+from spatialrag.expression.values import as_matrix, value_fault
+from spatialrag.names import clean_names, clean_part
 
 TYPE_COLUMN = "cell_type"
+_ABSENT = ("nan", "NaN", "NA", "N/A", "None", "<NA>", "null", "none")
 
 
 def cells_from_anndata(
@@ -25,6 +31,7 @@ def cells_from_anndata(
     type_column: str = TYPE_COLUMN,
     donor_column: str | None = None,
     layer: str | None = None,
+    gene_column: str | None = None,
     type_map: TypeMap | None = None,
     per_type: int | None = None,
     source: str = "",
@@ -33,16 +40,21 @@ def cells_from_anndata(
 ) -> CellBank:
     """Return the bank of one data set of cells.
 
+    Cells without a label, or without counts, are left out; labels are trimmed. What was left out
+    or changed is said in the data set's ``notes``.
+
     Parameters
     ----------
     adata
-        Counts in ``layer``, or in ``X`` when absent; genes named by symbol.
+        Counts in ``layer``, or in ``X`` when absent.
     dataset
         Name of the data set.
     type_column, donor_column
-        Columns of ``obs``; cells without a donor column carry the data set's name.
+        Columns of ``obs``; cells without a donor carry the data set's name.
     layer
-        See ``adata``.
+        A layer, or ``raw`` (where CELLxGENE keeps counts).
+    gene_column
+        Column of ``var`` with symbols; see `spatialrag.expression.gene_names.choose_genes`.
     type_map
         Labels to types; kept as they are when absent.
     per_type
@@ -55,37 +67,48 @@ def cells_from_anndata(
     Raises
     ------
     InputError
-        No such column or layer, values that are not counts, repeated names, labels outside the
-        map, or no cell left.
+        No such column or layer, values that are not counts, a prediction, repeated names, labels
+        outside the map, or no cell left.
     """
+    dataset = clean_part(dataset, kind="data set")
     for column in [type_column, *([donor_column] if donor_column else [])]:
         if column not in adata.obs:
             raise InputError(
                 f"{dataset} has no obs column {column!r}", got=listing(adata.obs.columns, 20)
             )
-    if layer is not None and layer not in adata.layers:
-        raise InputError(f"{dataset} has no layer {layer!r}", got=listing(adata.layers, 20))
-    matrix = sparse.csr_matrix(adata.X if layer is None else adata.layers[layer], dtype=np.float32)
-    _check_counts(matrix, dataset, layer, adata)
-    labels = adata.obs[type_column].to_numpy(object).astype(str)
-    types = (type_map or identity(np.unique(labels))).apply(labels, source=dataset)
+    refuse_prediction(adata, layer, dataset)
+    values, var = choose_matrix(adata, layer, dataset)
+    columns, genes, notes = choose_genes(var, gene_column=gene_column, subject=dataset)
+    where = f"{layer or 'X'} of {dataset}"
+    matrix = as_matrix(values, subject=where)[:, columns]
+    _check_counts(matrix, where, adata, layer)
+    labels, label_notes = clean_labels(adata.obs[type_column], f"{type_column!r} of {dataset}")
+    names = np.unique(labels[labels != ""])
+    types = np.full(len(labels), "", object)
+    types[labels != ""] = (type_map or identity(names)).apply(labels[labels != ""], source=dataset)
     totals = np.asarray(matrix.sum(axis=1, dtype=np.float64)).ravel()
+    empty = int(((types != "") & (totals == 0)).sum())
+    notes += label_notes + (f"{empty} cells of {dataset} without counts left out",) * bool(empty)
     keep = np.flatnonzero((types != "") & (totals > 0))
     if per_type is not None:
-        keep = _thin(keep, types, per_type, np.random.default_rng(rng))
-    donors = adata.obs[donor_column] if donor_column else np.full(adata.n_obs, dataset)
+        keep = _thin(keep, types.astype(str), per_type, np.random.default_rng(rng))
+    donors, donor_notes = _donors(adata.obs, donor_column, dataset)
+    cell_names, name_notes = clean_names(
+        adata.obs_names.to_numpy(object), kind="cell", subject=dataset
+    )
     cells = pd.DataFrame(
         {
             "dataset": dataset,
-            "donor": np.asarray(donors, object).astype(str)[keep],
-            "cell": adata.obs_names.to_numpy(str)[keep],
-            "cell_type": types[keep],
+            "donor": donors[keep],
+            "cell": cell_names[keep],
+            "cell_type": types[keep].astype(str),
             "source_type": labels[keep],
             "total_counts": totals[keep],
         }
     )
-    entry = {"values": COUNTS, "source": source, "citation": citation}
-    return _single(matrix[keep], adata.var_names.to_numpy(str), cells, dataset, entry)
+    notes += donor_notes + name_notes
+    entry = {"values": COUNTS, "source": source, "citation": citation, "notes": "; ".join(notes)}
+    return _single(matrix[keep], genes, cells, dataset, entry)
 
 
 def cells_from_profiles(
@@ -114,14 +137,16 @@ def cells_from_profiles(
         Negative or missing values, labels outside the map, or a type of ``only`` that the table
         lacks.
     """
-    table = read_frame(path)
-    values = table.apply(pd.to_numeric, errors="coerce").to_numpy(float)
-    if not (np.isfinite(values).all() and (values >= 0).all()):
+    dataset = clean_part(dataset, kind="data set")
+    table = read_numbers(path, kind="gene")
+    values = table.to_numpy()
+    if (values < 0).any():
         raise InputError(
             f"{Path(path).name} is not a table of type means",
             expected="genes in rows, types in columns, values of 0 and above on a linear scale",
-            got="text, missing or negative values",
+            got=f"negative values (lowest {values.min():g})",
         )
+    _refuse_transposed(table, Path(path).name)
     labels = table.columns.to_numpy(str)
     types = (type_map or identity(labels)).apply(labels, source=dataset)
     wanted = set(types) - {""} if only is None else set(only)
@@ -142,7 +167,7 @@ def cells_from_profiles(
             "total_counts": np.asarray(matrix.sum(axis=1, dtype=np.float64)).ravel(),
         }
     )
-    entry = {"values": MEANS, "source": source, "citation": citation}
+    entry = {"values": MEANS, "source": source, "citation": citation, "notes": ""}
     return _single(matrix, table.index.to_numpy(str), cells, dataset, entry)
 
 
@@ -174,7 +199,7 @@ def join_cells(banks: Sequence[CellBank]) -> CellBank:
         genes=genes,
         cells=pd.concat([bank.cells for bank in banks]),
         measured=measured,
-        datasets=pd.concat([bank.datasets for bank in banks]),
+        datasets=pd.concat([bank.datasets for bank in banks]).fillna({"notes": ""}),
     )
 
 
@@ -216,22 +241,66 @@ def _thin(
     return np.sort(np.concatenate(chosen)) if chosen else keep
 
 
+def clean_labels(column: pd.Series, subject: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return labels of cells as text, empty where a cell has none, and notes.
+
+    Missing values and words that stand for one (``nan``, ``NA``, ``None``) are none; blanks at the
+    ends go; numbers of clusters that came as floats are whole again.
+
+    Parameters
+    ----------
+    column : (n_cells,)
+    subject
+        Of what, for messages.
+    """
+    written = [str(value) for value in column.astype(object).unique()]
+    spaced = sum(bool(text.strip()) and text != text.strip() for text in written)
+    notes = (f"{spaced} labels of {subject} trimmed",) * bool(spaced)
+    texts = np.array([label_text(value) for value in column.astype(object)], object)
+    known = pd.Index(sorted(set(texts.tolist()) - {"", *_ABSENT}))
+    clean, _ = clean_names(known.to_numpy(), kind="label", subject=subject, unique=False)
+    position = known.get_indexer(texts)
+    labels = np.append(clean, "")[position]  # -1, the last, is of those without one
+    without = int((position < 0).sum())
+    note = f"{without} of {len(labels)} cells without a label in {subject} left out"
+    return labels, notes + (note,) * bool(without)
+
+
+def _donors(
+    obs: pd.DataFrame, column: str | None, dataset: str
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    if column is None:
+        return np.full(len(obs), dataset), ()
+    donors, _ = clean_labels(obs[column], column)
+    without = donors == ""
+    note = f"{int(without.sum())} cells of {dataset} without a donor carry its name"
+    return np.where(without, dataset, donors), (note,) * bool(without.any())
+
+
+def _refuse_transposed(table: pd.DataFrame, name: str) -> None:
+    """Raise when columns look like genes and rows do not."""
+    if is_ensembl(table.columns.to_numpy()) and not is_ensembl(table.index.to_numpy()):
+        raise InputError(
+            f"{name} has genes in its columns",
+            expected="genes in rows, types in columns",
+            got=f"columns {listing(table.columns, 2)}",
+            fix="transpose it",
+        )
+
+
 def _check_counts(
-    matrix: sparse.csr_matrix, dataset: str, layer: str | None, adata: ad.AnnData
+    matrix: sparse.csr_matrix, where: str, adata: ad.AnnData, layer: str | None
 ) -> None:
-    values = matrix.data
-    if len(values) and np.isfinite(values).all() and not (values < 0).any():
-        if not (values % 1 != 0).any():
-            return
-        hint = " (logarithms?)" if values.max() < 20 else ""
-        got = f"fractions up to {values.max():.4g}{hint}"
-    else:
-        got = "no values, or negative or missing ones"
+    fault = value_fault(matrix, scale="counts")
+    if matrix.nnz and not fault:
+        return
+    there = counts_elsewhere(adata, layer) or listing(adata.layers, 10) or "no layer"
+    symbols = f"; symbols are in gene_column={SYMBOLS!r}" if SYMBOLS in adata.var else ""
     raise InputError(
-        f"{'X' if layer is None else f'layer {layer!r}'} of {dataset} holds no counts",
+        f"{where} holds no counts",
         expected="whole numbers of molecules",
-        got=got,
-        fix=f"name the layer that holds counts; there is {listing(adata.layers, 10) or 'no layer'}",
+        got=fault or "zeros throughout",
+        fix=f"name the layer that holds counts (or raw); there is {there}{symbols}",
     )
 
 

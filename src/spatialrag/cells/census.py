@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spatialrag.cells.build import cells_from_anndata, join_cells
+from spatialrag.cells.build import cells_from_anndata, clean_labels, join_cells
 from spatialrag.cells.cell_bank import CellBank
 from spatialrag.cells.types import TypeMap, identity
 from spatialrag.errors import InputError, MissingDependencyError, listing
@@ -93,7 +93,8 @@ def cells_from_census(
     with _open(query) as census:
         experiment = census["census_data"][query.organism.lower().replace(" ", "_")]
         found = _describe(experiment, query)
-        labels = found["cell_type"].to_numpy(object).astype(str)
+        labels, _ = clean_labels(found["cell_type"], "the Census")
+        found, labels = found[labels != ""].copy(), labels[labels != ""]
         kinds = type_map or identity(np.unique(labels))
         found["mapped"] = kinds.apply(labels, source="the Census")
         drawn = _draw(found[found["mapped"] != ""], per_type, np.random.default_rng(rng))
@@ -106,6 +107,7 @@ def cells_from_census(
                 adata,
                 dataset=str(dataset),
                 donor_column="donor_id",
+                gene_column="feature_name",
                 type_map=kinds,
                 source=f"CELLxGENE Census {version}: {query.value_filter}",
                 citation="CZI Cell Science Program, CZ CELLxGENE Discover, NAR 2025",
@@ -170,11 +172,6 @@ def _read(census: Any, query: CensusQuery, joinids: Sequence[int]) -> Any:  # no
         var_column_names=["feature_name", "feature_id"],
     )
     adata.obs_names = adata.obs["soma_joinid"].astype(str)
-    symbols = adata.var["feature_name"].astype(str)
-    # A symbol of several Ensembl ids is ambiguous; the unmeasured have no counts anywhere.
-    keep = ~symbols.duplicated(keep=False).to_numpy()
-    adata = adata[:, keep].copy()
-    adata.var_names = symbols[keep].to_numpy()
     return adata
 
 

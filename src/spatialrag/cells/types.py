@@ -9,8 +9,11 @@ import numpy as np
 import pandas as pd
 
 from spatialrag.errors import InputError, listing
+from spatialrag.names import clean_names
+from spatialrag.tables.table import read_table, table_of_text
 
 MAPS = ("breast_major",)
+_COMMENT = "#"
 
 
 @dataclass(frozen=True)
@@ -87,31 +90,28 @@ def read_type_map(path: str | Path) -> TypeMap:
     Raises
     ------
     InputError
-        No such file or name, missing columns, a label with two types, or no type at all.
+        No such file or name, what `spatialrag.tables` refuses, missing columns, a label with two
+        types, or no type at all.
     """
     name = str(path)
     if name in MAPS:
-        source = files("spatialrag.cells").joinpath("maps", f"{name}.tsv")
-    else:
-        source = Path(path)
-        if not source.is_file():
-            raise InputError(
-                f"{path} is neither a file nor a shipped type map",
-                expected=f"a .tsv file, or one of {', '.join(MAPS)}",
-            )
-    with source.open() as stream:
-        table = pd.read_csv(stream, sep="\t", dtype=str, comment="#", keep_default_na=False)
-    missing = [column for column in ("label", "type") if column not in table]
-    if missing:
+        shipped = files("spatialrag.cells").joinpath("maps", f"{name}.tsv").read_text("utf-8")
+        lines = [line for line in shipped.split("\n") if not line.startswith(_COMMENT)]
+        table = table_of_text("\n".join(lines), name=name, usual="\t", as_text=True)
+    elif not Path(path).is_file():
         raise InputError(
-            f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}",
-            expected="tab-separated columns label and type",
-            got=listing(table.columns),
+            f"{path} is neither a file nor a shipped type map",
+            expected=f"a .tsv file, or one of {', '.join(MAPS)}",
         )
-    twice = table["label"][table["label"].duplicated()]
+    else:
+        table = read_table(path, as_text=True, comment=_COMMENT)
+    table.require(["label", "type"], purpose="tab-separated")
+    labels, _ = clean_names(table.frame["label"], kind="label", subject=name, unique=False)
+    twice = pd.Series(labels)[pd.Series(labels).duplicated()]
     if len(twice):
         raise InputError(f"{path} names labels twice", got=listing(twice), fix="keep one line each")
-    types = {row.label.strip(): row.type.strip() or None for row in table.itertuples()}
-    if not any(types.values()):
+    kinds = [str(kind).strip() or None for kind in table.frame["type"]]
+    if not any(kinds):
         raise InputError(f"{path} names no type", fix="fill in the column type")
-    return TypeMap(types, name=Path(name).stem)
+    clean_names([kind for kind in kinds if kind], kind="cell type", subject=name, unique=False)
+    return TypeMap(dict(zip(labels.tolist(), kinds, strict=True)), name=Path(name).stem)

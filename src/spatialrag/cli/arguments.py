@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from spatialrag.cli.printing import console
 from spatialrag.errors import InputError
+from spatialrag.escaping import terminal_text
 from spatialrag.expression.cohort import read_cohort, read_her2st_cohort
 from spatialrag.expression.hest import read_hest_cohort
 from spatialrag.expression.section import Section
@@ -19,7 +21,8 @@ Table = Annotated[
     typer.Option(
         "--slides",
         help="slides.csv: columns slide, donor, expression, and optionally image, mpp (µm per "
-        "pixel) or pitch_um (spot pitch, µm). Paths are relative to the table.",
+        "pixel), pitch_um (spot pitch, µm), layer (or raw), scale, library, gene_column, mpp_from. "
+        "Paths are relative to the table.",
     ),
 ]
 Her2st = Annotated[
@@ -87,9 +90,17 @@ def read_sections(
             expected="one of --slides slides.csv, --her2st FOLDER and --hest FOLDER",
         )
     if her2st is not None:
-        return read_her2st_cohort(her2st, wanted)
-    if hest is not None:
-        return read_hest_cohort(hest, wanted)
+        found = read_her2st_cohort(her2st, wanted)
+    elif hest is not None:
+        found = read_hest_cohort(hest, wanted)
+    else:
+        found = _of_table(table, wanted)
+    for note in dict.fromkeys(note for section in found for note in section.notes):
+        console().print(terminal_text(f"note: {note}"))
+    return found
+
+
+def _of_table(table: Path, wanted: list[str] | None) -> list[Section]:
     cohort = read_cohort(table)
     if wanted is None:
         return cohort

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-import anndata as ad
 import typer
 
+from spatialrag.anndata_file import read_anndata
 from spatialrag.cells.build import cells_from_anndata
 from spatialrag.cells.cell_bank import CellBank
 from spatialrag.cells.store import open_cells
@@ -48,7 +48,7 @@ def read_cells(
     """Read single-cell references: a store, or an h5ad mapped to HER2ST's types where those are."""
     if path is None:
         raise InputError("which single cells?", expected="--cells FILE.h5ad or --cells BANK.zarr")
-    if path.suffix != ".h5ad":
+    if path.suffix.lower() != ".h5ad":
         return open_cells(path)
     if not path.is_file():
         raise InputError(f"{path} does not exist", fix="check the path")
@@ -57,7 +57,7 @@ def read_cells(
     if type_map is None and mapped is not None:
         console().print(f"type map: {name}; left out: {', '.join(mapped.dropped)}", highlight=False)
     return cells_from_anndata(
-        ad.read_h5ad(path),
+        read_anndata(path),
         dataset=path.stem,
         type_column=type_column,
         type_map=mapped,

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-import anndata as ad
 import pandas as pd
 import typer
 
+from spatialrag.anndata_file import read_anndata
 from spatialrag.cells.build import (
     TYPE_COLUMN,
     cells_from_anndata,
@@ -28,6 +28,7 @@ from spatialrag.cli.arguments import Her2st, Json, Sections, Table, read_section
 from spatialrag.cli.cell_arguments import TypeColumn, TypeMapFile
 from spatialrag.cli.printing import console, print_facts, print_frame
 from spatialrag.errors import InputError
+from spatialrag.names import keys_of, name_of_file, split_key
 from spatialrag.replace import replace_text
 
 app = typer.Typer(
@@ -52,7 +53,17 @@ ProfileTypes = Annotated[
 DonorColumn = Annotated[
     str | None, typer.Option("--donor-column", help="obs column with donors; the data set if none.")
 ]
-Layer = Annotated[str | None, typer.Option("--layer", help="Layer that holds counts; X if none.")]
+Layer = Annotated[
+    str | None,
+    typer.Option("--layer", help="Layer that holds counts, or raw (CELLxGENE); X if none."),
+]
+GeneColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--gene-column",
+        help="var column with symbols; feature_name is found by itself where the index has ids.",
+    ),
+]
 PerType = Annotated[
     int | None, typer.Option("--per-type", help="At most so many cells of a type and data set.")
 ]
@@ -80,6 +91,7 @@ def build(
     type_column: TypeColumn = TYPE_COLUMN,
     donor_column: DonorColumn = None,
     layer: Layer = None,
+    gene_column: GeneColumn = None,
     type_map: TypeMapFile = None,
     per_type: PerType = None,
     census_tissue: CensusTissue = None,
@@ -108,7 +120,7 @@ def build(
         if per_type is None:
             raise InputError("how many cells of the Census?", expected="--per-type, e.g. 500")
     mapped = read_type_map(type_map) if type_map else None
-    columns = (type_column, donor_column, layer)
+    columns = (type_column, donor_column, layer, gene_column)
     parts = _read(cells, profiles, profile_types, columns, mapped, per_type)
     if query is not None:
         parts.append(cells_from_census(query, per_type=per_type, type_map=mapped, rng=seed))
@@ -138,6 +150,7 @@ def add(
     type_column: TypeColumn = TYPE_COLUMN,
     donor_column: DonorColumn = None,
     layer: Layer = None,
+    gene_column: GeneColumn = None,
     type_map: TypeMapFile = None,
     per_type: PerType = None,
     json: Json = None,
@@ -145,7 +158,7 @@ def add(
     """Add data sets; everything already in the bank stays bit-identical."""
     open_cells(path)  # no bank, no reading
     mapped = read_type_map(type_map) if type_map else None
-    columns = (type_column, donor_column, layer)
+    columns = (type_column, donor_column, layer, gene_column)
     parts = _read(cells, profiles, profile_types, columns, mapped, per_type)
     if not parts:
         raise InputError("which cells?", expected="--cells or --profiles")
@@ -192,12 +205,12 @@ def deconvolve_spots(
     for section in read_sections(slides, her2st, sections):
         if section.scale != "counts":
             raise InputError(f"deconvolution needs counts: {section.slide} is {section.scale}")
-        names = [f"{section.slide}:{spot}" for spot in section.spots]
+        names = keys_of(section.slide, section.spots)
         found = deconvolve(section.expression, section.genes, names, bank, settings=settings)
         tables.append(pd.DataFrame(found.values, index=found.spots, columns=found.types))
     table = pd.concat(tables)
     replace_text(out, table.to_csv(sep="," if out.suffix == ".csv" else "\t"))
-    means = table.groupby(table.index.str.split(":").str[0]).mean()
+    means = table.groupby([split_key(key)[0] for key in table.index]).mean()
     print_frame(means, title=f"mean proportions, {len(table)} spots", index="slide")
 
 
@@ -205,22 +218,23 @@ def _read(
     cells: list[str] | None,
     profiles: list[str] | None,
     profile_types: str | None,
-    columns: tuple[str, str | None, str | None],
+    columns: tuple[str, str | None, str | None, str | None],
     type_map: TypeMap | None,
     per_type: int | None,
 ) -> list[CellBank]:
-    type_column, donor_column, layer = columns
+    type_column, donor_column, layer, gene_column = columns
     named = [_named(text) for text in [*(cells or []), *(profiles or [])]]
     absent = [str(file) for _, file in named if not file.is_file()]
     if absent:
         raise InputError(f"files that do not exist: {', '.join(absent)}")
     parts = [
         cells_from_anndata(
-            ad.read_h5ad(file),
+            read_anndata(file),
             dataset=name,
             type_column=type_column,
             donor_column=donor_column,
             layer=layer,
+            gene_column=gene_column,
             type_map=type_map,
             per_type=per_type,
             source=file.name,
@@ -238,7 +252,7 @@ def _read(
 def _named(text: str) -> tuple[str, Path]:
     name, equals, file = text.partition("=")
     path = Path(file if equals else text)
-    return (name if equals else path.name.split(".")[0]), path
+    return (name if equals else name_of_file(path)), path
 
 
 def _show(bank: CellBank, path: Path, json: Path | None) -> None:

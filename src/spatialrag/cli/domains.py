@@ -4,11 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 import typer
 
+from spatialrag.anndata_file import read_anndata
 from spatialrag.cli.arguments import Json, write_json
 from spatialrag.cli.devices import Device, Devices
 from spatialrag.cli.printing import console, print_frame, print_legend
@@ -122,7 +122,7 @@ def domains(
     if not data.is_file():
         raise InputError(f"{data} does not exist")
     sets = None if gene_sets is None else read_gene_sets(gene_sets)
-    adata = ad.read_h5ad(data)
+    adata = read_anndata(data)
     for name in (truth, section):
         if name is not None and name not in adata.obs:
             raise InputError(f"obs has no {name!r}", expected=", ".join(adata.obs))

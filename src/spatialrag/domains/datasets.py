@@ -8,10 +8,12 @@ import pandas as pd
 from scipy import sparse
 
 from spatialrag import keys
+from spatialrag.anndata_file import read_anndata
 from spatialrag.domains.prepare import COUNTS
 from spatialrag.domains.recipes import recipe
 from spatialrag.errors import InputError, listing
 from spatialrag.expression.visium import read_visium
+from spatialrag.tables.table import read_table
 
 TRUTH = "annotation"  # obs: missing where a spot has none
 # Columns known to hold domains, in the order they are looked for.
@@ -71,7 +73,7 @@ def _from_folder(folder: Path) -> ad.AnnData:
 def _annotation(folder: Path) -> pd.Series:
     """Return annotations by barcode."""
     if (folder / "metadata.tsv").is_file():
-        table = pd.read_csv(folder / "metadata.tsv", sep="\t", index_col=0)
+        table = read_table(folder / "metadata.tsv", as_text=True).named().frame
         return table[_column(table, folder / "metadata.tsv")]
     truths = sorted(folder.glob("*truth.txt"))
     if len(truths) != 1:
@@ -80,11 +82,13 @@ def _annotation(folder: Path) -> pd.Series:
             expected="metadata.tsv, or one *truth.txt with barcode and domain",
             got=f"{len(truths)} files *truth.txt",
         )
-    return pd.read_csv(truths[0], sep="\t", header=None, index_col=0)[1]
+    table = read_table(truths[0], header=False, as_text=True)
+    table.require(["1"], purpose="barcode, then domain, without a header")
+    return table.named().frame["1"]
 
 
 def _from_h5ad(path: Path) -> ad.AnnData:
-    found = ad.read_h5ad(path)
+    found = read_anndata(path)
     if keys.SPATIAL not in found.obsm:
         if not {"X", "Y"} <= set(found.obs):
             raise InputError(

@@ -8,10 +8,17 @@ from scipy.spatial import cKDTree
 
 from spatialrag.encoders.vector_files import VectorFile, read_vectors
 from spatialrag.errors import InputError, listing
+from spatialrag.file_names import file_name
+from spatialrag.names import clean_part
 from spatialrag.provenance import fingerprint
 from spatialrag.slides.spots import Spots
 
 LIMIT = 0.1
+_TABLES = (".csv", ".tsv")
+_SUFFIXES = {
+    ".h5", ".hdf5", ".pt", ".npz", ".h5ad", ".zarr", ".parquet", *_TABLES,
+    *(f"{suffix}.gz" for suffix in _TABLES),
+}  # fmt: skip
 
 
 class Precomputed:
@@ -58,12 +65,15 @@ class Precomputed:
         InputError
             No vectors for the slide, or more spots without one than ``limit`` allows.
         """
-        if spots.slide not in self._vectors:
+        # `spatialrag embed` names its files so that every file system takes them.
+        name = spots.slide if spots.slide in self._vectors else file_name(spots.slide)
+        if name not in self._vectors:
             raise InputError(
                 f"no precomputed vectors for slide {spots.slide!r}",
                 got=f"slides {listing(self._vectors)}",
+                fix="name the file exactly as the slide",
             )
-        found = self._vectors[spots.slide]
+        found = self._vectors[name]
         row = _by_name(found, spots)
         if row is None:
             row = _by_place(found.centres, found.side, spots.xy)
@@ -119,14 +129,38 @@ def from_spec(argument: str) -> Precomputed:
     ``FOLDER#TABLE`` names the table of LazySlide stores that hold several.
     """
     path, _, table = argument.partition("#")
-    folder = Path(path)
-    files = sorted(folder.glob("*")) if folder.is_dir() else []
-    files = [p for p in files if p.is_file() or p.suffix == ".zarr"]
-    if not files:
+    found = _files_by_slide(Path(path))
+    vectors = {slide: read_vectors(file, table=table) for slide, file in found.items()}
+    return Precomputed(vectors, name=table or Path(path).name)
+
+
+def _files_by_slide(folder: Path) -> dict[str, Path]:
+    """Return the file of each slide: its exact name less the suffix; hidden files are no slides."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        suffix = "".join(path.suffixes[-2:] if path.suffix.lower() == ".gz" else path.suffixes[-1:])
+        kept = path.is_file() or suffix.lower() == ".zarr"
+        if kept and suffix.lower() in _SUFFIXES and not path.name.startswith("."):
+            found.setdefault(path.name[: -len(suffix)], []).append(path)
+    if not found:
         raise InputError(
-            f"no precomputed vectors in {path!r}",
+            f"no precomputed vectors in {str(folder)!r}",
             expected="precomputed:FOLDER with <slide>.h5, .pt, .npz, .h5ad, .zarr (LazySlide), "
             ".csv, .tsv or .parquet",
         )
-    vectors = {path.name.split(".")[0]: read_vectors(path, table=table) for path in files}
-    return Precomputed(vectors, name=table or folder.name)
+    chosen = {slide: _one_file(slide, paths) for slide, paths in found.items()}
+    return {clean_part(slide): path for slide, path in chosen.items()}
+
+
+def _one_file(slide: str, paths: list[Path]) -> Path:
+    suffixes = {path.suffix.lower(): path for path in paths}
+    if set(suffixes) == {".pt", ".h5"}:  # CLAM's tensor, and where its tiles lie
+        return suffixes[".pt"]
+    if len(paths) > 1:
+        raise InputError(
+            f"several files of vectors for slide {slide!r}",
+            expected="one file per slide",
+            got=listing(path.name for path in paths),
+            fix="keep the one that is meant",
+        )
+    return paths[0]

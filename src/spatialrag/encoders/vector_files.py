@@ -13,9 +13,12 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from spatialrag import keys
+from spatialrag.anndata_file import read_anndata
 from spatialrag.errors import InputError, MissingDependencyError, listing
-from spatialrag.expression.table import read_frame
+from spatialrag.expression.places import places_of
+from spatialrag.expression.table import read_numbers
+from spatialrag.file_kind import reading
+from spatialrag.names import clean_names
 from spatialrag.tensor_file import read_tensor
 
 _ARRAYS = ("embeddings", "features")
@@ -44,8 +47,28 @@ class VectorFile:
     side: float = 0.0
 
     def __post_init__(self) -> None:
-        if np.ndim(self.vectors) != 2:
-            raise InputError("vectors must be (n, dim)", got=f"{np.shape(self.vectors)}")
+        vectors = np.asarray(self.vectors)
+        if vectors.ndim != 2 or vectors.dtype.kind not in "biuf":
+            raise InputError("vectors must be numbers, (n, dim)", got=_shape(vectors))
+        odd = ~np.isfinite(vectors).all(axis=1)
+        if (odd != np.isnan(vectors).all(axis=1)).any():
+            raise InputError(
+                "vectors contain NaN or inf",
+                expected="finite numbers; NaN throughout where a spot has no vector",
+                got=f"{int(odd.sum())} such vectors",
+            )
+        if self.names is not None:
+            names, _ = clean_names(self.names, kind="spot", subject="a file of vectors")
+            object.__setattr__(self, "names", names)
+        for what, rows in (("names", self.names), ("places", self.centres)):
+            if rows is not None and len(rows) != len(vectors):
+                raise InputError(f"{len(rows)} {what} for {len(vectors)} vectors")
+        if self.centres is not None and not np.isfinite(self.centres).all():
+            raise InputError("places of tiles contain NaN or inf")
+
+
+def _shape(array: np.ndarray) -> str:
+    return f"{array.dtype} {array.shape}"
 
 
 def read_vectors(path: Path, *, table: str = "") -> VectorFile:
@@ -57,19 +80,34 @@ def read_vectors(path: Path, *, table: str = "") -> VectorFile:
         The file, or the ``.zarr`` folder.
     table
         Which table of a LazySlide store.
+
+    Raises
+    ------
+    InputError
+        Another kind of file, one that is damaged, or vectors without names or places, or with
+        names that repeat.
     """
-    if path.suffix in {".h5", ".hdf5"}:
-        return _read_h5(path)
-    if path.suffix == ".pt":
-        return _read_pt(path)
-    if path.suffix == ".h5ad":
-        return _of_anndata(ad.read_h5ad(path))
-    if path.suffix == ".zarr":
-        return _read_store(path, table)
-    if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as file:
-            return _keyed(dict(file), path)
-    frame = read_frame(path)
+    suffix = path.suffix.lower()
+    readers = {
+        ".h5": _read_h5,
+        ".hdf5": _read_h5,
+        ".pt": _read_pt,
+        ".npz": _read_npz,
+        ".h5ad": lambda found: _of_anndata(read_anndata(found)),
+        ".zarr": lambda found: _read_store(found, table),
+    }
+    read = readers.get(suffix, _read_table)
+    with reading(path, "vectors of spots or tiles"):
+        return read(path)
+
+
+def _read_npz(path: Path) -> VectorFile:
+    with np.load(path, allow_pickle=False) as file:
+        return _keyed(dict(file), path)
+
+
+def _read_table(path: Path) -> VectorFile:
+    frame = read_numbers(path, kind="spot")
     return VectorFile(frame.to_numpy(np.float32), frame.index.to_numpy(str))
 
 
@@ -141,24 +179,19 @@ def _keyed(arrays: dict[str, np.ndarray], path: Path) -> VectorFile:
             expected=f"an array {' or '.join(_ARRAYS)}, and names {' or '.join(_NAMES)} or coords",
             got=listing(arrays),
         )
-    names = np.asarray(names).ravel()
-    decoded = [n.decode() if isinstance(n, bytes) else str(n) for n in names]
-    return VectorFile(vectors, np.array(decoded))
+    return VectorFile(vectors, np.asarray(names).ravel())
 
 
 def _of_anndata(adata: ad.AnnData) -> VectorFile:
     matrix = adata.X.toarray() if hasattr(adata.X, "toarray") else np.asarray(adata.X)
-    centres = adata.obsm.get(keys.SPATIAL)
-    return VectorFile(
-        matrix, adata.obs_names.to_numpy(str), None if centres is None else np.asarray(centres)
-    )
+    centres, _ = places_of(adata.obsm, adata.obs, subject="a file of vectors")
+    return VectorFile(matrix, adata.obs_names.to_numpy(object), centres)
 
 
 def _read_store(path: Path, table: str) -> VectorFile:
     found = sorted(p.name for p in (path / "tables").glob("*") if p.is_dir())
     if not found:
-        adata = ad.read_zarr(path)
-        return _of_anndata(adata)
+        return _of_anndata(read_anndata(path))
     if table not in found and len(found) > 1:
         raise InputError(
             f"{path.name} has several tables of vectors",
@@ -166,7 +199,7 @@ def _read_store(path: Path, table: str) -> VectorFile:
             got=repr(table),
             fix="name it after the folder: precomputed:FOLDER#TABLE",
         )
-    adata = ad.read_zarr(path / "tables" / (table or found[0]))
+    adata = read_anndata(path / "tables" / (table or found[0]))
     tiles = _read_tiles(path / "shapes" / str(adata.uns["spatialdata_attrs"]["region"]))
     low, high = tiles.loc[adata.obs["tile_id"]].to_numpy().reshape(-1, 2, 2).swapaxes(0, 1)
     side = float(np.median(high - low))

@@ -1,18 +1,27 @@
 """A cohort: the sections a ``slides.csv`` (or a HER2ST repository) describes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
-
 from spatialrag.errors import InputError, listing, raise_all
+from spatialrag.expression.cohort_genes import agree_on_genes
 from spatialrag.expression.her2st import her2st_sections, read_her2st_section
+from spatialrag.expression.normalize import SCALES
+from spatialrag.expression.pixel_size import SOURCES
 from spatialrag.expression.read import read_section
 from spatialrag.expression.section import Section
+from spatialrag.names import clean_name, clean_part
 from spatialrag.progress import track
+from spatialrag.tables.numbers import parse_number
+from spatialrag.tables.table import Table, read_table
 
 REQUIRED = ("slide", "donor", "expression")
-OPTIONAL = ("image", "mpp", "pitch_um")
+OPTIONAL = (
+    "image", "mpp", "pitch_um", "layer", "scale", "library", "gene_column", "mpp_from",
+)  # fmt: skip
+_NUMBERS = ("mpp", "pitch_um")
+_WORDS = {"scale": SCALES, "mpp_from": SOURCES}
 
 
 def read_cohort(table: str | Path) -> list[Section]:
@@ -22,40 +31,78 @@ def read_cohort(table: str | Path) -> list[Section]:
     ----------
     table
         CSV with the columns ``slide``, ``donor``, ``expression`` and optionally ``image``,
-        ``mpp`` (µm per pixel) and ``pitch_um`` (spot pitch in µm, from which mpp is derived).
-        Paths are relative to the table.
+        ``mpp`` (µm per pixel), ``pitch_um`` (spot pitch in µm, from which mpp is derived),
+        ``layer``, ``scale``, ``library``, ``gene_column`` and ``mpp_from``, each as in
+        `spatialrag.expression.read.read_section`. Paths are relative to the table.
+
+    Raises
+    ------
+    InputError
+        Every fault of the table at once, before anything is read; what `read_section` refuses;
+        sections whose genes have no names in common.
     """
-    table = Path(table)
-    rows = _read_rows(table)
+    path = Path(table)
+    found = read_table(path, as_text=True)
+    rows = _read_rows(found, path)
     sections = []
     for row in track(rows, label="sections", total=len(rows)):
-        image = table.parent / row["image"] if row.get("image") else None
+        stated = {name: row.get(name) or None for name in OPTIONAL}
+        for name in _NUMBERS:
+            if stated[name] is not None:
+                stated[name] = parse_number(stated[name], what=f"{name} of {row['slide']}")
+        image = stated.pop("image")
         sections.append(
             read_section(
-                table.parent / row["expression"],
+                path.parent / row["expression"],
                 slide=row["slide"],
                 donor=row["donor"],
-                image=image,
-                mpp=float(row["mpp"]) if row.get("mpp") else None,
-                pitch_um=float(row["pitch_um"]) if row.get("pitch_um") else None,
+                image=path.parent / image if image else None,
+                **stated,
             )
         )
-    return sections
+    sections = agree_on_genes(sections)
+    return [replace(each, notes=(*found.notes, *each.notes)) for each in sections]
 
 
-def _read_rows(table: Path) -> list[dict[str, str]]:
-    if not table.is_file():
-        raise InputError(f"the cohort table {table} does not exist", fix="check the path")
-    frame = pd.read_csv(table, dtype=str, keep_default_na=False)
+def _read_rows(found: Table, path: Path) -> list[dict[str, str]]:
+    frame = found.frame.rename(columns=str.lower).apply(lambda column: column.str.strip())
     faults = [f"column {name!r} is missing" for name in REQUIRED if name not in frame]
     faults += [f"unknown column {name!r}" for name in frame if name not in REQUIRED + OPTIONAL]
-    if "slide" in frame and frame["slide"].duplicated().any():
-        faults.append(f"repeated slides: {listing(frame['slide'][frame['slide'].duplicated()])}")
-    for column in {"expression", "image"} & set(frame.columns):
-        absent = [path for path in frame[column] if path and not (table.parent / path).exists()]
+    faults += ["no row"] * (not len(frame))
+    if not set(REQUIRED) - set(frame.columns):
+        for row in frame.to_dict("records"):
+            faults += _row_faults(row)
+        repeated = frame["slide"][frame["slide"].duplicated()]
+        faults += [f"repeated slides: {listing(repeated)}"] * bool(len(repeated))
+    for column in ("expression", "image"):
+        absent = [
+            each for each in frame.get(column, []) if each and not (path.parent / each).exists()
+        ]
         faults += [f"{column} files that do not exist: {listing(absent)}"] * bool(absent)
-    raise_all(faults, subject=str(table), fix=f"columns: {', '.join(REQUIRED + OPTIONAL)}")
+    raise_all(faults, subject=str(path), fix=f"columns: {', '.join(REQUIRED + OPTIONAL)}")
     return frame.to_dict("records")
+
+
+def _row_faults(row: dict[str, str]) -> list[str]:
+    """Return what is wrong with a row, in a line each."""
+    slide = row["slide"] or "a row without a slide"
+    faults = []
+    checks = [lambda: clean_part(row["slide"]), lambda: clean_name(row["donor"], kind="donor")]
+    checks += [
+        lambda name=name: parse_number(row[name], what=name) for name in _NUMBERS if row.get(name)
+    ]
+    for check in checks:
+        try:
+            check()
+        except InputError as error:
+            problem, *rest = str(error).splitlines()
+            got = next((line.strip() for line in rest if line.strip().startswith("got:")), "")
+            faults.append(" ".join(f"{slide}: {problem} {got}".split()))
+    faults += [f"{slide}: no expression file"] * (not row["expression"])
+    for name, words in _WORDS.items():
+        if row.get(name) and row[name] not in words:
+            faults.append(f"{slide}: {name} {row[name]!r} is none of {', '.join(words)}")
+    return faults
 
 
 def read_her2st_cohort(root: str | Path, sections: Sequence[str] | None = None) -> list[Section]:

@@ -1,13 +1,28 @@
-"""h5ad files with spot centres in ``obsm['spatial']`` (HEST, scanpy, squidpy, this package)."""
+"""h5ad files with spot centres in ``obsm['spatial']`` (HEST, scanpy, squidpy, CELLxGENE)."""
 
 from pathlib import Path
 
 import anndata as ad
+import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from spatialrag import keys
-from spatialrag.errors import InputError
+from spatialrag.anndata_file import read_anndata
+from spatialrag.errors import InputError, listing
+from spatialrag.expression.gene_names import choose_genes
+from spatialrag.expression.in_tissue import in_tissue
+from spatialrag.expression.library import Selection, libraries_of, select_library
+from spatialrag.expression.options import RAW, describe
+from spatialrag.expression.places import places_of
 from spatialrag.expression.section import Section
+from spatialrag.expression.values import as_matrix, check_values, matrices_with_counts
+from spatialrag.names import name_of_file
+from spatialrag.slides.pixel_size import PixelSize
+from spatialrag.slides.spots import Spots
+
+_X = "X"
+_MPP_KEYS = ("um_per_px", "microns_per_pixel", "mpp")
 
 
 def read_h5ad(
@@ -15,62 +30,262 @@ def read_h5ad(
     *,
     slide: str | None = None,
     donor: str | None = None,
+    layer: str | None = None,
     scale: str | None = None,
+    library: str | None = None,
+    gene_column: str | None = None,
     xy_key: str = keys.SPATIAL,
+    glass: bool = False,
 ) -> Section:
-    """Read a section from an h5ad file.
+    """Read a section from an h5ad file, or a Zarr store of AnnData.
 
     Parameters
     ----------
     path
-        ``X`` holds the expression; gene version suffixes are kept as they are.
+        Gene version suffixes are kept as they are.
     slide, donor
-        Names; the file's stem when not given.
-    scale
-        Scale of ``X``; what the file states of it, else ``counts`` when every value is whole.
-    xy_key
-        obsm key of the spot centres in pixels of the image used.
+        Names; the file's when not given.
+    layer, scale, library, gene_column, xy_key, glass
+        As in `from_anndata`.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path} does not exist", fix="check the path")
-    adata = ad.read_h5ad(path)
     return from_anndata(
-        adata,
-        slide=slide or path.stem,
-        donor=donor or slide or path.stem,
+        read_anndata(path),
+        slide=slide,
+        donor=donor,
+        layer=layer,
         scale=scale,
+        library=library,
+        gene_column=gene_column,
         xy_key=xy_key,
+        glass=glass,
+        file=name_of_file(path),
     )
 
 
 def from_anndata(
     adata: ad.AnnData,
     *,
-    slide: str,
-    donor: str,
+    slide: str | None = None,
+    donor: str | None = None,
+    layer: str | None = None,
     scale: str | None = None,
+    library: str | None = None,
+    gene_column: str | None = None,
     xy_key: str = keys.SPATIAL,
+    glass: bool = False,
+    file: str = "",
 ) -> Section:
-    """Return an AnnData's expression as a `Section`."""
-    matrix = sparse.csr_matrix(adata.X, dtype="float32")
-    scale = scale or keys.record_of(adata).get("scale")
-    if scale is None:
-        if (matrix.data % 1 != 0).any():
-            raise InputError(
-                f"the values of {slide!r} are not counts and their scale is not stated",
-                expected="whole numbers, or a declared scale",
-                fix="pass scale='log1p' or 'log1p_cp10k' (natural logarithm)",
-            )
-        scale = "counts"
-    if xy_key not in adata.obsm and xy_key != keys.SPATIAL:
-        raise InputError(f"{slide!r} has no obsm[{xy_key!r}]", got=f"{list(adata.obsm)}")
+    """Return the expression of an AnnData, in memory or backed by its file, as a `Section`.
+
+    Parameters
+    ----------
+    adata
+        Spots in rows.
+    slide, donor
+        Names; ``file`` when not given.
+    layer
+        That holds the expression, or ``raw``; ``X`` when absent.
+    scale
+        Of the expression; what this package recorded when absent, else ``counts``.
+    library
+        Which slide, where there are several: a name in a column such as ``library_id``, or
+        ``column=name``. A ``slide`` that is one of them selects it too.
+    gene_column
+        Column of ``var`` with the names of genes, or ``index``; see
+        `spatialrag.expression.gene_names.choose_genes`.
+    xy_key
+        obsm key of the spot centres in pixels of the image used.
+    glass
+        Keep spots whose ``in_tissue`` is 0.
+    file
+        Name of the file.
+
+    Raises
+    ------
+    InputError
+        A prediction of this package, or a bank; several slides of which none is named; values
+        that are not what they are said to be; names or places that cannot be used.
+    """
+    file = file or slide or "AnnData"
+    subject = describe(slide, file)
+    refuse_prediction(adata, layer, subject)
+    xy, notes = places_of(adata.obsm, adata.obs, subject=subject, key=xy_key)
+    chosen = _spots_of(adata, xy, library, slide, glass=glass, subject=subject)
+    values, var = choose_matrix(adata, layer, subject)
+    columns, genes, gene_notes = choose_genes(var, gene_column=gene_column, subject=subject)
+    where = f"{'X' if layer is None else layer} of {subject}"
+    matrix = as_matrix(values, subject=where)[chosen.spots][:, columns]
+    scale = scale or str(keys.record_of(adata, layer).get("scale", "counts"))
+    check_values(matrix, scale=scale, subject=where, fix=_advice(adata, layer, scale))
     return Section(
-        slide=slide,
-        donor=donor,
+        slide=slide or file,
+        donor=donor or slide or file,
         expression=matrix,
-        genes=adata.var_names.to_numpy(),
-        spots=adata.obs_names.to_numpy(),
-        xy=adata.obsm.get(xy_key),
+        genes=genes,
+        spots=adata.obs_names.to_numpy(object)[chosen.spots],
+        xy=None if xy is None else xy[chosen.spots],
         scale=scale,
+        notes=(*notes, *chosen.notes, *gene_notes),
+        obs=adata.obs[chosen.spots],
+        pixel_sizes=_pixel_sizes(adata.uns, chosen.library),
     )
+
+
+def read_h5ad_spots(
+    path: str | Path, *, slide: str, library: str | None = None
+) -> tuple[Spots, tuple[str, ...], tuple[PixelSize, ...]]:
+    """Read names and centres of spots alone, notes, and what is known of the pixel size.
+
+    Expression is not read: it may be logarithms, a prediction, or absent.
+
+    Parameters
+    ----------
+    path
+        An h5ad file, or a Zarr store of AnnData.
+    slide
+        Name of the slide.
+    library
+        As in `from_anndata`.
+    """
+    adata = read_anndata(path, only=("obs", "obsm", "uns"))
+    subject = describe(slide, name_of_file(path))
+    xy, notes = places_of(adata.obsm, adata.obs, subject=subject)
+    if xy is None:
+        raise InputError(
+            f"{Path(path).name} has no positions of spots",
+            expected=f"obsm[{keys.SPATIAL!r}], or columns x and y of obs",
+            got=f"obsm {listing(adata.obsm) or 'empty'}; obs {listing(adata.obs.columns, 20)}",
+        )
+    chosen = _spots_of(adata, xy, library, slide, glass=False, subject=subject)
+    names = adata.obs_names.to_numpy(object)[chosen.spots]
+    sizes = _pixel_sizes(adata.uns, chosen.library)
+    return Spots(slide, names, xy[chosen.spots]), (*notes, *chosen.notes), sizes
+
+
+def refuse_prediction(adata: ad.AnnData, layer: str | None, subject: str) -> None:
+    """Raise `InputError` when what would be read was predicted by this package, not measured."""
+    record = keys.record_of(adata)
+    if "fingerprint" in record:
+        raise InputError(
+            f"{subject} is a {record.get('kind', 'bank')} of this package, not a section",
+            expected="measured expression of one slide",
+            fix="give the file its slides were read from",
+        )
+    if layer in (None, RAW):
+        predicted = "origin" in record or keys.WEIGHTS in adata.obsm
+    else:
+        record = keys.record_of(adata, layer)
+        predicted = "origin" in record or "slide" in record
+    if predicted:
+        raise InputError(
+            f"{subject} holds a prediction of this package, not measured expression",
+            expected="counts that were measured",
+            got=f"{layer or 'X'} with a record of its prediction "
+            f"({record.get('scale', 'scale unknown')})",
+            fix="give the measured file; predictions are read by `explain`, `evaluate` and "
+            "`predict --initial`",
+        )
+
+
+def _spots_of(
+    adata: ad.AnnData,
+    xy: np.ndarray | None,
+    library: str | None,
+    slide: str | None,
+    *,
+    glass: bool,
+    subject: str,
+) -> Selection:
+    """Return the spots of one slide that lie under tissue."""
+    found = select_library(
+        adata.obs,
+        libraries_of(adata.uns),
+        xy,
+        library=library,
+        slide=slide,
+        subject=subject,
+    )
+    if glass:
+        return found
+    inside, notes = in_tissue(adata.obs[found.spots], subject=subject)
+    spots = found.spots.copy()
+    spots[found.spots] = inside
+    return Selection(spots, found.library, (*found.notes, *notes))
+
+
+def choose_matrix(
+    adata: ad.AnnData, layer: str | None, subject: str
+) -> tuple[object, pd.DataFrame]:
+    """Return the matrix a user named, or X, as it is stored, and what describes its columns.
+
+    Parameters
+    ----------
+    adata
+    layer
+        A layer, or ``raw``; ``X`` when absent.
+    subject
+        Of whom, for messages.
+
+    Raises
+    ------
+    InputError
+        No such layer, or nothing in it; where counts seem to be is said.
+    """
+    if layer == RAW and RAW not in adata.layers and adata.raw is not None:
+        return adata.raw.X, adata.raw.var
+    if layer is not None:
+        if layer not in adata.layers:
+            also = ["raw"] if adata.raw is not None else []
+            raise InputError(
+                f"{subject} has no layer {layer!r}",
+                expected=f"one of {listing([*adata.layers, *also], 10) or 'none: X alone'}",
+            )
+        return adata.layers[layer], adata.var
+    values = adata.X
+    if values is None or (sparse.issparse(values) and values.nnz == 0 and adata.n_vars == 0):
+        there = counts_elsewhere(adata, None)
+        raise InputError(
+            f"X of {subject} is empty",
+            expected="expression in X, or the name of the layer that holds it",
+            got=f"counts seem to be in {there}" if there else "no layer with counts",
+            fix=f"layer={there.split(', ')[0]!r} (column layer of slides.csv)" if there else "",
+        )
+    return values, adata.var
+
+
+def counts_elsewhere(adata: ad.AnnData, layer: str | None) -> str:
+    """Return the names of other matrices of an AnnData that hold whole numbers; empty if none."""
+    found = {name: adata.layers[name] for name in adata.layers if name != layer}
+    if adata.raw is not None and layer != RAW:
+        found[RAW] = adata.raw.X
+    if layer is not None:
+        found[_X] = adata.X
+    return matrices_with_counts(found)
+
+
+def _advice(adata: ad.AnnData, layer: str | None, scale: str) -> str:
+    """Return where counts seem to be, for values that are none."""
+    there = counts_elsewhere(adata, layer)
+    if not there or scale != "counts":
+        return ""
+    first = there.split(", ")[0]
+    named = f"layer={first!r}" if first != _X else "no layer"
+    return (
+        f"give {named} (column layer of slides.csv): whole numbers are in {there}; or state the "
+        "scale of these values, scale='log1p' or 'log1p_cp10k'"
+    )
+
+
+def _pixel_sizes(uns: object, library: str) -> tuple[PixelSize, ...]:
+    """Return what a file states about µm per pixel."""
+    stated = [(f"the file: uns[{key!r}]", uns[key]) for key in _MPP_KEYS if key in uns]
+    entry = libraries_of(uns).get(library, {})
+    factors = entry.get("scalefactors", {})
+    if hasattr(factors, "get") and "microns_per_pixel" in factors:
+        stated.append(("the file: microns_per_pixel", factors["microns_per_pixel"]))
+    found = []
+    for source, value in stated:
+        number = np.asarray(value)
+        if number.size == 1 and number.dtype.kind in "iuf" and float(number.ravel()[0]) > 0:
+            found.append(PixelSize(float(number.ravel()[0]), source))
+    return tuple(found)

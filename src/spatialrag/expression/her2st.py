@@ -2,14 +2,19 @@
 
 from pathlib import Path
 
-import pandas as pd
+import numpy as np
 from scipy import sparse
 
-from spatialrag.errors import InputError, listing
+from spatialrag.errors import InputError
+from spatialrag.expression.gene_names import unique_genes
+from spatialrag.expression.joining import join_names
 from spatialrag.expression.section import Section
+from spatialrag.names import clean_names
 from spatialrag.slides.mpp import derive_mpp
+from spatialrag.tables.table import read_table
 
 PITCH_UM = 200.0  # distance between spot centres of the 2018 Spatial Transcriptomics arrays
+_SELECTION = ["x", "y", "pixel_x", "pixel_y"]
 
 
 def her2st_sections(root: str | Path) -> list[str]:
@@ -43,32 +48,56 @@ def read_her2st_section(root: str | Path, section: str) -> Section:
     if section not in known:
         raise InputError(f"no section {section!r} in {root}", expected=f"one of {', '.join(known)}")
     counts_path = next((root / "data" / "ST-cnts").glob(f"{section}.tsv*"))
-    counts = pd.read_csv(counts_path, sep="\t", index_col=0)
-    positions = read_her2st_positions(root / "data" / "ST-spotfiles" / f"{section}_selection.tsv")
-    shared = counts.index[counts.index.isin(positions.index)]
-    notes = []
-    if len(missing := counts.index.difference(shared)):
-        notes.append(f"{len(missing)} count rows without a position left out: {listing(missing)}")
-    if len(extra := positions.index.difference(shared)):
-        notes.append(f"{len(extra)} positions without counts left out: {listing(extra)}")
-    xy = positions.loc[shared, ["pixel_x", "pixel_y"]].to_numpy(float)
+    counts = read_table(counts_path).named()
+    values, notes = counts.numbers(counts.frame.columns)
+    genes, gene_notes = unique_genes(counts.frame.columns.to_numpy(object), None, subject=section)
+    positions = root / "data" / "ST-spotfiles" / f"{section}_selection.tsv"
+    spots, places, place_notes = read_her2st_positions(positions)
+    join = join_names(
+        counts.frame.index.to_numpy(str),
+        spots,
+        called=("count rows", "positions"),
+        subject=section,
+    )
+    xy = places[join.right]
     pixel = derive_mpp(xy, pitch_um=PITCH_UM)
     images = sorted((root / "data" / "ST-imgs" / section[0] / section).glob("*.jpg"))
     return Section(
         slide=section,
         donor=section[0],
-        expression=sparse.csr_matrix(counts.loc[shared].to_numpy("float32")),
-        genes=counts.columns.to_numpy(),
-        spots=shared.to_numpy(),
+        expression=sparse.csr_matrix(values[join.left].astype("float32")),
+        genes=genes,
+        spots=counts.frame.index.to_numpy(str)[join.left],
         xy=xy,
         image=images[0] if images else None,
         mpp=pixel.mpp,
         mpp_source=pixel.source,
-        notes=tuple(notes),
+        notes=(*counts.notes, *notes, *gene_notes, *place_notes, *join.notes),
+        pixel_sizes=(pixel,),
     )
 
 
-def read_her2st_positions(path: Path) -> pd.DataFrame:
-    """Read a selection file: columns x, y, pixel_x, pixel_y, …; index the spot names ``XxY``."""
-    table = pd.read_csv(path, sep="\t")
-    return table.set_index(table["x"].astype(str) + "x" + table["y"].astype(str))
+def read_her2st_positions(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Read a selection file: names of spots ``XxY``, centres (n_spots, 2) in pixels, and notes.
+
+    Raises
+    ------
+    InputError
+        Columns x, y, pixel_x, pixel_y are missing, hold no numbers, or name a spot twice.
+    """
+    table = read_table(path)
+    table.require(_SELECTION, purpose="array places and pixels of spots")
+    values, notes = table.numbers(_SELECTION)
+    names = [f"{_short(x)}x{_short(y)}" for x, y in values[:, :2]]
+    spots, _ = clean_names(names, kind="spot", subject=table.name)
+    return spots, values[:, 2:], (*table.notes, *notes)
+
+
+def is_selection_file(path: Path) -> bool:
+    """Return whether a table has the columns of a selection file."""
+    return set(_SELECTION) <= set(read_table(path).frame.columns)
+
+
+def _short(value: float) -> str:
+    """Return an array place as spots are named by it: whole numbers without a fraction."""
+    return str(int(value)) if value.is_integer() else repr(float(value))

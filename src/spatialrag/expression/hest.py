@@ -1,6 +1,5 @@
 """The layout of HEST-1k: ``st/``, ``wsis/``, ``patches/``, ``metadata/`` (Jaume et al. 2024)."""
 
-import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,14 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from spatialrag.errors import InputError, listing
 from spatialrag.expression.h5ad import read_h5ad
+from spatialrag.expression.library import label_text
+from spatialrag.expression.outside import without_outside
 from spatialrag.expression.section import Section
 from spatialrag.progress import track
 from spatialrag.provenance import fingerprint
 from spatialrag.slides.patch_slide import PatchSlide
+from spatialrag.slides.platforms import check_pitch
+from spatialrag.tables.numbers import is_number
+from spatialrag.tables.table import read_table
+from spatialrag.tables.text import read_json
 
 _PIXEL_SIZES = ("pixel_size_um_estimated", "pixel_size_um_embedded")
 
@@ -62,14 +66,18 @@ def read_hest_section(root: str | Path, slide: str) -> Section:
         notes.append("doubtful donor: no patient is stated, the slide stands for itself")
     elif facts.get("st_technology") == "Visium HD":
         notes.append("doubtful donor: patients of HEST's Visium HD slides are known to be mixed up")
-    section = read_h5ad(root / "st" / f"{slide}.h5ad", slide=slide, donor=donor or slide)
-    mpp = next((float(v) for k in _PIXEL_SIZES if (v := facts.get(k)) and np.isfinite(v)), None)
+    path = root / "st" / f"{slide}.h5ad"
+    section = read_h5ad(path, slide=slide, donor=donor or slide, glass=True)
+    mpp = next((size for key in _PIXEL_SIZES if (size := _length(facts.get(key)))), None)
     if mpp is None:
         raise InputError(
             f"the pixel size of {slide!r} is unknown",
-            expected=f"{' or '.join(_PIXEL_SIZES)} in its metadata",
+            expected=f"{' or '.join(_PIXEL_SIZES)} in its metadata, a number above 0",
+            got=listing(repr(facts.get(key)) for key in _PIXEL_SIZES),
         )
     section = section.with_image(None, mpp, "HEST metadata")
+    if section.xy is not None:
+        check_pitch(section.located)
     section = _with_image(section, root)
     return replace(section, notes=(*section.notes, *notes))
 
@@ -102,30 +110,35 @@ def read_hest_cohort(root: str | Path, slides: Sequence[str] | None = None) -> l
 def _metadata(root: Path, slide: str) -> dict[str, Any]:
     path = root / "metadata" / f"{slide}.json"
     if path.is_file():
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    for table in sorted(root.glob("HEST_v*.csv"), reverse=True):
-        frame = pd.read_csv(table, encoding="utf-8-sig").set_index("id")
-        if slide in frame.index:
-            return frame.loc[slide].to_dict()
+        return read_json(path, expected="HEST's metadata (JSON)")
+    for path in sorted(root.glob("HEST_v*.csv"), reverse=True):
+        table = read_table(path, as_text=True)
+        table.require(["id"], purpose="names of slides")
+        rows = table.frame[table.frame["id"] == slide]
+        if len(rows):
+            return rows.iloc[0].to_dict()
     raise InputError(
         f"slide {slide!r} has no metadata",
         expected=f"metadata/{slide}.json, or a line in HEST_v*.csv: pixel size and patient",
     )
 
 
+def _length(value: object) -> float | None:
+    """Return a stated length, a number or text of one, or None."""
+    text = str(value)
+    return float(text) if is_number(text) and "," not in text and float(text) > 0 else None
+
+
 def _text(value: object) -> str:
     """Return a stated value as text; numbers of patients may have come as floats."""
-    if value is None or (isinstance(value, float) and not np.isfinite(value)):
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value).strip()
+    text = label_text(value)
+    return "" if text in ("nan", "None") else text
 
 
 def _with_image(section: Section, root: Path) -> Section:
     whole = root / "wsis" / f"{section.slide}.tif"
     if whole.is_file():
-        return section.with_image(whole, section.mpp, section.mpp_source)
+        return without_outside(section.with_image(whole, section.mpp, section.mpp_source))
     patches = root / "patches" / f"{section.slide}.h5"
     if not patches.is_file():
         return section

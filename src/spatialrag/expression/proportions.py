@@ -10,8 +10,12 @@ import numpy as np
 import pandas as pd
 
 from spatialrag.errors import InputError, listing, raise_all
-from spatialrag.expression.table import read_frame
+from spatialrag.expression.table import read_numbers
+from spatialrag.file_kind import reading
+from spatialrag.names import clean_names, keys_of
 from spatialrag.provenance import fingerprint
+from spatialrag.tables.table import table_of_text
+from spatialrag.tables.text import decode
 
 TIERS = ("major", "minor", "subset")
 _TOLERANCE = 1e-3
@@ -39,7 +43,9 @@ class Proportions:
 
     def __post_init__(self) -> None:
         values = np.asarray(self.values, np.float64)
-        spots, types = (np.asarray(names, object).astype(str) for names in (self.spots, self.types))
+        subject = f"proportions of {self.source or 'cell types'}"
+        spots, _ = clean_names(self.spots, kind="spot", subject=subject, unique=False)
+        types, _ = clean_names(self.types, kind="cell type", subject=subject, unique=False)
         faults = []
         if values.shape != (len(spots), len(types)):
             faults.append(
@@ -54,7 +60,7 @@ class Proportions:
             faults = _row_faults(values, spots)
         raise_all(
             faults,
-            subject=f"proportions of {self.source or 'cell types'}",
+            subject=subject,
             fix="give one row per spot whose shares are at least 0 and sum to 1",
         )
         object.__setattr__(self, "values", values / values.sum(axis=1, keepdims=True))
@@ -120,19 +126,20 @@ def read_her2st_proportions(
             expected="a HER2ST clone with its res folder",
         )
     tables = []
-    with zipfile.ZipFile(path) as archive:
+    with reading(path, "a zip archive of proportions"), zipfile.ZipFile(path) as archive:
         for section in sections:
             name = f"{tier}/{section}-proportion.tsv"
             if name not in archive.namelist():
                 raise InputError(f"{path.name} has no section {section!r}", got=listing(sections))
-            with archive.open(name) as stream:
-                table = pd.read_csv(stream, sep="\t", index_col=0)
-            tables.append(
-                table.set_index(f"{section}:" + table.index.astype(str)).rename_axis(None)
-            )
+            text = decode(archive.read(name), name=name)
+            table = table_of_text(text, name=name, usual="\t").named()
+            values, _ = table.numbers(table.frame.columns)
+            keys = keys_of(section, table.frame.index)
+            tables.append(pd.DataFrame(values, index=keys, columns=table.frame.columns))
     joined = pd.concat(tables)
-    types = [str(name).strip() for name in joined.columns]
-    return Proportions(joined.to_numpy(), joined.index.to_numpy(str), types, f"HER2ST {tier}")
+    if joined.isna().to_numpy().any():
+        raise InputError(f"sections of {path.name} differ in their cell types")
+    return Proportions(joined.to_numpy(), joined.index, joined.columns, f"HER2ST {tier}")
 
 
 def read_proportions(path: str | Path) -> Proportions:
@@ -142,9 +149,11 @@ def read_proportions(path: str | Path) -> Proportions:
     ----------
     path
         CSV, TSV or Parquet, such as `spatialrag cells deconvolve` writes.
+
+    Raises
+    ------
+    InputError
+        What `spatialrag.tables` refuses, or rows that are no shares.
     """
-    table = read_frame(path)
-    values = table.apply(pd.to_numeric, errors="coerce").to_numpy(float)
-    return Proportions(
-        values, table.index.to_numpy(str), table.columns.to_numpy(str), Path(path).name
-    )
+    table = read_numbers(path, kind="spot")
+    return Proportions(table.to_numpy(), table.index, table.columns, Path(path).name)

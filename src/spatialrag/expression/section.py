@@ -10,6 +10,9 @@ from scipy import sparse
 
 from spatialrag.errors import InputError, listing, raise_all
 from spatialrag.expression.normalize import check_scale
+from spatialrag.expression.values import as_matrix, check_values
+from spatialrag.names import clean_name, clean_names, clean_part
+from spatialrag.slides.pixel_size import PixelSize
 from spatialrag.slides.spots import Spots
 
 
@@ -34,7 +37,11 @@ class Section:
     mpp
         µm per pixel of the image, and in ``mpp_source`` where that number comes from.
     notes
-        What reading left out, for the user to see.
+        What reading left out or changed, for the user to see.
+    obs : pandas.DataFrame, optional
+        What the file says of spots besides, one row each.
+    pixel_sizes
+        Every statement of µm per pixel that came with the expression, the surest first.
     """
 
     slide: str
@@ -48,18 +55,29 @@ class Section:
     mpp: float | None = None
     mpp_source: str = "unknown"
     notes: tuple[str, ...] = field(default=())
+    obs: pd.DataFrame | None = None
+    pixel_sizes: tuple[PixelSize, ...] = field(default=())
 
     def __post_init__(self) -> None:
-        matrix = sparse.csr_matrix(self.expression, dtype=np.float32)
-        matrix.sum_duplicates()
+        self._name()
+        subject = f"section {self.slide!r}"
+        matrix = as_matrix(self.expression, subject=f"the expression of {subject}")
         object.__setattr__(self, "expression", matrix)
-        for name in ("genes", "spots"):
-            object.__setattr__(
-                self, name, np.asarray(getattr(self, name), dtype=object).astype(str)
-            )
         if self.xy is not None:
             object.__setattr__(self, "xy", np.asarray(self.xy, dtype=np.float64))
-        raise_all(self._faults(), subject=f"section {self.slide!r}")
+        raise_all(self._faults(), subject=subject)
+        check_values(matrix, scale=self.scale, subject=subject)
+
+    def _name(self) -> None:
+        """Pass all names through their one door; what it changes is noted."""
+        object.__setattr__(self, "slide", clean_part(self.slide))
+        object.__setattr__(self, "donor", clean_name(self.donor, kind="donor"))
+        for kind in ("gene", "spot"):
+            names, notes = clean_names(
+                getattr(self, f"{kind}s"), kind=kind, subject=f"section {self.slide!r}"
+            )
+            object.__setattr__(self, f"{kind}s", names)
+            object.__setattr__(self, "notes", (*self.notes, *notes))
 
     def _faults(self) -> list[str]:
         matrix, faults = self.expression, []
@@ -73,16 +91,9 @@ class Section:
             faults.append(f"xy is {self.xy.shape}, expected ({len(self.spots)}, 2)")
         elif self.xy is not None and not np.isfinite(self.xy).all():
             faults.append("xy contains NaN or inf")
-        faults += [
-            f"duplicate {kind} names: {listing(repeated)}"
-            for kind, names in (("gene", self.genes), ("spot", self.spots))
-            if len(repeated := _repeated(names))
-        ]
-        if not np.isfinite(matrix.data).all():
-            faults.append("expression contains NaN or inf")
-        elif (matrix.data < 0).any():
-            faults.append(f"expression contains negative values (lowest {matrix.data.min():g})")
-        elif not (matrix.data > 0).any():
+        if self.obs is not None and len(self.obs) != len(self.spots):
+            faults.append(f"obs has {len(self.obs)} rows for {len(self.spots)} spots")
+        if not matrix.data.any():
             faults.append("no counts at all: every value is zero")
         return faults
 
@@ -129,13 +140,9 @@ class Section:
             expression=self.expression[rows],
             spots=self.spots[rows],
             xy=None if self.xy is None else self.xy[rows],
+            obs=None if self.obs is None else self.obs.iloc[rows],
         )
 
     def with_image(self, image: Path | None, mpp: float | None, source: str) -> "Section":
         """Return the section on an image of known pixel size."""
         return replace(self, image=image, mpp=mpp, mpp_source=source)
-
-
-def _repeated(names: np.ndarray) -> np.ndarray:
-    values, counts = np.unique(names, return_counts=True)
-    return values[counts > 1]

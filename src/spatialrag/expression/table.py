@@ -1,35 +1,68 @@
 """A plain table of expression: CSV, TSV or Parquet, spots in rows."""
 
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from spatialrag.errors import InputError, MissingDependencyError
+from spatialrag.errors import InputError, listing
+from spatialrag.expression.gene_names import is_ensembl, unique_genes
+from spatialrag.expression.in_tissue import in_tissue
+from spatialrag.expression.library import select_library
+from spatialrag.expression.options import describe, refuse_given
+from spatialrag.expression.places import refuse_depth
 from spatialrag.expression.section import Section
+from spatialrag.expression.values import as_matrix, check_values
+from spatialrag.names import name_of_file, refuse_repeated
+from spatialrag.tables.columns import is_known_column, place_columns
+from spatialrag.tables.numbers import is_number
+from spatialrag.tables.table import Table, read_table as read_columns
 
-_SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
+_SPOT = re.compile(
+    r"(\w*[_.:-])?[ACGT]{12,}([_.-]\w+)*|\d+x\d+|s_\d{3}um_\d+_\d+.*|(spot|barcode|cell|bin)[_.-]?\d+",
+    re.IGNORECASE,
+)
+# Genes that every tissue expresses and most panels hold, to tell rows of genes from rows of spots.
+_HOUSEKEEPING = {
+    "ACTB", "GAPDH", "B2M", "EEF1A1", "TMSB4X", "FTL", "FTH1", "MALAT1", "TUBA1B", "UBC", "PPIA",
+    "HSP90AB1", "VIM", "RPLP0", "RPS3", "RPL13", "MT-CO1", "MT-CO2", "MT-ND1", "MT-CYB",
+}  # fmt: skip
+_GENE_TITLE = {"gene", "genes", "symbol", "gene_name", "gene_id", "gene_ids", "ensembl", "feature"}
 
 
-def read_frame(path: str | Path) -> pd.DataFrame:
-    """Read a CSV, TSV (also gzipped) or Parquet file with names in its first column or index."""
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path} does not exist", fix="check the path")
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if ".parquet" in suffixes:
-        try:
-            return pd.read_parquet(path)
-        except ImportError as error:
-            raise MissingDependencyError(
-                "pyarrow", extra="parquet", needed_for=f"reading {path.name}"
-            ) from error
-    separator = next((_SEPARATORS[s] for s in suffixes if s in _SEPARATORS), None)
-    if separator is None:
-        raise InputError(f"unknown table format {path.name}", expected=".csv, .tsv or .parquet")
-    frame = pd.read_csv(path, sep=separator, index_col=0)
-    frame.index = frame.index.astype(str)
-    return frame
+def read_frame(path: str | Path, *, kind: str = "spot") -> pd.DataFrame:
+    """Read a table with names in its first column or index.
+
+    Parameters
+    ----------
+    path
+        CSV, TSV (also gzipped) or Parquet; see `spatialrag.tables.table.read_table`.
+    kind
+        What a row is, for messages.
+    """
+    return read_columns(path).named(kind).frame
+
+
+def read_numbers(path: str | Path, *, kind: str) -> pd.DataFrame:
+    """Read a table of numbers alone, float64, with names in its first column or index.
+
+    Parameters
+    ----------
+    path, kind
+        As in `read_frame`.
+
+    Raises
+    ------
+    InputError
+        A cell that is no number, which is named.
+    """
+    table = read_columns(path).named(kind)
+    values, _ = table.numbers(table.frame.columns)
+    return pd.DataFrame(values, index=table.frame.index, columns=table.frame.columns)
 
 
 def read_table(
@@ -37,37 +70,172 @@ def read_table(
     *,
     slide: str | None = None,
     donor: str | None = None,
-    scale: str = "counts",
+    layer: str | None = None,
+    scale: str | None = None,
+    library: str | None = None,
+    gene_column: str | None = None,
 ) -> Section:
-    """Read a section from a table of spots x genes; columns ``x`` and ``y`` are pixel positions.
+    """Read a section from a table of spots x genes.
+
+    Columns of positions (``x`` and ``y``, or as Space Ranger and Seurat name them) and others known
+    to describe spots (``in_tissue``, ``total_counts``, clusters, …), and columns of text, are not
+    genes; they go to ``obs``.
 
     Parameters
     ----------
     path
-        First column: spot names. ``x`` and ``y`` may be absent (a section without an image).
+        Names of spots in the first column, in one called ``barcode`` or ``spot``, or in the index
+        of a Parquet file. Without positions it is a section without an image.
     slide, donor
-        Names; the file's stem when not given.
+        Names; the file's when not given.
+    layer, gene_column
+        Refused: a table has one matrix and one row of names.
     scale
-        Expression scale of the values.
+        Of the values; ``counts`` when absent.
+    library
+        Which slide, where a column names several.
+
+    Raises
+    ------
+    InputError
+        What `spatialrag.tables` refuses, genes in rows, or values that are not on their scale.
     """
-    frame = read_frame(path)
-    name = slide or Path(path).name.split(".")[0]
-    located = {"x", "y"} <= set(frame.columns)
-    genes = frame.columns.drop(["x", "y"]) if located else frame.columns
-    values = frame[genes].apply(pd.to_numeric, errors="coerce")
-    if values.isna().to_numpy().any():
-        bad = genes[values.isna().to_numpy().any(axis=0)]
+    given = {"layer": layer, "gene_column": gene_column}
+    refuse_given(given, subject=str(path), reason="a table of one matrix")
+    read = read_columns(path)
+    name = describe(slide, name_of_file(path))
+    table = _of_one_slide(read, library, slide, name)
+    genes, others = _columns(table.frame, table.name)
+    if not genes:
         raise InputError(
-            f"{Path(path).name} has cells that are not numbers",
-            got=f"in column {bad[0]!r}",
-            expected="spots in rows, genes in columns, every cell a number",
+            f"{table.name} holds no genes",
+            expected="spots in rows, genes in columns",
+            got=f"columns {listing(table.frame.columns)}",
         )
+    _refuse_transposed(read.frame.columns[0], table.frame.index, genes, table.name)
+    pair = place_columns(others)
+    obs = table.frame[others]
+    inside, tissue_notes = in_tissue(obs, subject=name)
+    values, notes = table.numbers(genes)
+    names, gene_notes = unique_genes(np.array(genes, object), None, subject=name)
+    xy, place_notes = (None, ()) if pair is None else table.numbers(pair)
+    matrix, scale = as_matrix(values, subject=table.name)[inside], scale or "counts"
+    _check(matrix, scale, genes, table.name)
+    described = [column for column in others if column not in (pair or ())]
+    said = (f"columns of {name} that are no genes: {listing(described)}",) * bool(described)
     return Section(
-        slide=name,
-        donor=donor or name,
-        expression=sparse.csr_matrix(values.to_numpy("float32")),
-        genes=genes.to_numpy(),
-        spots=frame.index.to_numpy(),
-        xy=frame[["x", "y"]].to_numpy(float) if located else None,
+        slide=slide or name_of_file(path),
+        donor=donor or slide or name_of_file(path),
+        expression=matrix,
+        genes=names,
+        spots=table.frame.index.to_numpy()[inside],
+        xy=None if xy is None else xy[inside],
         scale=scale,
+        notes=(*table.notes, *said, *notes, *place_notes, *gene_notes, *tissue_notes),
+        obs=obs[inside],
     )
+
+
+def read_table_spots(
+    path: str | Path, *, slide: str | None, library: str | None = None
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Read names and centres of spots alone from a table: (n_spots,), (n_spots, 2), and notes.
+
+    Parameters
+    ----------
+    path
+        As in `read_table`; genes it may hold are not looked at.
+    slide, library
+        Select a slide where a column names several.
+
+    Raises
+    ------
+    InputError
+        No columns of positions, or cells in them that are no numbers.
+    """
+    table = read_columns(path)
+    pair = place_columns(list(table.frame.columns))
+    if pair is None:
+        raise InputError(
+            f"{table.name} has no positions",
+            expected="columns x and y: spot centres, pixels of the full-resolution image",
+            got=f"columns {listing(table.frame.columns)}",
+        )
+    name = describe(slide, name_of_file(path))
+    table = _of_one_slide(table, library, slide, name)
+    xy, notes = table.numbers(pair)
+    inside, tissue_notes = in_tissue(table.frame, subject=name)
+    names = table.frame.index.to_numpy()
+    return names[inside], xy[inside], (*table.notes, *notes, *tissue_notes)
+
+
+def _of_one_slide(table: Table, library: str | None, slide: str | None, name: str) -> Table:
+    """Return the rows of one slide, by unique names of spots."""
+    named = table.named(unique=False)
+    described = named.frame[[column for column in named.frame if is_known_column(column)]]
+    pair = place_columns(list(described.columns))
+    places = None
+    if pair is not None and all(dtype.kind in "iuf" for dtype in described[list(pair)].dtypes):
+        places = described[list(pair)].to_numpy(float)
+    chosen = select_library(described, {}, places, library=library, slide=slide, subject=name)
+    frame = named.frame if chosen.spots.all() else named.frame[chosen.spots]
+    refuse_repeated(frame.index.to_numpy(str), kind="spot", subject=table.name)
+    if pair is not None:
+        refuse_depth(frame, subject=table.name)
+    return replace(named, frame=frame, notes=(*named.notes, *chosen.notes))
+
+
+def _columns(frame: pd.DataFrame, name: str) -> tuple[list[str], list[str]]:
+    """Return the columns that are genes, and those that describe spots."""
+    genes, others, blank = [], [], []
+    for column, dtype in zip(frame.columns, frame.dtypes, strict=True):
+        if is_known_column(column):
+            others.append(column)
+        elif dtype.kind in "iuf" or any(is_number(str(cell)) for cell in frame[column]):
+            genes.append(column)
+        else:
+            others.append(column)
+            blank += [column] * bool((frame[column].astype(str) == "").all())
+    if blank and len(frame):
+        raise InputError(f"columns of {name} without a value: {listing(blank)}", fix="remove them")
+    return genes, others
+
+
+def _refuse_transposed(title: str, rows: pd.Index, columns: list[str], name: str) -> None:
+    """Raise when rows look like genes and columns like spots."""
+    by_spots = _share(columns, _looks_like_spot) > 0.5 and _share(rows, _looks_like_spot) < 0.5
+    by_genes = _share(rows, _looks_like_gene) > 0 and _share(columns, _looks_like_gene) == 0
+    by_ids = is_ensembl(rows.to_numpy()) and not is_ensembl(np.array(columns))
+    if title.lower() in _GENE_TITLE or by_spots or by_genes or by_ids:
+        raise InputError(
+            f"{name} has genes in its rows",
+            expected="spots in rows, genes in columns",
+            got=f"rows {listing(rows, 2)}; columns {listing(columns, 2)}",
+            fix="transpose it, e.g. pandas.read_csv(FILE, index_col=0).T.to_csv(FILE)",
+        )
+
+
+def _share(names: Iterable[str], looks: Callable[[str], bool]) -> float:
+    found = [looks(str(name)) for name in names]
+    return float(np.mean(found)) if found else 0.0
+
+
+def _looks_like_spot(name: str) -> bool:
+    return _SPOT.fullmatch(name) is not None
+
+
+def _looks_like_gene(name: str) -> bool:
+    return name.upper() in _HOUSEKEEPING
+
+
+def _check(matrix: sparse.csr_matrix, scale: str, genes: list[str], name: str) -> None:
+    """Raise when values are not on their scale; a few columns of fractions are named."""
+    fractions = np.unique(matrix.indices[matrix.data % 1 != 0]) if scale == "counts" else []
+    fix = ""
+    if 0 < len(fractions) <= max(3, len(genes) // 20):
+        named = listing([genes[j] for j in fractions])
+        fix = (
+            f"remove the columns {named} if they are no genes, or state the scale, "
+            "scale='log1p' or 'log1p_cp10k'"
+        )
+    check_values(matrix, scale=scale, subject=name, fix=fix)

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from spatialrag import keys
+from spatialrag.anndata_file import read_anndata
 from spatialrag.bank.content import columns_of
 from spatialrag.errors import InputError
 from spatialrag.prediction.citations import Citations
@@ -228,15 +229,7 @@ def read_prediction(path: str | Path) -> Prediction:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path} does not exist", fix="run spatialrag predict first")
-    try:
-        adata = ad.read_h5ad(path)
-    except Exception as error:
-        raise InputError(
-            f"{path} is not a prediction",
-            expected="an h5ad as `spatialrag predict` writes it",
-            got=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
-            fix="predict again, or restore a copy",
-        ) from error
+    adata = read_anndata(path)
     try:
         return from_anndata(adata)
     except InputError as error:

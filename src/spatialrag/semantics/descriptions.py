@@ -10,6 +10,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from spatialrag.errors import InputError
 from spatialrag.provenance import origin
 from spatialrag.semantics.gene_vectors import GeneVectors
+from spatialrag.tables.table import read_table
 
 # (symbol, text) columns that tables of gene summaries are known to have.
 _COLUMNS = (("symbol", "Gene_summary"), ("mouse_symbol", "human_summary"), ("symbol", "summary"))
@@ -31,9 +32,7 @@ def read_summaries(path: str | Path) -> pd.Series:
         No such file, or other columns.
     """
     path = Path(path)
-    if not path.exists():
-        raise InputError(f"{path} does not exist")
-    table = pd.read_csv(path, sep=None, engine="python", dtype=str, keep_default_na=False)
+    table = read_table(path, as_text=True).frame
     for symbol, text in _COLUMNS:
         if {symbol, text} <= set(table.columns):
             found = table[[symbol, text]][(table[symbol] != "") & (table[text] != "")]

@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
-import anndata as ad
 import numpy as np
-import pandas as pd
 
-from spatialrag.errors import InputError, MissingDependencyError
+from spatialrag.anndata_file import read_anndata
+from spatialrag.errors import InputError
+from spatialrag.file_kind import reading, require_file
+from spatialrag.names import clean_names
 from spatialrag.provenance import fingerprint
 from spatialrag.semantics.gene_vectors import GeneVectors
+from spatialrag.tables.table import read_table
 
 
 def read_gene_vectors(path: str | Path) -> GeneVectors:
@@ -26,18 +28,17 @@ def read_gene_vectors(path: str | Path) -> GeneVectors:
     InputError
         No such file, another format, or a content that does not fit.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path} does not exist")
-    readers = {".parquet": _parquet, ".h5ad": _h5ad, ".npz": _npz}
-    if path.suffix not in readers:
+    path = require_file(path)
+    readers = {".parquet": _table, ".h5ad": _h5ad, ".npz": _npz}
+    if path.suffix.lower() not in readers:
         raise InputError(
             f"{path.name} is no table of gene vectors that can be read",
             expected=", ".join(readers),
             got=path.suffix or "no suffix",
             fix="convert it; pickles are refused because opening one runs its code",
         )
-    genes, vectors = readers[path.suffix](path)
+    genes, vectors = readers[path.suffix.lower()](path)
+    genes, _ = clean_names(genes, kind="gene", subject=path.name, unique=False)
     record = {"provider": "table", "file": path.name, "sha256": fingerprint(path)}
     return GeneVectors(genes, vectors, record)
 
@@ -51,38 +52,32 @@ def write_gene_vectors(vectors: GeneVectors, path: str | Path) -> None:
     aside.replace(path)
 
 
-def _parquet(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        table = pd.read_parquet(path)
-    except ImportError as error:
-        raise MissingDependencyError(
-            "pyarrow", extra="parquet", needed_for="reading Parquet files"
-        ) from error
-    texts = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
-    if len(texts) > 1 or (not texts and pd.api.types.is_numeric_dtype(table.index)):
+def _table(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    table = read_table(path)
+    texts = [name for name, dtype in table.frame.dtypes.items() if dtype.kind == "O"]
+    if len(texts) != 1:
         raise InputError(
             f"{path.name} does not say which gene a row is",
             expected="symbols in the index, or in one text column",
             got=f"text columns {texts}",
         )
-    if texts:
-        table = table.set_index(texts[0])
-    return table.index.to_numpy(str), table.to_numpy(np.float32)
+    columns = [name for name in table.frame if name != texts[0]]
+    return table.frame[texts[0]].to_numpy(object), table.numbers(columns)[0].astype(np.float32)
 
 
 def _h5ad(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    table = ad.read_h5ad(path)
+    table = read_anndata(path)
     values = table.X.toarray() if hasattr(table.X, "toarray") else table.X
-    return table.obs_names.to_numpy(str), np.asarray(values)
+    return table.obs_names.to_numpy(object), np.asarray(values)
 
 
 def _npz(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return stored["genes"].astype(str), stored["vectors"]
-    except (ValueError, KeyError) as error:
-        raise InputError(
-            f"{path.name} holds no gene vectors",
-            expected="arrays genes (text) and vectors",
-            got=str(error),
-        ) from error
+    with reading(path, "gene vectors (npz)"), np.load(path, allow_pickle=False) as stored:
+        missing = [name for name in ("genes", "vectors") if name not in stored]
+        if missing:
+            raise InputError(
+                f"{path.name} holds no gene vectors",
+                expected="arrays genes (text) and vectors",
+                got=f"no {' and no '.join(missing)}",
+            )
+        return stored["genes"], stored["vectors"]

@@ -1,5 +1,6 @@
 """Spots on a slide: names, positions, the image and its pixel size."""
 
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from spatialrag.errors import InputError, listing, raise_all
+from spatialrag.names import clean_names, clean_part
 from spatialrag.slides.pixel_size import PixelSize
 
 
@@ -37,9 +39,15 @@ class Spots:
     mpp_source: str = "unknown"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "spots", np.asarray(self.spots, dtype=object).astype(str))
+        object.__setattr__(self, "slide", clean_part(self.slide))
+        names, notes = clean_names(
+            self.spots, kind="spot", subject=f"slide {self.slide!r}", unique=False
+        )
+        for note in notes:
+            warnings.warn(note, stacklevel=3)
+        object.__setattr__(self, "spots", names)
         object.__setattr__(self, "xy", np.asarray(self.xy, dtype=np.float64))
-        values, counts = np.unique(self.spots, return_counts=True)
+        values, counts = np.unique(names, return_counts=True)
         faults = [f"duplicate spot names: {listing(values[counts > 1])}"] * bool((counts > 1).any())
         if self.xy.shape != (len(self.spots), 2):
             faults.append(f"xy is {self.xy.shape}, expected ({len(self.spots)}, 2)")

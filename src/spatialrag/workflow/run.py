@@ -11,6 +11,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from spatialrag.anndata_file import read_anndata
 from spatialrag.bank.bank import Bank
 from spatialrag.bank.build import build_bank
 from spatialrag.bank.store import open_bank, write_bank
@@ -211,13 +212,12 @@ def _read_cells(recipe: Recipe, data: Path) -> CellBank:
     path = data / given.cells
     if path.suffix == ".zarr":
         return open_cells(path)
-    import anndata as ad
 
     if not path.is_file():
         raise InputError(f"the single cells {path} do not exist")
     kinds = read_type_map(given.type_map) if given.type_map else None
     return cells_from_anndata(
-        ad.read_h5ad(path), dataset=path.stem, type_column=given.type_column, type_map=kinds
+        read_anndata(path), dataset=path.stem, type_column=given.type_column, type_map=kinds
     )
 
 

@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 
+from spatialrag.anndata_file import read_anndata
 from spatialrag.errors import InputError, listing
 from spatialrag.expression.normalize import SCALES
-from spatialrag.expression.table import read_frame
+from spatialrag.expression.table import read_numbers
+from spatialrag.file_kind import reading
 from spatialrag.prediction.predictor import Queries
+from spatialrag.tables.text import read_text
 from spatialrag.tensor_file import read_array, read_tensor
 
 DECLARED = (*SCALES, "log2p1")
@@ -94,16 +96,17 @@ def read_names(path: str | Path) -> list[str]:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"the list of names {path} does not exist")
-    return [line.strip() for line in path.read_text().splitlines() if line.strip()]
+    text = read_text(path, expected="a list of names, one per line")
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _read(
     path: Path, genes: list[str] | None, spots: list[str] | None, samples: int
 ) -> pd.DataFrame:
-    if path.suffix == ".h5ad":
-        return ad.read_h5ad(path).to_df()
+    if path.suffix.lower() == ".h5ad":
+        return read_anndata(path).to_df()
     if path.suffix in _TABLES:
-        return read_frame(path)
+        return read_numbers(path, kind="spot")
     if path.suffix not in {".pt", ".npy"}:
         raise InputError(
             f"unknown prediction format {path.name}",
@@ -113,7 +116,8 @@ def _read(
         raise InputError(
             f"{path.name} names neither genes nor spots", fix="pass genes=… and spots=…"
         )
-    array = read_tensor(path) if path.suffix == ".pt" else read_array(path)
+    with reading(path, "an array of predictions"):
+        array = read_tensor(path) if path.suffix == ".pt" else read_array(path)
     return pd.DataFrame(_average(array, len(spots), len(genes), samples), spots, genes)
 
 

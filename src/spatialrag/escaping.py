@@ -1,0 +1,42 @@
+"""Text of users made harmless where it is printed: terminals, figures, HTML and tables of CSV.
+
+Names keep their characters everywhere else; these functions stand at the side that prints.
+"""
+
+import html
+import re
+
+from rich.text import Text
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def terminal_text(text: object) -> Text:
+    """Return text that rich prints as it is: ``P1 [her2]`` keeps its brackets.
+
+    A `rich.text.Text` is no markup; it goes where strings go (``console.print``, cells, titles).
+    Markup is not escaped instead: a backslash before a closing tag cannot be.
+    """
+    return Text(str(text))
+
+
+def figure_text(text: object) -> str:
+    """Return text that matplotlib draws as it is: ``$`` starts no formula."""
+    return str(text).replace("$", r"\$")
+
+
+def html_text(text: object) -> str:
+    """Return text for HTML, also inside of quoted attributes."""
+    return html.escape(str(text), quote=True)
+
+
+def csv_cell(value: object) -> object:
+    """Return a cell that a spreadsheet does not take for a formula.
+
+    Text that starts like one gets an apostrophe in front, which spreadsheets hide. Numbers, also
+    negative ones written as text, stay as they are.
+    """
+    if not isinstance(value, str) or not value.startswith(_FORMULA) or _NUMBER.fullmatch(value):
+        return value
+    return f"'{value}"
