@@ -82,6 +82,25 @@ def test_measured_depth_stands_first(results):
     assert text.count("- `depth_oracle`: not a method") == 1
 
 
+def test_what_smooth_maps_reach_stands_beside_the_headline(results, tmp_path):
+    assert results.surrogates_note == ""
+    row = {"core": {"pcc_300": 0.3, "null_smooth_pcc_300": 0.1, "n_above_null": 9}}
+    row |= {"global": {"pcc_1000": 0.2, "null_smooth_pcc_1000": 0.15, "n_above_null": 41}}
+    row |= {"n_spots": 3000, "n_surrogate_spots": 2000}
+    paths = [write(tmp_path, slide, "linear", 0, {"linear+generag": row}) for slide in "ab"]
+    found = read_results(RECIPE, paths, results.cohort)
+    summary = found.summary("color", "slide").loc["linear+generag"]
+    assert summary.to_dict() == {
+        "core pcc_300": 0.3,  # of all core genes: no choice, no level
+        "core n_above_null": 9,
+        "global pcc_1000": 0.2,
+        "global null_smooth_pcc_1000": 0.15,
+        "global n_above_null": 41,
+    }
+    assert "2000, drawn from 3000 spots" in found.markdown()
+    assert "null_smooth_pcc_1000" not in " ".join(found.mean("color", "slide"))
+
+
 def test_every_column_of_the_written_tables_is_told(results):
     tables, lines = results.markdown().split("## Columns and rows")
     headings = {

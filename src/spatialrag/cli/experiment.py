@@ -41,7 +41,7 @@ def run(
     summaries = [results.summary(encoder, leave) for encoder, leave in results.folds]
     for (encoder, leave), summary in zip(results.folds, summaries, strict=True):
         print_frame(summary, title=f"{encoder}, {leave} left out", index="method")
-    print_legend(summaries)
+    print_legend(summaries, note=results.surrogates_note)
     spent = results.seconds
     console().print(f"{len(results.scores)} rows, {spent / 60:.0f} minutes of one core in all")
     console().print(f"open {out / 'report.html'}; tables: {out / 'scores.md'}", highlight=False)

@@ -60,14 +60,17 @@ def _parts(
     yield chosen
 
 
-def print_legend(frames: Sequence[pd.DataFrame]) -> None:
+def print_legend(frames: Sequence[pd.DataFrame], *, note: str = "") -> None:
     """Print a line on each kind of column of the tables above, and on rows that are no methods."""
+    out = console()
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column()
     for name, text in legend(frames).items():
         grid.add_row(Text(name), Text(text))
-    console().print(grid)
+    out.print(grid)
+    if note:
+        out.print(note, highlight=False)
 
 
 def print_facts(facts: Mapping[str, object]) -> None:
@@ -89,6 +92,4 @@ def print_report(report: Report) -> None:
             counted = f"{count} genes, " if (count := report.n_genes(group)) else ""
             print_frame(frame, title=f"{group} ({counted}mean over {slides})", index="method")
             frames.append(frame)
-    print_legend(frames)
-    if report.surrogates_note:
-        console().print(report.surrogates_note, highlight=False)
+    print_legend(frames, note=report.surrogates_note)

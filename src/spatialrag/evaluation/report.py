@@ -135,13 +135,11 @@ class Report:
     def surrogates_note(self) -> str:
         """A sentence on what ``null_smooth`` rests on; empty where it was not asked for."""
         entries = [entry for slide in self.slides.values() for entry in slide.values()]
-        entries = [entry for entry in entries if "n_surrogate_spots" in entry]
-        if not entries:
-            return ""
-        keys = ("n_surrogate_spots", "n_spots")
-        used, all_spots = (_range(entry[key] for entry in entries) for key in keys)
-        drawn = used if used == all_spots else f"{used}, drawn from {all_spots}"
-        return f"Smooth random maps: {N_SURROGATES} for each predicted one, on {drawn} spots."
+        return surrogates_note(
+            (entry["n_surrogate_spots"], entry["n_spots"])
+            for entry in entries
+            if "n_surrogate_spots" in entry
+        )
 
     def markdown(self) -> str:
         """Return the mean tables, then core and global tables of every slide."""
@@ -173,6 +171,22 @@ def markdown_table(table: pd.DataFrame, *, index: str = "method") -> str:
         cells = [cell(value, heading, absent="") for heading, value in row.items()]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def surrogates_note(spots: Iterable[tuple[float, float]]) -> str:
+    """Return a sentence on what ``null_smooth`` rests on; empty without any.
+
+    Parameters
+    ----------
+    spots
+        Pairs of the spots that surrogates are of, and of all that were scored.
+    """
+    pairs = list(spots)
+    if not pairs:
+        return ""
+    used, scored = (_range(numbers) for numbers in zip(*pairs, strict=True))
+    drawn = used if used == scored else f"{used}, drawn from {scored}"
+    return f"Smooth random maps: {N_SURROGATES} for each predicted one, on {drawn} spots."
 
 
 def _range(numbers: Iterable[int]) -> str:

@@ -74,6 +74,8 @@ def _fold(results: Results, encoder: str, leave: str) -> list[str]:
         tables.append(mean.filter(regex=f"^{group} ").dropna(how="all"))
         parts.append(page.table(tables[-1], index=f"{group} genes, mean over slides"))
     parts.append(page.legend(tables))
+    if results.surrogates_note:
+        parts.append(page.paragraph(results.surrogates_note, note=True))
     for metric in (results.headline("core"), results.headline("global")):
         wide = results.by_slide(encoder, leave, metric)
         figure = plot_bars(wide, metric=metric)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from spatialrag.errors import InputError
 from spatialrag.evaluation.columns import legend, markdown_legend, oracle_first
-from spatialrag.evaluation.report import markdown_table
+from spatialrag.evaluation.report import markdown_table, surrogates_note
 from spatialrag.replace import replace_text
 from spatialrag.workflow.recipe import Recipe
 from spatialrag.workflow.units import OVER
@@ -64,7 +64,7 @@ class Results:
         What was compared.
     scores : pandas.DataFrame
         A row per encoder, leave, slide, group (backbone, controls, ragst), method and seed;
-        columns ``core pcc_300`` and so on, seconds, train_seconds.
+        columns ``core pcc_300`` and so on, n_spots, n_surrogate_spots, seconds, train_seconds.
     seconds
         Spent on all units, training included.
     genes
@@ -99,27 +99,40 @@ class Results:
 
     def mean(self, encoder: str, leave: str) -> pd.DataFrame:
         """Return methods by the metrics shown, the mean over slides; measured depth first."""
-        columns = [f"{group} {metric}" for group in SHOWN for metric in SHOWN[group]]
-        table = self.per_slide().loc[encoder, leave][columns]
-        return oracle_first(table.groupby("method", sort=False).mean().dropna(axis=1, how="all"))
+        shown = [f"{group} {metric}" for group in SHOWN for metric in SHOWN[group]]
+        return self._mean(encoder, leave)[shown].dropna(axis=1, how="all")
+
+    def _mean(self, encoder: str, leave: str) -> pd.DataFrame:
+        table = self.per_slide().loc[encoder, leave]
+        return oracle_first(table.groupby("method", sort=False).mean())
 
     def summary(self, encoder: str, leave: str) -> pd.DataFrame:
-        """Return the two metrics told first, with their spread and the genes above smooth maps.
+        """Return the two metrics told first, beside what smooth random maps reach.
 
-        The spread is the standard deviation over seeds of the mean over slides; absent with one.
-        Measured depth is the first row.
+        Each with its standard deviation over seeds of the mean over slides (absent with one), with
+        the level of random maps as smooth (absent where the metric is of all genes, and it is 0),
+        and with the genes above these. Measured depth is the first row.
         """
-        metrics = [self.headline(group) for group in SHOWN]
+        metrics = {group: self.headline(group) for group in SHOWN}
         scores = self.scores.query("encoder == @encoder and leave == @leave")
-        seeds = scores.groupby(["method", "seed"], sort=False)[metrics].mean()
+        seeds = scores.groupby(["method", "seed"], sort=False)[list(metrics.values())].mean()
         spread = seeds.groupby("method", sort=False).std().add_suffix(", over seeds")
-        table = self.mean(encoder, leave).join(spread)
-        columns = [
-            name
-            for group, metric in zip(SHOWN, metrics, strict=True)
-            for name in (metric, f"{metric}, over seeds", f"{group} n_above_null")
-        ]
+        columns = []
+        for group, metric in metrics.items():
+            k = metric.removeprefix(f"{group} ")
+            whole = k == f"pcc_{getattr(self.recipe.evaluation, f'n_{group}')}"
+            levels = [] if whole else [f"{group} null_smooth_{k}"]
+            columns += [metric, f"{metric}, over seeds", *levels, f"{group} n_above_null"]
+        table = self._mean(encoder, leave).join(spread)
         return table.reindex(columns=columns).dropna(axis=1, how="all")
+
+    @property
+    def surrogates_note(self) -> str:
+        """A sentence on what ``null_smooth`` rests on; empty where no unit has it."""
+        if "n_surrogate_spots" not in self.scores:
+            return ""
+        pairs = self.scores[["n_surrogate_spots", "n_spots"]].dropna()
+        return surrogates_note(pairs.itertuples(index=False, name=None))
 
     def by_slide(self, encoder: str, leave: str, metric: str) -> pd.DataFrame:
         """Return one metric, methods by slides; measured depth first."""
@@ -207,7 +220,8 @@ class Results:
             tables.append(gains)
             parts += [f"## What GeneRAG adds, paired by slide{_caveat(gains)}", "", _gains(gains)]
             parts.append("")
-        parts += ["## Columns and rows", "", markdown_legend(legend(tables))]
+        parts += ["## Columns and rows", "", markdown_legend(legend(tables)), ""]
+        parts += [self.surrogates_note] * bool(self.surrogates_note)
         return "\n".join(parts) + "\n"
 
 
@@ -247,7 +261,8 @@ def read_results(recipe: Recipe, paths: Sequence[Path], cohort: pd.DataFrame) ->
             for group, metrics in METRICS.items():
                 for metric in metrics:
                     row[f"{group} {metric}"] = entry.get(group, {}).get(metric)
-            row |= {"seconds": entry.get("seconds"), **_trained(record["facts"])}
+            row |= {name: entry.get(name) for name in ("n_spots", "n_surrogate_spots", "seconds")}
+            row |= _trained(record["facts"])
             rows.append(row)
             key = (unit["encoder"], unit["leave"], unit["slide"], method)
             if "pearson" in entry and (unit["seed"] == recipe.methods.seeds[0]):
