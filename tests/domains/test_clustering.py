@@ -78,6 +78,23 @@ def test_refinement_is_part_of_the_settings():
         Clustering(refine=True).labels(line, 2)
 
 
+@pytest.mark.parametrize("by", ["kmeans", "gaussian_mixture"])
+@pytest.mark.parametrize("n_domains", [3, None])
+def test_spots_without_neighbors_found_no_domain(by, n_domains):
+    line = sparse.diags([np.ones(99), np.ones(99)], [1, -1], shape=(100, 100))
+    adjacency = sparse.block_diag([sparse.csr_matrix((2, 2)), line]).tocsr()
+    values = np.concatenate([[[40.0, 3.0], [0.5, 90.0]], BLOBS])
+    settings = Clustering(by, candidates=(2, 3, 4))
+    alone = settings.labels(BLOBS, n_domains)
+    assert len(set(alone)) == 3
+    found = settings.labels(values, n_domains, adjacency=adjacency)
+    np.testing.assert_array_equal(found[2:], alone)
+    # Nearest: "b" to the right, "c" above.
+    assert found[:2].tolist() == [alone[TRUTH == "b"][0], alone[TRUTH == "c"][0]]
+    # Without a graph they are spots as others, and take domains from them.
+    assert len(set(settings.labels(values, 3)[2:])) < 3
+
+
 def test_bad_input():
     with pytest.raises(InputError, match="unknown clustering"):
         Clustering("louvain")

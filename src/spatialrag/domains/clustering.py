@@ -59,13 +59,17 @@ class Clustering:
     ) -> np.ndarray:
         """Return a domain for each spot, "1" to "K", the largest first.
 
+        Spots without spatial neighbors found no domain: what no neighbors smoothed lies far from
+        everything, and one of them would be a domain of its own. They join the domain whose mean is
+        nearest.
+
         Parameters
         ----------
         embedding : (n_spots, p)
         n_domains
             K; chosen by `stability` among ``candidates`` when absent.
         adjacency : CSR (n_spots, n_spots), optional
-            Spatial neighbors, for ``refine``.
+            Spatial neighbors; needed for ``refine``.
         rng
             Seed.
 
@@ -76,29 +80,57 @@ class Clustering:
         """
         if not np.isfinite(embedding).all():
             raise InputError("the embedding contains NaN or inf")
-        if n_domains is None:
-            possible = tuple(k for k in self.candidates if 2 * k <= len(embedding))
-            scores = stability(embedding, possible or (2,), rng=rng)
-            best = max(scores.values())
-            n_domains = max(k for k, score in scores.items() if score >= best - _LEVEL)
-        if not 1 <= n_domains <= len(embedding):
-            raise InputError(
-                "n_domains must be at least 1 and at most the number of spots",
-                expected=f"1 to {len(embedding)}",
-                got=str(n_domains),
-            )
         values = np.asarray(embedding, np.float64)
-        if self.by == "kmeans":
-            found = _kmeans(values, n_domains, rng).labels_
-        elif self.by == "gaussian_mixture":
-            found = _mixture(values, n_domains, rng)
-        else:
-            found = _leiden(values, n_domains, rng)
+        joined = _joined(len(values), adjacency)
+        n_domains = self._number(values[joined], n_domains, rng)
+        part = self._found(values[joined], n_domains, rng)
+        found = part if joined.all() else _with_others(values, joined, part)
         if self.refine:
             if adjacency is None:
                 raise InputError("refinement needs a spatial graph", fix="set refine=False")
             found = majority(found, adjacency)
         return by_size(found)
+
+    def _number(self, values: np.ndarray, n_domains: int | None, rng: int) -> int:
+        if n_domains is None:
+            possible = tuple(k for k in self.candidates if 2 * k <= len(values))
+            scores = stability(values, possible or (2,), rng=rng)
+            best = max(scores.values())
+            n_domains = max(k for k, score in scores.items() if score >= best - _LEVEL)
+        if not 1 <= n_domains <= len(values):
+            raise InputError(
+                "n_domains must be at least 1 and at most the number of spots",
+                expected=f"1 to {len(values)}",
+                got=str(n_domains),
+            )
+        return n_domains
+
+    def _found(self, values: np.ndarray, n_domains: int, rng: int) -> np.ndarray:
+        if self.by == "kmeans":
+            return _kmeans(values, n_domains, rng).labels_
+        if self.by == "gaussian_mixture":
+            return _mixture(values, n_domains, rng)
+        return _leiden(values, n_domains, rng)
+
+
+def _joined(n: int, adjacency: sparse.csr_matrix | None) -> np.ndarray:
+    """Return which spots have neighbors, (n,); all where nothing is known."""
+    joined = np.ones(n, bool)
+    if adjacency is not None and adjacency.nnz:
+        joined = np.diff(adjacency.tocsr().indptr) > 0
+    return joined
+
+
+def _with_others(values: np.ndarray, joined: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return labels of all spots: those of the joined, and the nearest mean's of the others."""
+    names, codes = np.unique(labels, return_inverse=True)
+    sums = np.zeros((len(names), values.shape[1]))
+    np.add.at(sums, codes, values[joined])
+    means = sums / np.bincount(codes)[:, None]
+    others = np.linalg.norm(values[~joined][:, None] - means, axis=2).argmin(axis=1)
+    found = np.empty(len(values), names.dtype)
+    found[joined], found[~joined] = labels, names[others]
+    return found
 
 
 def _kmeans(values: np.ndarray, n_domains: int, rng: int, *, n_init: int = _STARTS) -> KMeans:
