@@ -1,13 +1,16 @@
-# demo: the main job on the toy tissue. test: the whole suite. venv: everything, also over demo's .venv.
+# demo: the main job on the toy tissue. test: the whole suite; test-room: the tests of one folder, in
+# seconds (make test-room ROOM=solvers). venv: everything, also over demo's .venv.
 # One stamp per set of extras: `make demo` makes a light .venv, `make venv` completes the same one.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# A thread per process: the tests' arrays are small, and two processes share two cores.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 LIGHT := $(VENV)/.stamp-light
 FULL := $(VENV)/.stamp-full
 
-.PHONY: demo venv test coverage test-slow chaos lint bench clean
+.PHONY: demo venv test test-room coverage test-slow chaos lint bench clean
 
 demo: $(LIGHT)
 	$(BIN)/spatialrag demo --out demo
@@ -17,11 +20,14 @@ venv: $(FULL)
 test: $(FULL)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --durations=15
+	$(PYTEST) -n 2 --dist loadscope --durations=15
+
+test-room: $(FULL)
+	$(PYTEST) tests/$(ROOM)
 
 # Apart from the tests: tracing every line slows those that train networks.
 coverage: $(FULL)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --cov --cov-report=term
+	$(PYTEST) -n 2 --dist loadscope --cov --cov-report=term
 
 test-slow: $(FULL)
 	$(BIN)/python -m pytest -m slow

@@ -11,7 +11,7 @@ from spatialrag.toy import ToyTissue
 
 def main():
     with TemporaryDirectory() as folder:
-        small = ToyTissue(n_sections=1, n_donors=1, n_genes=1300, columns=14, rows=14)
+        small = ToyTissue(n_sections=1, n_donors=1, n_genes=300, columns=12, rows=12)
         section = sr.read_cohort(sr.make_toy(folder, settings=small))[0]
     raw = ad.AnnData(section.expression, obsm={"spatial": section.xy})
     raw.var_names, raw.obs_names = section.genes, section.spots

@@ -9,7 +9,7 @@ from spatialrag.toy import ToyTissue
 
 def main():
     with TemporaryDirectory() as folder:
-        small = ToyTissue(n_genes=1300, columns=6, rows=6)
+        small = ToyTissue(n_genes=1300, columns=5, rows=5)
         sections = sr.read_cohort(sr.make_toy(folder, settings=small))
         known, query = sections[:3], sections[3]
 

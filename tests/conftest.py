@@ -1,4 +1,7 @@
+import ast
 import json
+import os
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -7,8 +10,9 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
+from filelock import FileLock
 
-from spatialrag.bank.build import build_bank
+from spatialrag.bank.build import bank_of_section, build_bank, join_banks
 from spatialrag.compatibility import prepare_torchvision
 from spatialrag.expression.cohort import read_cohort
 from spatialrag.slides.slide import open_slide
@@ -22,9 +26,29 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 @pytest.fixture(scope="session")
-def toy_table(tmp_path_factory):
+def built_once(tmp_path_factory):
+    """Return ``built_once(name, make)``: a folder that one process makes and all others read."""
+
+    def built_once(name, make):
+        if "PYTEST_XDIST_WORKER" not in os.environ:
+            folder = tmp_path_factory.mktemp(name)
+            make(folder)
+            return folder
+        folder = tmp_path_factory.getbasetemp().parent / name
+        with FileLock(folder.with_suffix(".lock")):
+            if not folder.exists():
+                aside = tmp_path_factory.mktemp(name)
+                make(aside)
+                aside.rename(folder)
+        return folder
+
+    return built_once
+
+
+@pytest.fixture(scope="session")
+def toy_table(built_once):
     """slides.csv of a toy tissue: four sections of 56 spots, two donors, panels that differ."""
-    return make_toy(tmp_path_factory.mktemp("toy"), settings=SMALL)
+    return built_once("toy", lambda folder: make_toy(folder, settings=SMALL)) / "slides.csv"
 
 
 @pytest.fixture(scope="session")
@@ -33,13 +57,43 @@ def toy_sections(toy_table):
 
 
 @pytest.fixture(scope="session")
-def toy_cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
+def toy_cache(toy_sections, built_once):
+    """The embeddings of the toy's patches, to be given as ``cache``."""
+    return built_once("embedded", lambda folder: build_toy_bank(toy_sections, folder))
 
 
 @pytest.fixture(scope="session")
 def toy_bank(toy_sections, toy_cache):
-    return build_bank(toy_sections, encoder="color", thumbnail_px=16, cache=toy_cache)
+    return build_toy_bank(toy_sections, toy_cache)
+
+
+def build_toy_bank(sections, cache):
+    return build_bank(sections, encoder="color", thumbnail_px=16, cache=cache)
+
+
+@pytest.fixture(scope="session")
+def little_bank(toy_bank, toy_sections):
+    """Three slides of 20 spots, 145 genes and vectors of 24 numbers, where the toy is too slow."""
+    return join_banks([cut(section, toy_bank) for section in toy_sections[:3]])
+
+
+def cut(section, bank, n_spots=20, every=9, dim=24):
+    """Return a small part of a section with a part of its embeddings, as a bank."""
+    embeddings = bank.embeddings_of(section.slide)
+    record = replace(embeddings.encoder, name="part", dim=dim)
+    part = replace(section.of_spots(section.spots[:n_spots]), image=None)
+    genes = np.flatnonzero([int(name.removeprefix("TOY")) % every == 0 for name in part.genes])
+    part = replace(part, expression=part.expression[:, genes], genes=part.genes[genes])
+    return bank_of_section(
+        part,
+        replace(
+            embeddings,
+            vectors=np.ascontiguousarray(embeddings.vectors[:n_spots, :dim]),
+            spots=part.spots,
+            xy=part.xy,
+            encoder=record,
+        ),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +111,22 @@ def references(toy_bank):
 @pytest.fixture(scope="session")
 def queries(toy_bank):
     return toy_bank.embeddings_of("toy4")
+
+
+@pytest.fixture
+def parameters_of():
+    """Return what a class of an installed package is made with, read without importing it."""
+
+    def parameters_of(package, file, name):
+        spec = find_spec(package)
+        if spec is None:
+            pytest.skip(f"{package} is not installed")
+        tree = ast.parse((Path(spec.origin).parent / file).read_text())
+        made = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == name)
+        init = next(n for n in made.body if getattr(n, "name", "") == "__init__")
+        return {argument.arg for argument in init.args.args + init.args.kwonlyargs}
+
+    return parameters_of
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,9 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
-
-import pytest
 
 import spatialrag
 
@@ -36,6 +35,7 @@ STAGES = [
 STAGE_OF = {name: level for level, names in enumerate(STAGES) for name in names}
 
 
+@cache
 def modules():
     return {
         ".".join(path.relative_to(SOURCE).with_suffix("").parts): path
@@ -44,6 +44,7 @@ def modules():
     }
 
 
+@cache
 def imports_of(path):
     """Every package module a file imports, also inside functions."""
     found = set()
@@ -56,12 +57,34 @@ def imports_of(path):
     return found & set(modules())
 
 
-@pytest.mark.parametrize("name", sorted(modules()))
-def test_imports_only_from_stages_above(name):
+def test_imports_only_from_stages_above():
+    assert [fault for name, path in modules().items() for fault in faults_of(name, path)] == []
+
+
+def faults_of(name, path):
+    """Return each import of a module that is not from a stage above its own."""
     room = name.split(".")[0]
-    for imported in imports_of(modules()[name]):
-        other = imported.split(".")[0]
-        assert other == room or STAGE_OF[other] < STAGE_OF[room], f"{name} imports {imported}"
+    others = {imported: imported.split(".")[0] for imported in sorted(imports_of(path))}
+    return [
+        f"{name} imports {imported}"
+        for imported, other in others.items()
+        if other != room and STAGE_OF[other] >= STAGE_OF[room]
+    ]
+
+
+def test_an_import_from_a_stage_below_is_found(tmp_path):
+    """A name or a module, at the top or inside a function."""
+    path = tmp_path / "made.py"
+    path.write_text(
+        "from spatialrag.errors import InputError\n"
+        "from spatialrag.solvers import fista\n"
+        "def late():\n    from spatialrag.bank.bank import Bank\n"
+    )
+    assert faults_of("metrics.made", path) == [
+        "metrics.made imports bank.bank",
+        "metrics.made imports solvers.fista",
+    ]
+    assert faults_of("prediction.made", path) == []
 
 
 def test_no_import_cycles():

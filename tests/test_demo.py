@@ -14,12 +14,12 @@ from spatialrag.toy import ToyTissue
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     out = tmp_path_factory.mktemp("demo")
-    return run_demo(out, settings=ToyTissue(n_genes=1300, columns=6, rows=6))
+    return run_demo(out, settings=ToyTissue(n_genes=1300, columns=5, rows=5))
 
 
 def test_writes_what_it_promises(demo):
-    assert verify_bank(demo.out / "bank.zarr").n_references == 108
-    assert ad.read_h5ad(demo.out / "prediction.h5ad").shape[0] == 36
+    assert verify_bank(demo.out / "bank.zarr").n_references == 75
+    assert ad.read_h5ad(demo.out / "prediction.h5ad").shape[0] == 25
     summary = json.loads((demo.out / "summary.json").read_text())
     assert set(summary["scores"]) >= {"generag", "ridge_all", "neighbors", "depth_only", "null"}
 

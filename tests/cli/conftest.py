@@ -1,5 +1,6 @@
 import pytest
 
+from spatialrag.bank.store import write_bank
 from spatialrag.cli import app as cli
 
 
@@ -23,3 +24,9 @@ def run(monkeypatch, capsys):
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
     return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture(scope="session")
+def little(little_bank, tmp_path_factory):
+    """The little bank on disk, for evaluations of many rows; read only."""
+    return write_bank(little_bank, tmp_path_factory.mktemp("little") / "bank.zarr")

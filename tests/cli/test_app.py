@@ -9,17 +9,17 @@ from spatialrag.prediction.generag import GeneRAG
 
 
 @pytest.fixture
-def bank(run, toy_table, work):
+def bank(run, toy_table, toy_cache, work):
     path = work / "bank.zarr"
     if not path.exists():
-        arguments = ["--slides", toy_table, "--encoder", "color", "--cache", work / "cache"]
+        arguments = ["--slides", toy_table, "--encoder", "color", "--cache", toy_cache]
         code, _, err = run("bank", "build", path, *arguments, "--sections", "toy1,toy2,toy3")
         assert code == 0, err
     return path
 
 
 @pytest.fixture
-def prediction(run, bank, toy_table, toy_sections, work):
+def prediction(run, bank, toy_cache, toy_sections, work):
     path = work / "prediction.h5ad"
     if not path.exists():
         section = toy_sections[3]
@@ -28,7 +28,7 @@ def prediction(run, bank, toy_table, toy_sections, work):
         code, _, err = run(
             "predict", bank, path, "--slide", "toy4", "--spots", work / "spots.csv",
             "--image", section.image, "--mpp", 1, "--encoder", "color", "--removed", 1,
-            "--json", work / "predict.json",
+            "--cache", toy_cache, "--json", work / "predict.json",
         )  # fmt: skip
         assert code == 0, err
     return path
@@ -52,12 +52,12 @@ def test_version_and_doctor(run):
     assert "encoders: color, conch, " in out
 
 
-def test_bank_life(run, bank, toy_table, work):
+def test_bank_life(run, bank, toy_table, toy_cache, work):
     code, out, _ = run("bank", "info", bank, "--json", work / "info.json")
     assert code == 0
     assert "toy3" in out
     before = json.loads((work / "info.json").read_text())
-    arguments = ["--slides", toy_table, "--sections", "toy4", "--cache", work / "cache"]
+    arguments = ["--slides", toy_table, "--sections", "toy4", "--cache", toy_cache]
     assert run("bank", "add", bank, *arguments, "--encoder", "color")[0] == 0
     assert "verified" in run("bank", "verify", bank)[1]
     code, _, _ = run("bank", "remove", bank, "--slide", "toy4", "--json", work / "info.json")
@@ -135,9 +135,9 @@ def test_someone_elses_predictions_need_no_image(run, bank, prediction, toy_sect
     assert "image_weight: 0.0" in out
 
 
-def test_loso_over_a_bank(run, bank, work):
+def test_loso_over_a_bank(run, little, work):
     code, _, err = run(
-        "loso", "--bank", bank, "--core", 30, "--global", 100, "--json", work / "loso.json",
+        "loso", "--bank", little, "--core", 30, "--global", 100, "--json", work / "loso.json",
         "--image-weights", "0,1", "--anchors", "coexpressed",
     )  # fmt: skip
     assert code == 0, err
@@ -150,13 +150,15 @@ def test_loso_over_a_bank(run, bank, work):
 
 
 @pytest.mark.parametrize("given", ["variable", "coexpressed", "file"])
-def test_anchors_by_rule_or_by_name(run, bank, prediction, toy_sections, references, work, given):
+def test_anchors_by_rule_or_by_name(
+    run, bank, prediction, toy_sections, toy_cache, references, work, given
+):
     out, listed = work / "anchors.h5ad", references.genes[references.measured_everywhere][5:45]
     (work / "anchors.txt").write_text("\n".join(listed))
     code, _, err = run(
         "predict", bank, out, "--slide", "toy4", "--spots", work / "spots.csv",
         "--image", toy_sections[3].image, "--mpp", 1, "--encoder", "color", "--removed", 0,
-        "--cache", work / "cache", "--anchors", work / "anchors.txt" if given == "file" else given,
+        "--cache", toy_cache, "--anchors", work / "anchors.txt" if given == "file" else given,
     )  # fmt: skip
     assert code == 0, err
     record = json.loads(ad.read_h5ad(out).uns["spatialrag"]["origin"])
@@ -167,9 +169,9 @@ def test_anchors_by_rule_or_by_name(run, bank, prediction, toy_sections, referen
         assert record["anchor_genes"] == method.fit(references).anchors.tolist()
 
 
-def test_embed_writes_what_precomputed_reads(run, toy_table, work):
+def test_embed_writes_what_precomputed_reads(run, toy_table, toy_cache, work):
     out = work / "vectors"
-    code, _, err = run("embed", out, "--slides", toy_table, "--cache", work / "cache")
+    code, _, err = run("embed", out, "--slides", toy_table, "--cache", toy_cache)
     assert code == 0, err
     assert len(list(out.iterdir())) == 4
     path = work / "other.zarr"
@@ -296,14 +298,15 @@ def test_encoders_are_listed_and_shown(run, tmp_path):
     assert "no encoder 'uni9'" in err
 
 
-def test_a_backbone_by_name(run, bank, toy_sections, prediction, work):
+def test_a_backbone_by_name(run, bank, toy_sections, toy_cache, prediction, work):
     """Trained on the references; an unknown one is an error before any work."""
-    section, out = toy_sections[3], work / "probe.h5ad"
+    section, out = toy_sections[3], work / "small.h5ad"
     arguments = [
         "predict", bank, out, "--slide", "toy4", "--spots", work / "spots.csv",
         "--image", section.image, "--mpp", 1, "--encoder", "color", "--removed", 0,
+        "--cache", toy_cache,
     ]  # fmt: skip
-    code, _, err = run(*arguments, "--backbone", "probe")
+    code, _, err = run(*arguments, "--backbone", "small")
     assert code == 0, err
     values, linear = (ad.read_h5ad(path).X for path in (out, prediction))
     assert values.shape == linear.shape
@@ -311,11 +314,11 @@ def test_a_backbone_by_name(run, bank, toy_sections, prediction, work):
     code, _, err = run(*arguments, "--tune", "--json", work / "tuned.json")
     assert code == 0, err
     assert json.loads((work / "tuned.json").read_text())["image_weight"] in (0.05, 0.3, 0.6, 0.9)
-    code, _, err = run(*arguments, "--backbone", "prob")
+    code, _, err = run(*arguments, "--backbone", "smal")
     assert code == 2
-    assert "did you mean 'probe'" in err
+    assert "did you mean 'small'" in err
     code, _, err = run(
-        *arguments, "--backbone", "probe", "--initial", out, "--initial-scale", "log1p"
+        *arguments, "--backbone", "small", "--initial", out, "--initial-scale", "log1p"
     )
     assert code == 2
     assert "two initial predictions" in err

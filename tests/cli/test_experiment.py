@@ -20,12 +20,12 @@ def recipe(toy_table, tmp_path):
     return path
 
 
-def test_check_then_run(run, recipe, toy_table, tmp_path):
+def test_check_then_run(run, recipe, toy_table, toy_cache, tmp_path):
     code, out, err = run("experiment", "check", recipe, "--data", toy_table.parent)
     assert code == 0, err
     assert "2 slides, 2 units" in out
     arguments = ["--data", toy_table.parent, "--out", tmp_path / "out"]
-    code, out, err = run("experiment", "run", recipe, *arguments)
+    code, out, err = run("experiment", "run", recipe, *arguments, "--cache", toy_cache)
     assert code == 0, err
     assert "linear+generag" in out
     assert (tmp_path / "out" / "report.html").exists()

@@ -72,7 +72,7 @@ def test_deconvolve(run, atlas, toy_table, work):
     assert "ends in .csv or .tsv" in err
 
 
-def test_fit_predict_explain(run, bank, atlas, toy_sections, work):
+def test_fit_predict_explain(run, bank, atlas, toy_sections, toy_cache, work):
     model = work / "model.safetensors"
     code, out, err = run(
         "ragst", "fit", bank, atlas, model, "--steps", 5, "--retrieved", 8,
@@ -85,7 +85,7 @@ def test_fit_predict_explain(run, bank, atlas, toy_sections, work):
     code, out, err = run(
         "ragst", "predict", model, bank, atlas, work / "p.h5ad", "--slide", "toy4",
         "--spots", work / "spots.csv", "--image", section.image, "--mpp", 1,
-        "--encoder", "color", "--json", work / "p.json",
+        "--encoder", "color", "--cache", toy_cache, "--json", work / "p.json",
     )  # fmt: skip
     assert code == 0, err
     facts = json.loads((work / "p.json").read_text())
@@ -103,13 +103,15 @@ def test_fit_predict_explain(run, bank, atlas, toy_sections, work):
     np.testing.assert_allclose(table.drop(columns="value").sum(axis=1), table["value"], atol=1e-5)
 
 
-def test_loso_with_ragst_rows(run, bank, atlas, work, monkeypatch):
+def test_loso_with_ragst_rows(run, little_bank, atlas, work, monkeypatch):
+    from spatialrag import write_bank
     from spatialrag.prediction.ragst import generator
     from spatialrag.training.graph import Training
 
     monkeypatch.setattr(generator, "_TRAINING", Training(epochs=2))
+    two = write_bank(little_bank.without(slides=["toy3"]), work / "two.zarr")
     code, _, err = run(
-        "loso", "--bank", bank, "--method", "ragst", "--cells", atlas, "--core", 30,
+        "loso", "--bank", two, "--method", "ragst", "--cells", atlas, "--core", 30,
         "--global", 100, "--json", work / "loso.json",
     )  # fmt: skip
     assert code == 0, err
@@ -117,10 +119,10 @@ def test_loso_with_ragst_rows(run, bank, atlas, work, monkeypatch):
     text = json.dumps(rows)
     for name in ("ragst", "ragst_no_residual", "ragst_random", "types_permuted", "depth_only"):
         assert f'"{name}"' in text
-    code, _, err = run("loso", "--bank", bank, "--method", "ragst")
+    code, _, err = run("loso", "--bank", two, "--method", "ragst")
     assert code == 2
     assert "which single cells" in err
-    code, _, err = run("loso", "--bank", bank, "--method", "magic")
+    code, _, err = run("loso", "--bank", two, "--method", "magic")
     assert code == 2
     assert "generag, ragst" in err
 

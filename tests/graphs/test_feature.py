@@ -1,7 +1,12 @@
+import inspect
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import sparse
-from sklearn.neighbors import kneighbors_graph
+from sklearn.metrics import pairwise_distances
+from sklearn.neighbors import NearestNeighbors, kneighbors_graph
 
 from spatialrag.errors import InputError
 from spatialrag.graphs import feature
@@ -44,6 +49,44 @@ def test_bad_input():
         feature_graph(X, k=60)
 
 
+class Forgetful:
+    """Stands in for pynndescent's search, which takes half a minute to compile.
+
+    Of each spot's neighbors it lists one wrong: the spot opposite.
+    """
+
+    def __init__(self, data, metric="euclidean", n_neighbors=30, random_state=None):
+        assert (metric, random_state) == ("cosine", 0)
+        near = NearestNeighbors(n_neighbors=n_neighbors, metric=metric).fit(data)
+        distance, found = near.kneighbors(data)
+        found[:, -1] = near.kneighbors(-data)[1][:, 0]
+        self.neighbor_graph = (found.astype(np.int32), distance)
+
+
+def test_the_recall_of_an_approximate_search(monkeypatch):
+    """Five of six neighbors are right for each spot, by scikit-learn."""
+    monkeypatch.setitem(sys.modules, "pynndescent", SimpleNamespace(NNDescent=Forgetful))
+    values = np.random.default_rng(0).normal(size=(80, 8)).astype(np.float32)
+    found = feature_graph(values, k=6, approximate=True)
+    assert found.settings["recall"] == pytest.approx(5 / 6)
+    listed = Forgetful(values, "cosine", 7, 0).neighbor_graph[0][:, 1:]
+    expected = np.zeros((80, 80))
+    expected[np.arange(80)[:, None], listed] = 1
+    np.testing.assert_array_equal(found.connectivities.toarray(), np.maximum(expected, expected.T))
+    cosine = pairwise_distances(values, metric="cosine")
+    np.testing.assert_allclose(
+        found.distances.toarray(), np.where(np.maximum(expected, expected.T), cosine, 0), atol=1e-6
+    )
+    with pytest.raises(InputError, match="dense features"):
+        feature_graph(sparse.csr_matrix(values), k=6, approximate=True)
+
+
+def test_what_stands_in_takes_what_pynndescent_takes(parameters_of):
+    ours = set(inspect.signature(Forgetful).parameters)
+    assert ours <= parameters_of("pynndescent", "pynndescent_.py", "NNDescent")
+
+
+@pytest.mark.slow
 def test_approximate_neighbors_and_their_recall():
     pytest.importorskip("pynndescent")
     values = np.random.default_rng(0).normal(size=(600, 8)).astype(np.float32)

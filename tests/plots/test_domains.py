@@ -1,3 +1,7 @@
+import inspect
+import sys
+from types import SimpleNamespace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -69,8 +73,34 @@ def test_sweep_and_ablation():
     assert [bar.get_width() for bar in ax.patches] == pytest.approx([0.3, 0.5])
 
 
+VECTORS = {"one": RNG.normal(size=(40, 5)), "two": RNG.normal(size=(40, 3))}
+
+
+class Plane:
+    """Stands in for UMAP, which takes 20 seconds to compile: the first two columns."""
+
+    def __init__(self, random_state=None, n_jobs=-1):
+        assert (random_state, n_jobs) == (3, 1)
+
+    def fit_transform(self, X):
+        return X[:, :2]
+
+
+def test_each_semantic_map_holds_its_spots(monkeypatch):
+    monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=Plane))
+    axes = plot_semantic_maps(VECTORS, LABELS, rng=3)
+    assert [ax.get_title() for ax in axes] == ["one", "two"]
+    for ax, values in zip(axes, VECTORS.values(), strict=True):
+        drawn = np.concatenate([np.asarray(c.get_offsets()) for c in ax.collections])
+        assert {tuple(xy) for xy in drawn.tolist()} == {tuple(xy) for xy in values[:, :2].tolist()}
+
+
+def test_what_stands_in_takes_what_umap_takes(parameters_of):
+    assert set(inspect.signature(Plane).parameters) <= parameters_of("umap", "umap_.py", "UMAP")
+
+
+@pytest.mark.slow
 def test_semantic_maps_side_by_side():
     pytest.importorskip("umap")
-    vectors = {"one": RNG.normal(size=(40, 5)), "two": RNG.normal(size=(40, 3))}
-    axes = plot_semantic_maps(vectors, LABELS)
+    axes = plot_semantic_maps(VECTORS, LABELS)
     assert [ax.get_title() for ax in axes] == ["one", "two"]

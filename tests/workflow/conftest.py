@@ -17,7 +17,7 @@ n_core = 40
 n_global = 90
 
 [methods]
-backbones = ["linear", "bleep"]
+backbones = ["linear", "small"]
 on_all_genes = ["linear"]
 generag = ["default", "paper"]
 seeds = [0, 1]

@@ -32,7 +32,7 @@ def test_shipped_recipes_can_be_read(path):
         ("[methods]", "[method]", "unknown key 'method'; did you mean 'methods'"),
         ('title = "Toy"', "", "title is missing"),
         ("schema = 1", "schema = 9", "another schema"),
-        ('"linear", "bleep"', '"linear", "bleeb"', "did you mean 'bleep'"),
+        ('"linear", "small"', '"linear", "bleeb"', "did you mean 'bleep'"),
         ('"default", "paper"', '"default", "papers"', "unknown presets papers"),
         ('leave = ["slide"]', 'leave = ["organ"]', "unknown fold"),
         ('table = "', 'her2st = "x"\ntable = "', "one of her2st, hest and table"),

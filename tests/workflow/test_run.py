@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 
 import pandas as pd
@@ -22,8 +23,9 @@ def changed(recipe_file, tmp_path, old, new):
 
 
 @pytest.fixture(scope="module")
-def first(recipe_file, toy_table, tmp_path_factory):
+def first(recipe_file, toy_table, toy_cache, tmp_path_factory):
     out = tmp_path_factory.mktemp("out")
+    shutil.copytree(toy_cache, out / "cache")
     results = run_experiment(read_recipe(recipe_file), out, data=toy_table.parent)
     return out, results
 
@@ -40,7 +42,7 @@ def test_a_run_leaves_tables_and_a_report(first):
     assert record["recipe"]["methods"]["seeds"] == [0, 1]
     assert record["origin"]["spatialrag"]
     methods = set(results.scores["method"])
-    assert {"linear", "linear+generag", "bleep+paper", "linear_all", "depth_only"} <= methods
+    assert {"linear", "linear+generag", "small+paper", "linear_all", "depth_only"} <= methods
     assert (out / "report.html").read_text().count("<img") == 5
 
 
@@ -48,7 +50,7 @@ def test_two_processes_find_the_same(first, recipe_file, toy_table, tmp_path):
     """And of what is there, only what is missing is computed."""
     out, results = first
     kept = sorted((out / "units").iterdir())
-    gone = [path for path in kept if "bleep-1" in path.name]
+    gone = [path for path in kept if "small-1" in path.name]
     before = {path.name: json.loads(path.read_text())["rows"] for path in gone}
     assert len(gone) == 2
     for path in gone:
@@ -114,6 +116,7 @@ def test_encoders_without_a_network_stay_on_the_cpu(recipe_file, toy_sections, t
 def test_tiles_are_embedded_where_the_recipe_asks(recipe_file, toy_sections, tmp_path):
     recipe = read_recipe(recipe_file)
     asked = replace(recipe, embedding=replace(recipe.embedding, tiles=2, patch_um=60.0))
-    bank, tiles = _embed(asked, toy_sections[:1], make_encoder("color"), tmp_path)
+    few = toy_sections[0].of_spots(toy_sections[0].spots[:10])
+    bank, tiles = _embed(asked, [few], make_encoder("color"), tmp_path)
     assert tiles.vectors["toy1"].shape[:2] == (bank.n_references, 4)
     assert bank.encoder.patch_um == 60.0

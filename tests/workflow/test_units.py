@@ -30,7 +30,7 @@ def test_every_fold_and_seed_is_planned_once(material):
     assert len(units) == len(set(units)) == 2 * (1 + 2 + 1)
     assert {unit.slide for unit in units} == {"toy1", "toy4"}
     assert [unit.seed for unit in units if unit.group == "linear"] == [0, 0]
-    assert {unit.seed for unit in units if unit.group == "bleep"} == {0, 1}
+    assert {unit.seed for unit in units if unit.group == "small"} == {0, 1}
     assert len({unit.name for unit in units}) == len(units)
 
 
@@ -144,19 +144,19 @@ def test_a_result_that_is_there_is_not_computed_again(material, tmp_path, monkey
 def test_seeds_make_a_difference(material, tmp_path):
     scores = []
     for seed in (0, 1):
-        path = run_unit(Unit("color", "slide", "toy1", "bleep", seed), material, tmp_path)
+        path = run_unit(Unit("color", "slide", "toy1", "small", seed), material, tmp_path)
         record = json.loads(path.read_text())
         assert record["facts"]["epochs"] >= 1
-        scores.append(record["rows"]["bleep"]["core"]["pcc_10"])
+        scores.append(record["rows"]["small"]["core"]["pcc_10"])
     assert scores[0] != scores[1]
 
 
 def test_a_killed_training_goes_on(material, tmp_path, monkeypatch):
     """Killed in the last training, that of the backbone on all genes."""
     monkeypatch.setattr("spatialrag.prediction.backbones.fitting._PAUSE", 0.0)
-    methods = replace(material.recipe.methods, on_all_genes=("bleep",), generag=())
+    methods = replace(material.recipe.methods, on_all_genes=("small",), generag=())
     material = replace(material, recipe=replace(material.recipe, methods=methods))
-    unit = Unit("color", "slide", "toy1", "bleep")
+    unit = Unit("color", "slide", "toy1", "small")
     calls, loss = [], TwoTowers.loss
 
     def counted(self, slide, rows, generator):
@@ -175,14 +175,14 @@ def test_a_killed_training_goes_on(material, tmp_path, monkeypatch):
     left = ["".join(p.suffixes) for p in (tmp_path / "killed" / "networks").iterdir()]
     assert sorted(left) == [
         ".safetensors",
-        ".training.all", ".training.fold0", ".training.fold1", ".training.fold2",
+        ".training.all", ".training.fold0", ".training.fold1",
     ]  # fmt: skip
     stop_at = -1
     calls.clear()
     path = run_unit(unit, material, tmp_path / "killed")
     assert len(calls) < total
     rows = json.loads(path.read_text())["rows"]
-    for name in ("bleep", "bleep_all"):
+    for name in ("small", "small_all"):
         assert rows[name]["pearson"] == whole[name]["pearson"]
     left = [p.suffix for p in (tmp_path / "killed" / "networks").iterdir()]
     assert sorted(left) == [".safetensors", ".safetensors"]
@@ -207,9 +207,9 @@ def test_a_device_names_nothing(material):
 def test_trainings_that_tuning_needs_are_kept_too(material, tmp_path):
     recipe = material.recipe
     tuned = replace(recipe, methods=replace(recipe.methods, generag=("tuned",)))
-    unit = Unit("color", "slide", "toy1", "bleep")
+    unit = Unit("color", "slide", "toy1", "small")
     path = run_unit(unit, replace(material, recipe=tuned), tmp_path)
-    assert list(json.loads(path.read_text())["rows"]) == ["bleep", "bleep+tuned"]
+    assert list(json.loads(path.read_text())["rows"]) == ["small", "small+tuned"]
     assert len(list((tmp_path / "networks").glob("*.safetensors"))) == 1 + 3
 
 

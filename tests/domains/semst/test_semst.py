@@ -19,7 +19,7 @@ from spatialrag.metrics.domains import domain_scores  # noqa: E402
 from spatialrag.semantics.spots import RandomSpots  # noqa: E402
 from spatialrag.training.graph import Training  # noqa: E402
 
-SHORT = SemST(training=Training(epochs=30))
+SHORT = SemST(training=Training(epochs=15))
 
 
 def test_finds_stripes_that_expression_alone_does_not(stripes):

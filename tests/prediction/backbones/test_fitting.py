@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -165,11 +166,17 @@ def test_the_mean_of_weights_is_what_is_watched():
 
 
 def test_the_seed_decides():
-    first, again = run(), run()
-    other = run(fitting=replace(FITTING, seed=1))
+    few = replace(FITTING, epochs=3)
+    first, again = run(fitting=few), run(fitting=few)
+    other = run(fitting=replace(few, seed=1))
     weight = [found.network.layer[1].weight for found in (first, again, other)]
     assert torch.equal(weight[0], weight[1])
     assert not torch.equal(weight[0], weight[2])
+
+
+@cache
+def uninterrupted(kind, ema_decay):
+    return run(make=kind, fitting=replace(FITTING, ema_decay=ema_decay))
 
 
 @pytest.mark.parametrize("kind", [Layer, Remembering])
@@ -181,7 +188,7 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(
     """Stopped in a fold, and in the training on everything."""
     monkeypatch.setattr("spatialrag.prediction.backbones.fitting._PAUSE", 0.0)
     fitting = replace(FITTING, ema_decay=ema_decay)
-    whole = run(make=kind, fitting=fitting)
+    whole = uninterrupted(kind, ema_decay)
     steps = [6 * len(curve) for curve in whole.held]  # two batches of each of three slides
     stop_at = {"fold0": 0, "fold1": steps[0], "all": sum(steps)}[part] + 15
     path = tmp_path / "run.pt"

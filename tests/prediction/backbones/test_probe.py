@@ -14,5 +14,5 @@ def test_published_settings():
 
 
 def test_overfits(overfits):
-    settings = Probe(fitting=replace(Probe().fitting, epochs=500, learning_rate=0.05))
+    settings = Probe(fitting=replace(Probe().fitting, epochs=100, learning_rate=0.05))
     assert overfits(settings) > 0.8  # a line through 32 noisy counts of 12 inputs

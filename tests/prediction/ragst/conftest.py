@@ -6,9 +6,11 @@ import pytest
 
 from spatialrag.cells.build import cells_from_anndata
 from spatialrag.expression.proportions import Proportions
+from spatialrag.prediction.ragst.composition import Composition
 from spatialrag.prediction.ragst.generator import Generator
 from spatialrag.training.graph import Training
 
+HEAD = Composition(components=40, penalty=0.03)  # choosing a penalty is test_composition's
 QUICK = Generator(
     n_retrieved=8, n_genes=40, batch=64, training=Training(epochs=15, learning_rate=3e-3)
 )
@@ -57,14 +59,14 @@ def queries(toy_bank):
 def fitted(atlas, shares, train_bank):
     from spatialrag.prediction.ragst.ragst import RAGST
 
-    return RAGST(atlas, shares, references="both", generator=QUICK).fit(train_bank)
+    return RAGST(atlas, shares, "both", composition=HEAD, generator=QUICK).fit(train_bank)
 
 
 @pytest.fixture(scope="session")
 def settings(atlas, shares):
     from spatialrag.prediction.ragst.ragst import RAGST
 
-    return RAGST(atlas, shares, generator=QUICK)
+    return RAGST(atlas, shares, composition=HEAD, generator=QUICK)
 
 
 @pytest.fixture

@@ -47,6 +47,6 @@ def test_prediction_is_a_mean_of_references(small):
 
 def test_overfits(overfits):
     """With one retrieved spot a trained space finds the spot itself."""
-    fitting = Fitting(epochs=300, learning_rate=3e-3, batch=None, patience=None)
+    fitting = Fitting(epochs=80, learning_rate=5e-3, batch=None, patience=None)
     settings = BLEEP(width=32, temperature=0.5, n_retrieved=1, dropout=0.0, fitting=fitting)
     assert overfits(settings) > 0.95

@@ -57,7 +57,7 @@ def test_tiles_are_summed():
 
 
 def test_overfits_with_tiles(overfits):
-    fitting = Fitting(epochs=200, learning_rate=3e-3, batch=None, patience=None)
+    fitting = Fitting(epochs=80, learning_rate=5e-3, batch=None, patience=None)
     vectors = np.random.default_rng(0).normal(size=(32, 4, 12)).astype(np.float32)
     tiles = Tiles({"s0": np.arange(32).astype(str)}, {"s0": vectors})
     settings = DeepSpot(
@@ -67,7 +67,7 @@ def test_overfits_with_tiles(overfits):
 
 
 def test_overfits(overfits):
-    fitting = Fitting(epochs=200, learning_rate=3e-3, batch=None, patience=None)
+    fitting = Fitting(epochs=80, learning_rate=5e-3, batch=None, patience=None)
     settings = DeepSpot(width=64, ensemble=2, dropout=0.0, output_dropout=0.0, fitting=fitting)
     assert overfits(settings) > 0.95
     shuffled = replace(settings, fitting=replace(fitting, epochs=1))

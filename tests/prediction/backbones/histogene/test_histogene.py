@@ -59,6 +59,6 @@ def test_a_slide_larger_than_its_positions():
 
 
 def test_overfits(overfits):
-    fitting = Fitting(epochs=200, learning_rate=3e-3, batch=None, patience=None)
+    fitting = Fitting(epochs=80, learning_rate=5e-3, batch=None, patience=None)
     settings = HisToGene(width=32, depth=1, heads=2, head_width=16, dropout=0.0, fitting=fitting)
     assert overfits(settings) > 0.95

@@ -24,6 +24,6 @@ def test_published_size():
 
 
 def test_overfits(overfits):
-    fitting = Fitting(epochs=150, learning_rate=3e-3, batch=None, patience=None)
+    fitting = Fitting(epochs=50, learning_rate=5e-3, batch=None, patience=None)
     sizes = Sizes(width=32, global_depth=1, dropouts=(0.0, 0.0, 0.0))
     assert overfits(TRIPLEX(sizes=sizes, n_around=8, fitting=fitting)) > 0.95
