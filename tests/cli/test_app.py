@@ -324,6 +324,22 @@ def test_a_backbone_by_name(run, bank, toy_sections, toy_cache, prediction, work
     assert "two initial predictions" in err
 
 
+def test_measured_counts_in_a_layer(run, bank, prediction, toy_sections, work):
+    section = toy_sections[3]
+    adata = ad.AnnData(np.log1p(section.expression.toarray()), layers={"c": section.expression})
+    adata.obs_names, adata.var_names = section.spots, section.genes
+    adata.write_h5ad(work / "logs.h5ad")
+    arguments = ["evaluate", prediction, bank, "--core", 50, "--measured", work / "logs.h5ad"]
+    code, _, err = run(*arguments)
+    assert code == 2
+    assert "layer='c'" in err
+    code, _, err = run(*arguments, "--layer", "c")
+    assert code == 0, err
+    code, _, err = run("evaluate", prediction, bank, "--measured", prediction)
+    assert code == 2
+    assert "holds a prediction" in err
+
+
 def test_notes_of_readers_are_printed(run, tmp_path):
     adata = ad.AnnData(np.ones((3, 4)), obs=pd.DataFrame({"in_tissue": ["True", "True", "False"]}))
     adata.write_h5ad(tmp_path / "s.h5ad")

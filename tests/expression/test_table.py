@@ -74,26 +74,6 @@ def test_repeated_genes_and_spots_are_refused(tmp_path):
         section(tmp_path, FRAME.set_axis(["s1", "s1 "]))
 
 
-@pytest.mark.parametrize(
-    "frame",
-    [
-        pd.DataFrame(
-            np.ones((3, 2)), index=["G1", "G2", "G3"], columns=["ACGTACGTACGTACGT-1", "x"]
-        ),
-        pd.DataFrame(np.ones((3, 2)), index=["G1", "G2", "G3"], columns=["1x2", "3x4"]),
-        pd.DataFrame(np.ones((3, 2)), index=["G1", "actb", "G3"], columns=["s1", "s2"]),
-        pd.DataFrame(
-            np.ones((2, 2)), index=["ENSG00000000003", "ENSG00000000005"], columns=["a", "b"]
-        ),
-        pd.DataFrame(np.ones((2, 2)), index=pd.Index(["u", "v"], name="gene"), columns=["a", "b"]),
-    ],
-)
-def test_genes_in_rows_are_refused(tmp_path, frame):
-    names = [name if name != "x" else "TTTTACGTACGTACGT-1" for name in frame.columns]
-    with pytest.raises(InputError, match="has genes in its rows"):
-        section(tmp_path, frame.set_axis(names, axis=1))
-
-
 def test_fractions_are_no_counts(tmp_path):
     logs = FRAME.assign(A=[0.5, 1.5], B=[0.1, 0.2])
     with pytest.raises(InputError, match="scale is not stated"):

@@ -14,8 +14,8 @@ from spatialrag.cells.types import TypeMap, identity
 from spatialrag.errors import InputError, listing, raise_all
 from spatialrag.expression.gene_names import SYMBOLS, choose_genes, is_ensembl
 from spatialrag.expression.genes import spread_columns
-from spatialrag.expression.h5ad import choose_matrix, counts_elsewhere, refuse_prediction
 from spatialrag.expression.library import label_text
+from spatialrag.expression.matrices import choose_matrix, counts_elsewhere, refuse_prediction
 from spatialrag.expression.table import read_numbers
 from spatialrag.expression.values import as_matrix, value_fault
 from spatialrag.names import clean_names, clean_part

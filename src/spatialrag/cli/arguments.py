@@ -1,6 +1,7 @@
 """Arguments that several verbs share."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -76,6 +77,17 @@ Cache = Annotated[
     Path | None,
     typer.Option("--cache", help="Folder that keeps embeddings by content; runs resume from it."),
 ]
+Layer = Annotated[
+    str | None, typer.Option("--layer", help="Layer that holds the expression, or raw; X if none.")
+]
+Library = Annotated[
+    str | None,
+    typer.Option("--library", help="Which slide of a file that holds several, or COLUMN=NAME."),
+]
+GeneColumn = Annotated[
+    str | None,
+    typer.Option("--gene-column", help="Column of var with the names of genes, or index."),
+]
 Json = Annotated[Path | None, typer.Option("--json", help="Write the result here as JSON.")]
 
 
@@ -95,9 +107,14 @@ def read_sections(
         found = read_hest_cohort(hest, wanted)
     else:
         found = _of_table(table, wanted)
-    for note in dict.fromkeys(note for section in found for note in section.notes):
-        console().print(terminal_text(f"note: {note}"))
+    print_notes(found)
     return found
+
+
+def print_notes(sections: Sequence[Section]) -> None:
+    """Print what reading left out or changed."""
+    for note in dict.fromkeys(note for section in sections for note in section.notes):
+        console().print(terminal_text(f"note: {note}"))
 
 
 def _of_table(table: Path, wanted: list[str] | None) -> list[Section]:

@@ -24,7 +24,16 @@ from spatialrag.cells.store import (
     write_cells,
 )
 from spatialrag.cells.types import TypeMap, read_type_map
-from spatialrag.cli.arguments import Her2st, Json, Sections, Table, read_sections, write_json
+from spatialrag.cli.arguments import (
+    GeneColumn,
+    Her2st,
+    Json,
+    Layer,
+    Sections,
+    Table,
+    read_sections,
+    write_json,
+)
 from spatialrag.cli.cell_arguments import TypeColumn, TypeMapFile
 from spatialrag.cli.printing import console, print_facts, print_frame
 from spatialrag.errors import InputError
@@ -52,17 +61,6 @@ ProfileTypes = Annotated[
 ]
 DonorColumn = Annotated[
     str | None, typer.Option("--donor-column", help="obs column with donors; the data set if none.")
-]
-Layer = Annotated[
-    str | None,
-    typer.Option("--layer", help="Layer that holds counts, or raw (CELLxGENE); X if none."),
-]
-GeneColumn = Annotated[
-    str | None,
-    typer.Option(
-        "--gene-column",
-        help="var column with symbols; feature_name is found by itself where the index has ids.",
-    ),
 ]
 PerType = Annotated[
     int | None, typer.Option("--per-type", help="At most so many cells of a type and data set.")

@@ -8,7 +8,7 @@ import typer
 
 from spatialrag.bank.bank import Bank
 from spatialrag.bank.store import open_bank
-from spatialrag.cli.arguments import Json, write_json
+from spatialrag.cli.arguments import GeneColumn, Json, Layer, Library, print_notes, write_json
 from spatialrag.cli.printing import print_frame, print_legend, print_report
 from spatialrag.evaluation.columns import ORACLE
 from spatialrag.evaluation.oracle import depth_oracle
@@ -43,6 +43,13 @@ def evaluate(
         Path | None,
         typer.Option("--regions", help="Table of spot name and region: markers are compared."),
     ] = None,
+    layer: Layer = None,
+    scale: Annotated[
+        str | None,
+        typer.Option("--scale", help="Scale of the measured expression; counts if none."),
+    ] = None,
+    library: Library = None,
+    gene_column: GeneColumn = None,
     json: Json = None,
 ) -> None:
     """Score a prediction against measured counts, beside measured depth and random smooth maps.
@@ -50,7 +57,15 @@ def evaluate(
     Controls that need the images (ridge, neighbors, depth) are in the table of `spatialrag loso`.
     """
     result = read_prediction(prediction)
-    section = read_section(measured, slide=result.slide)
+    section = read_section(
+        measured,
+        slide=result.slide,
+        layer=layer,
+        scale=scale,
+        library=library,
+        gene_column=gene_column,
+    )
+    print_notes([section])
     references = open_bank(bank)
     if result.slide in references.slides.index:
         references = references.without(slides=[result.slide])

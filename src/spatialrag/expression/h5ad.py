@@ -4,8 +4,6 @@ from pathlib import Path
 
 import anndata as ad
 import numpy as np
-import pandas as pd
-from scipy import sparse
 
 from spatialrag import keys
 from spatialrag.anndata_file import read_anndata
@@ -13,15 +11,15 @@ from spatialrag.errors import InputError, listing
 from spatialrag.expression.gene_names import choose_genes
 from spatialrag.expression.in_tissue import in_tissue
 from spatialrag.expression.library import Selection, libraries_of, select_library
-from spatialrag.expression.options import RAW, describe
+from spatialrag.expression.matrices import advise, choose_matrix, refuse_prediction
+from spatialrag.expression.options import describe
 from spatialrag.expression.places import places_of
 from spatialrag.expression.section import Section
-from spatialrag.expression.values import as_matrix, check_values, matrices_with_counts
+from spatialrag.expression.values import as_matrix, check_values
 from spatialrag.names import name_of_file
 from spatialrag.slides.pixel_size import PixelSize
 from spatialrag.slides.spots import Spots
 
-_X = "X"
 _MPP_KEYS = ("um_per_px", "microns_per_pixel", "mpp")
 
 
@@ -116,7 +114,7 @@ def from_anndata(
     where = f"{'X' if layer is None else layer} of {subject}"
     matrix = as_matrix(values, subject=where)[chosen.spots][:, columns]
     scale = scale or str(keys.record_of(adata, layer).get("scale", "counts"))
-    check_values(matrix, scale=scale, subject=where, fix=_advice(adata, layer, scale))
+    check_values(matrix, scale=scale, subject=where, fix=advise(adata, layer, scale))
     return Section(
         slide=slide or file,
         donor=donor or slide or file,
@@ -162,31 +160,6 @@ def read_h5ad_spots(
     return Spots(slide, names, xy[chosen.spots]), (*notes, *chosen.notes), sizes
 
 
-def refuse_prediction(adata: ad.AnnData, layer: str | None, subject: str) -> None:
-    """Raise `InputError` when what would be read was predicted by this package, not measured."""
-    record = keys.record_of(adata)
-    if "fingerprint" in record:
-        raise InputError(
-            f"{subject} is a {record.get('kind', 'bank')} of this package, not a section",
-            expected="measured expression of one slide",
-            fix="give the file its slides were read from",
-        )
-    if layer in (None, RAW):
-        predicted = "origin" in record or keys.WEIGHTS in adata.obsm
-    else:
-        record = keys.record_of(adata, layer)
-        predicted = "origin" in record or "slide" in record
-    if predicted:
-        raise InputError(
-            f"{subject} holds a prediction of this package, not measured expression",
-            expected="counts that were measured",
-            got=f"{layer or 'X'} with a record of its prediction "
-            f"({record.get('scale', 'scale unknown')})",
-            fix="give the measured file; predictions are read by `explain`, `evaluate` and "
-            "`predict --initial`",
-        )
-
-
 def _spots_of(
     adata: ad.AnnData,
     xy: np.ndarray | None,
@@ -211,69 +184,6 @@ def _spots_of(
     spots = found.spots.copy()
     spots[found.spots] = inside
     return Selection(spots, found.library, (*found.notes, *notes))
-
-
-def choose_matrix(
-    adata: ad.AnnData, layer: str | None, subject: str
-) -> tuple[object, pd.DataFrame]:
-    """Return the matrix a user named, or X, as it is stored, and what describes its columns.
-
-    Parameters
-    ----------
-    adata
-    layer
-        A layer, or ``raw``; ``X`` when absent.
-    subject
-        Of whom, for messages.
-
-    Raises
-    ------
-    InputError
-        No such layer, or nothing in it; where counts seem to be is said.
-    """
-    if layer == RAW and RAW not in adata.layers and adata.raw is not None:
-        return adata.raw.X, adata.raw.var
-    if layer is not None:
-        if layer not in adata.layers:
-            also = ["raw"] if adata.raw is not None else []
-            raise InputError(
-                f"{subject} has no layer {layer!r}",
-                expected=f"one of {listing([*adata.layers, *also], 10) or 'none: X alone'}",
-            )
-        return adata.layers[layer], adata.var
-    values = adata.X
-    if values is None or (sparse.issparse(values) and values.nnz == 0 and adata.n_vars == 0):
-        there = counts_elsewhere(adata, None)
-        raise InputError(
-            f"X of {subject} is empty",
-            expected="expression in X, or the name of the layer that holds it",
-            got=f"counts seem to be in {there}" if there else "no layer with counts",
-            fix=f"layer={there.split(', ')[0]!r} (column layer of slides.csv)" if there else "",
-        )
-    return values, adata.var
-
-
-def counts_elsewhere(adata: ad.AnnData, layer: str | None) -> str:
-    """Return the names of other matrices of an AnnData that hold whole numbers; empty if none."""
-    found = {name: adata.layers[name] for name in adata.layers if name != layer}
-    if adata.raw is not None and layer != RAW:
-        found[RAW] = adata.raw.X
-    if layer is not None:
-        found[_X] = adata.X
-    return matrices_with_counts(found)
-
-
-def _advice(adata: ad.AnnData, layer: str | None, scale: str) -> str:
-    """Return where counts seem to be, for values that are none."""
-    there = counts_elsewhere(adata, layer)
-    if not there or scale != "counts":
-        return ""
-    first = there.split(", ")[0]
-    named = f"layer={first!r}" if first != _X else "no layer"
-    return (
-        f"give {named} (column layer of slides.csv): whole numbers are in {there}; or state the "
-        "scale of these values, scale='log1p' or 'log1p_cp10k'"
-    )
 
 
 def _pixel_sizes(uns: object, library: str) -> tuple[PixelSize, ...]:

@@ -1,7 +1,5 @@
 """A plain table of expression: CSV, TSV or Parquet, spots in rows."""
 
-import re
-from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,28 +8,18 @@ import pandas as pd
 from scipy import sparse
 
 from spatialrag.errors import InputError, listing
-from spatialrag.expression.gene_names import is_ensembl, unique_genes
+from spatialrag.expression.gene_names import unique_genes
 from spatialrag.expression.in_tissue import in_tissue
 from spatialrag.expression.library import select_library
 from spatialrag.expression.options import describe, refuse_given
 from spatialrag.expression.places import refuse_depth
 from spatialrag.expression.section import Section
+from spatialrag.expression.transposed import refuse_transposed
 from spatialrag.expression.values import as_matrix, check_values
 from spatialrag.names import name_of_file, refuse_repeated
 from spatialrag.tables.columns import is_known_column, place_columns
 from spatialrag.tables.numbers import is_number
 from spatialrag.tables.table import Table, read_table as read_columns
-
-_SPOT = re.compile(
-    r"(\w*[_.:-])?[ACGT]{12,}([_.-]\w+)*|\d+x\d+|s_\d{3}um_\d+_\d+.*|(spot|barcode|cell|bin)[_.-]?\d+",
-    re.IGNORECASE,
-)
-# Genes that every tissue expresses and most panels hold, to tell rows of genes from rows of spots.
-_HOUSEKEEPING = {
-    "ACTB", "GAPDH", "B2M", "EEF1A1", "TMSB4X", "FTL", "FTH1", "MALAT1", "TUBA1B", "UBC", "PPIA",
-    "HSP90AB1", "VIM", "RPLP0", "RPS3", "RPL13", "MT-CO1", "MT-CO2", "MT-ND1", "MT-CYB",
-}  # fmt: skip
-_GENE_TITLE = {"gene", "genes", "symbol", "gene_name", "gene_id", "gene_ids", "ensembl", "feature"}
 
 
 def read_frame(path: str | Path, *, kind: str = "spot") -> pd.DataFrame:
@@ -112,7 +100,7 @@ def read_table(
             expected="spots in rows, genes in columns",
             got=f"columns {listing(table.frame.columns)}",
         )
-    _refuse_transposed(read.frame.columns[0], table.frame.index, genes, table.name)
+    refuse_transposed(read.frame.columns[0], table.frame.index, genes, table.name)
     pair = place_columns(others)
     obs = table.frame[others]
     inside, tissue_notes = in_tissue(obs, subject=name)
@@ -199,33 +187,6 @@ def _columns(frame: pd.DataFrame, name: str) -> tuple[list[str], list[str]]:
     if blank and len(frame):
         raise InputError(f"columns of {name} without a value: {listing(blank)}", fix="remove them")
     return genes, others
-
-
-def _refuse_transposed(title: str, rows: pd.Index, columns: list[str], name: str) -> None:
-    """Raise when rows look like genes and columns like spots."""
-    by_spots = _share(columns, _looks_like_spot) > 0.5 and _share(rows, _looks_like_spot) < 0.5
-    by_genes = _share(rows, _looks_like_gene) > 0 and _share(columns, _looks_like_gene) == 0
-    by_ids = is_ensembl(rows.to_numpy()) and not is_ensembl(np.array(columns))
-    if title.lower() in _GENE_TITLE or by_spots or by_genes or by_ids:
-        raise InputError(
-            f"{name} has genes in its rows",
-            expected="spots in rows, genes in columns",
-            got=f"rows {listing(rows, 2)}; columns {listing(columns, 2)}",
-            fix="transpose it, e.g. pandas.read_csv(FILE, index_col=0).T.to_csv(FILE)",
-        )
-
-
-def _share(names: Iterable[str], looks: Callable[[str], bool]) -> float:
-    found = [looks(str(name)) for name in names]
-    return float(np.mean(found)) if found else 0.0
-
-
-def _looks_like_spot(name: str) -> bool:
-    return _SPOT.fullmatch(name) is not None
-
-
-def _looks_like_gene(name: str) -> bool:
-    return name.upper() in _HOUSEKEEPING
 
 
 def _check(matrix: sparse.csr_matrix, scale: str, genes: list[str], name: str) -> None:
