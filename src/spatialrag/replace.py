@@ -232,6 +232,8 @@ def resolve(path: str | Path) -> Path:
 def beside(path: Path, ending: str) -> Path:
     """Return the hidden sibling ``.NAME ENDING``; long names are shortened by a hash."""
     name = path.name
+    if not name:
+        raise InputError(f"{path} cannot be written", got="the root of a disk")
     if len(name.encode()) > _LONGEST:
         name = f"{fingerprint(name)[:32]}"
     return path.with_name(f".{name}{ending}")

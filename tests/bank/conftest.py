@@ -29,6 +29,11 @@ def small_section(slide, donor, genes, seed):
     return bank_of_section(section, embeddings, rng.integers(0, 255, (6, 4, 4, 3), np.uint8))
 
 
+@pytest.fixture
+def make_section():
+    return small_section
+
+
 @pytest.fixture(scope="session")
 def small_bank():
     """Twelve references of two slides and donors whose genes differ."""

@@ -1,4 +1,6 @@
 import shutil
+import threading
+import time
 import zipfile
 from pathlib import Path
 
@@ -6,6 +8,8 @@ import anndata as ad
 import numpy as np
 import pytest
 import zarr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from spatialrag import keys
 from spatialrag.bank.build import build_bank, join_banks
@@ -121,6 +125,55 @@ def test_a_reference_of_another_donor_than_its_slide_is_seen_on_opening(small_st
     codes[0] = 1 - codes[0]
     with pytest.raises(BankError, match=r"1 references have another donor.*first s1:0x1"):
         open_bank(path)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(choice=st.randoms(use_true_random=False))
+def test_a_damaged_file_changes_nothing_or_is_told(
+    small_bank, small_store, tmp_path_factory, choice
+):
+    """A flipped bit, a file cut short, emptied or lost, anywhere in the store."""
+    path = shutil.copytree(small_store, tmp_path_factory.mktemp("damaged") / "bank.zarr")
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    file = choice.choice(
+        [file for file in files if file.name != "zarr.json"] + [path / "zarr.json"]
+    )
+    content = bytearray(file.read_bytes())
+    kind = choice.choice(["flip", "cut", "lose"])
+    if kind == "flip":
+        content[choice.randrange(len(content))] ^= 1 << choice.randrange(8)
+    file.write_bytes(content[: choice.randrange(len(content))] if kind == "cut" else content)
+    if kind == "lose":
+        file.unlink()
+    try:
+        found = verify_bank(path)
+    except InputError:
+        return
+    assert found.references.equals(small_bank.references)
+    assert found.slides.equals(small_bank.slides)
+    assert (found.expression != small_bank.expression).nnz == 0
+    np.testing.assert_array_equal(found.embeddings, small_bank.embeddings)
+    np.testing.assert_array_equal(found.measured, small_bank.measured)
+
+
+def test_of_two_changes_at_a_time_none_is_lost(make_section, small_store, tmp_path):
+    path = shutil.copytree(small_store, tmp_path / "bank.zarr")
+    update_bank(path, lambda bank: bank.without(slides=["s2"]))
+    parts = {name: make_section(name, "d3", "ABC", 7) for name in ("s3", "s4", "s5")}
+
+    def add(part):
+        def change(bank):
+            time.sleep(0.1)  # long enough for the others to have read, if they could
+            return join_banks([bank, part])
+
+        update_bank(path, change)
+
+    workers = [threading.Thread(target=add, args=(part,)) for part in parts.values()]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert set(verify_bank(path).slides.index) == {"s1", *parts}
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from spatialrag.bank.zarr_store import (
     parse,
     read_store,
     replace_store,
+    require_store,
     write_store,
 )
 from spatialrag.encoders.embeddings import EncoderRecord
@@ -55,7 +56,7 @@ def update_bank(path: str | Path, change: Callable[[Bank], Bank]) -> Bank:
         No bank there, another process writes it for long, or what ``change`` raises; the bank is
         then as before.
     """
-    open_bank(path)  # without one, nothing is made for its lock
+    require_store(path, BANK)  # without one, nothing is made for its lock
     with exclusive(path) as place:
         changed = change(open_bank(place))
         replace_store(to_anndata(changed), place)

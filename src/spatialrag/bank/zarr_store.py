@@ -85,6 +85,12 @@ def write_store(
     return path
 
 
+def require_store(path: str | Path, kind: StoreKind) -> None:
+    """Raise `BankError` unless a store of this kind is there; reads its record alone."""
+    place = resolve(path)
+    read_whole(place, lambda: _check_kind(_read_record(place, kind, Path(path)), Path(path), kind))
+
+
 @contextmanager
 def exclusive(path: str | Path) -> Iterator[Path]:
     """Hold a store's lock; yield the place that its path names, links followed.

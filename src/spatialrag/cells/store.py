@@ -19,6 +19,7 @@ from spatialrag.bank.zarr_store import (
     parse,
     read_store,
     replace_store,
+    require_store,
     write_store,
 )
 from spatialrag.cells.cell_bank import COLUMNS, CellBank, former_hash_dataset, hash_dataset
@@ -48,7 +49,7 @@ def update_cells(path: str | Path, change: Callable[[CellBank], CellBank]) -> Ce
     InputError
         No such bank there, another process writes it for long, or what ``change`` raises.
     """
-    open_cells(path)  # without one, nothing is made for its lock
+    require_store(path, CELLS)  # without one, nothing is made for its lock
     with exclusive(path) as place:
         changed = change(open_cells(place))
         replace_store(to_anndata(changed), place)
