@@ -62,6 +62,7 @@ def picture(kind):
         (picture("TIFF"), "image"),
         (b"%PDF-1.4", "pdf"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "bytes",  # archives carry the time
 )
 def test_by_content(tmp_path, content, key):
     path = tmp_path / "x.h5ad"

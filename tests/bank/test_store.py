@@ -8,8 +8,7 @@ import anndata as ad
 import numpy as np
 import pytest
 import zarr
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from spatialrag import keys
 from spatialrag.bank.build import build_bank, join_banks
