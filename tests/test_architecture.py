@@ -15,7 +15,9 @@ TESTS = Path(__file__).parent
 STAGES = [
     ["errors"],
     ["registry", "methods", "keys", "provenance", "progress", "compatibility", "toy", "escaping"],
-    ["names", "file_names", "replace", "web", "file_kind"],
+    ["names", "file_names", "file_kind", "asides", "web_address"],
+    ["outputs", "web_watch"],
+    ["replace", "web"],
     ["locks"],
     ["model_file", "tensor_file", "training", "anndata_file", "tables"],
     ["metrics", "slides", "graphs", "semantics"],

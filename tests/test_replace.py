@@ -9,12 +9,11 @@ import pytest
 from spatialrag import replace
 from spatialrag.errors import InputError
 from spatialrag.replace import (
-    check_output,
-    is_running,
     recover_folder,
     replace_file,
     replace_folder,
     replace_text,
+    scratch_folder,
 )
 
 
@@ -149,35 +148,12 @@ def test_a_folder_moved_aside_is_put_back(tmp_path):
     assert (tmp_path / "store" / "a").read_text() == "whole"
 
 
-def test_outputs_are_checked_before_work(tmp_path):
-    given = tmp_path / "x.h5ad"
-    given.write_text("measured")
-    (tmp_path / "link.h5ad").symlink_to(given)
-    os.link(given, tmp_path / "hard.h5ad")
-    for out in ("x.h5ad", "link.h5ad", "hard.h5ad", "sub/../x.h5ad"):
-        with pytest.raises(InputError, match="(?s)is what is read.*name another file"):
-            check_output(tmp_path / out, inputs=[None, given])
-    assert check_output(tmp_path / "new" / "y.h5ad", inputs=[given]) == tmp_path / "new" / "y.h5ad"
-    assert not (tmp_path / "new").exists()
-    with pytest.raises(InputError, match="a folder of this name"):
-        check_output(tmp_path)
-    check_output(tmp_path, folder=True)
-    with pytest.raises(InputError, match="a file of this name"):
-        check_output(given, folder=True)
-    with pytest.raises(InputError, match="is not a folder"):
-        check_output(given / "deeper.txt")
-
-
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
-def test_outputs_without_permission(tmp_path):
-    tmp_path.chmod(0o500)
-    with pytest.raises(InputError, match="no permission"):
-        check_output(tmp_path / "a")
-
-
-def test_running_processes():
-    assert is_running(os.getpid())
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    assert not is_running(ended.pid)
-    assert is_running(1 << 80)
+def test_a_scratch_folder_is_of_its_writer_alone(tmp_path):
+    """Also while another one, who holds the lock, writes the place beside which it lies."""
+    path = tmp_path / "store"
+    with scratch_folder(path) as folder:
+        (folder / "a").write_text("x")
+        with replace_folder(path) as aside:
+            aside.mkdir()
+        assert (folder / "a").exists()
+    assert names(tmp_path) == ["store"]

@@ -11,8 +11,8 @@ from pathlib import Path
 from socket import gethostname
 from typing import TYPE_CHECKING
 
+from spatialrag.asides import beside, is_running, resolve
 from spatialrag.errors import InputError
-from spatialrag.replace import beside, is_running, resolve
 
 if TYPE_CHECKING:
     from filelock import FileLock

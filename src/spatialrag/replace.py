@@ -5,19 +5,13 @@ the place is removed by the next writer of the same place.
 """
 
 import os
-import re
-import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from socket import gethostname
 
-from spatialrag.errors import InputError
-from spatialrag.provenance import fingerprint
-
-_LONGEST = 160  # bytes of a name; file systems allow 255, and endings are added
-_ENDING = r"\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.(new|old|trash)(\.[^.]*)?"
+from spatialrag.asides import NEW, OLD, SCRATCH, TRASH, asides_of, discard, new_aside, resolve
+from spatialrag.outputs import check_place, writing
 
 
 @contextmanager
@@ -40,10 +34,10 @@ def replace_file(path: str | Path) -> Iterator[Path]:
     """
     path = resolve(path)
     with writing(path):
-        _check_place(path)
+        check_place(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         _clear(path)
-        aside = beside(path, _ending("new") + path.suffix)  # writers look at the suffix
+        aside = new_aside(path, NEW, path.suffix)
     try:
         with writing(path):
             yield aside
@@ -85,8 +79,8 @@ def replace_folder(path: str | Path) -> Iterator[Path]:
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         recover_folder(path)
-        _clear(path, every=True)
-    aside, old = beside(path, _ending("new")), beside(path, _ending("old"))
+        _clear(path, locked=True)
+    aside, old = new_aside(path, NEW), new_aside(path, OLD)
     try:
         with writing(path):
             yield aside
@@ -100,7 +94,7 @@ def replace_folder(path: str | Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
         recover_folder(path)
         raise
-    _discard(old)
+    discard(old)
 
 
 @contextmanager
@@ -116,7 +110,7 @@ def scratch_folder(path: str | Path) -> Iterator[Path]:
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         _clear(path)
-        folder = beside(path, _ending("new"))
+        folder = new_aside(path, SCRATCH)
         folder.mkdir()
     try:
         yield folder
@@ -124,34 +118,11 @@ def scratch_folder(path: str | Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn what the system refuses while ``path`` is written into an error that says what to do.
-
-    Raises
-    ------
-    InputError
-        For any OSError of the block.
-    """
-    try:
-        yield
-    except InputError:
-        raise
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be written",
-            got=error.strerror or str(error),
-            fix="make room, or name another place; what is finished is kept, so run it again",
-        ) from error
-
-
 def recover_folder(path: Path) -> None:
     """Put a folder back that a killed writer had moved aside; its writers must be locked out."""
     if path.exists():
         return
-    legacy = path.with_name(f".{path.name}.old")  # as the first release named it
-    moved = [found for found, _, kind in _leftovers(path) if kind == "old"]
-    for found in [*moved, legacy]:
+    for found in [*_moved(path), _former(path)]:
         if found.exists():
             found.rename(path)
             return
@@ -159,144 +130,26 @@ def recover_folder(path: Path) -> None:
 
 def is_moved_aside(path: Path) -> bool:
     """Return whether a folder is missing and lies beside its place: a switch, or a killed one."""
-    legacy = path.with_name(f".{path.name}.old")
-    return not path.exists() and (
-        legacy.exists() or any(kind == "old" for _, _, kind in _leftovers(path))
-    )
+    return not path.exists() and (_former(path).exists() or bool(_moved(path)))
 
 
-def check_output(
-    path: str | Path, *, inputs: Iterable[str | Path | None] = (), folder: bool = False
-) -> Path:
-    """Check, before long work, that a result can be written, and replaces nothing that is read.
-
-    Parameters
-    ----------
-    path
-        Where the result goes.
-    inputs
-        What it is made from; None is passed over.
-    folder
-        Whether the result is a folder, such as a bank; else it is a file.
-
-    Returns
-    -------
-    Path
-        As given.
-
-    Raises
-    ------
-    InputError
-        The path is one of the inputs, its folder cannot be made, or nothing can be written there.
-    """
-    path, target = Path(path), resolve(path)
-    for given in inputs:
-        if given is not None and _same(target, resolve(given)):
-            raise InputError(
-                f"{path} is what is read: it would be overwritten",
-                expected="a path of its own for the result",
-                got=f"{given} as input and {path} as output",
-                fix="name another file for the result",
-            )
-    with writing(path):
-        if not folder:
-            _check_place(target)
-        elif target.exists() and not target.is_dir():
-            raise InputError(f"{path} cannot be written", got="a file of this name")
-        parent = next(above for above in target.parents if above.exists())
-        if not parent.is_dir():
-            raise InputError(f"{path} cannot be written", got=f"{parent} is not a folder")
-        if not os.access(parent, os.W_OK | os.X_OK):
-            raise InputError(
-                f"{path} cannot be written",
-                got=f"no permission to write in {parent}",
-                fix="name another place",
-            )
-    return path
+def _moved(path: Path) -> list[Path]:
+    return [aside.path for aside in asides_of(path) if aside.kind == OLD]
 
 
-def resolve(path: str | Path) -> Path:
-    """Return the absolute path, links followed.
-
-    Raises
-    ------
-    InputError
-        Links that lead in a circle, or a name that no file system takes.
-    """
-    try:
-        return Path(path).resolve()
-    except (OSError, RuntimeError, ValueError) as error:
-        raise InputError(f"{str(path)!r} is not a path", got=str(error)) from error
+def _clear(path: Path, *, locked: bool = False) -> None:
+    """Remove what dead writers left beside a place; of a locked one, whatever they wrote for it."""
+    for aside in asides_of(path):
+        if aside.abandoned or (locked and aside.kind != SCRATCH):
+            discard(aside.path)
+    if locked:  # under the names of the first release
+        for kind in (NEW, OLD, TRASH):
+            discard(path.with_name(f".{path.name}.{kind}"))
 
 
-def beside(path: Path, ending: str) -> Path:
-    """Return the hidden sibling ``.NAME ENDING``; long names are shortened by a hash."""
-    name = path.name
-    if not name:
-        raise InputError(f"{path} cannot be written", got="the root of a disk")
-    if len(name.encode()) > _LONGEST:
-        name = f"{fingerprint(name)[:32]}"
-    return path.with_name(f".{name}{ending}")
-
-
-def _ending(kind: str) -> str:
-    """Return an ending that no other writer uses and that tells whose it is."""
-    return f".{_host()}-{os.getpid()}-{secrets.token_hex(4)}.{kind}"
-
-
-def _host() -> str:
-    return fingerprint(gethostname())[:8]
-
-
-def _leftovers(path: Path) -> list[tuple[Path, re.Match[str], str]]:
-    """Return what writers of a path put beside it: the sibling, its owner, its kind."""
-    pattern = re.compile(re.escape(beside(path, "").name) + _ENDING)
-    with suppress(FileNotFoundError, NotADirectoryError):
-        found = [(entry, pattern.fullmatch(entry.name)) for entry in path.parent.iterdir()]
-        return [(entry, match, match[3]) for entry, match in found if match]
-    return []
-
-
-def _clear(path: Path, *, every: bool = False) -> None:
-    """Remove what dead writers left beside a path, or ``every`` such thing where it is locked."""
-    for entry, owner, _ in _leftovers(path):
-        if every or (owner[1] == _host() and not is_running(int(owner[2]))):
-            _discard(entry)
-    for kind in ("new", "old") if every else ():  # as the first release named them
-        _discard(path.with_name(f".{path.name}.{kind}"))
-
-
-def is_running(process: int) -> bool:
-    """Return whether a process of this machine runs; what cannot be known counts as running."""
-    if os.name == "nt":  # there, a signal of 0 would end it
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return True
-
-
-def _discard(entry: Path) -> None:
-    """Remove a file or folder; a folder is renamed first, so that no half of it is taken back."""
-    if not entry.is_dir() or entry.is_symlink():
-        with suppress(OSError):
-            entry.unlink(missing_ok=True)
-        return
-    if entry.name.endswith(".old"):
-        trash = entry.with_name(entry.name.removesuffix(".old") + ".trash")
-        with suppress(OSError):
-            entry = entry.rename(trash)
-    shutil.rmtree(entry, ignore_errors=True)
-
-
-def _check_place(path: Path) -> None:
-    if path.is_dir():
-        raise InputError(f"{path} cannot be written", got="a folder of this name")
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path} cannot be written", got="a device or pipe")
+def _former(path: Path) -> Path:
+    """Return the name under which the first release moved a folder aside."""
+    return path.with_name(f".{path.name}.{OLD}")
 
 
 def _flush(path: Path) -> None:
@@ -308,11 +161,3 @@ def _flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _same(first: Path, second: Path) -> bool:
-    if first == second:
-        return True
-    with suppress(OSError):
-        return first.samefile(second)  # hard links, case-blind file systems
-    return False

@@ -6,21 +6,17 @@ the whole answer, so that a server that sends a byte a second holds nobody.
 """
 
 import http.client
-import ipaddress
-import socket
-import ssl
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import SplitResult, quote, urlsplit
 
 from spatialrag.errors import InputError
+from spatialrag.web_address import check_address, clean
+from spatialrag.web_watch import Watch, opener
 
-_SHOWN = 500  # characters of an answer in a message
 _BLOCK = 1 << 16
 _SLOWEST = 1 << 16  # bytes in the seconds of a download's timeout
 
@@ -49,61 +45,6 @@ class Answer:
     reason: str
     headers: Mapping[str, str]
     body: bytes
-
-
-def check_address(url: str, *, subject: str, schemes: Sequence[str] = ("https",)) -> SplitResult:
-    """Return the parts of an address that may be asked.
-
-    Parameters
-    ----------
-    url
-        The address.
-    subject
-        What it is of, for the error.
-    schemes
-        Allowed ones; ``http`` is allowed on this machine where ``https`` is.
-
-    Raises
-    ------
-    InputError
-        Another scheme, http to another machine, a user or password within the address, or none.
-    """
-    expected = ", ".join(f"{scheme}://" for scheme in schemes)
-    try:
-        if not url.isprintable() or " " in url:
-            raise ValueError("blanks or control characters in it")
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-        (host or "").encode("idna")
-    except ValueError as error:
-        raise InputError(f"{subject} has no usable address", got=f"{url!r}: {error}") from error
-    if parts.scheme == "http" and "https" in schemes and host and not is_local(host):
-        raise InputError(
-            f"{subject} would be asked without encryption",
-            expected="https://, or http:// to localhost",
-            got=show_address(url),
-            fix=f"use https://, or a tunnel: ssh -L 8000:localhost:{parts.port or 80} {host}, "
-            "and http://localhost:8000",
-        )
-    local = parts.scheme == "http" and "https" in schemes
-    if not (local or parts.scheme in schemes) or not (host or parts.scheme == "file"):
-        raise InputError(f"{subject} has no usable address", expected=expected, got=repr(url))
-    if parts.username is not None or parts.password is not None:
-        raise InputError(
-            f"{subject} has a name or password in its address",
-            got=show_address(url),
-            fix="leave it out; keys are read from an environment variable",
-        )
-    return parts
-
-
-def is_local(host: str) -> bool:
-    """Return whether a host is this very machine."""
-    if host.lower() == "localhost":
-        return True
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return False
 
 
 def ask(
@@ -143,7 +84,7 @@ def ask(
     request = urllib.request.Request(url, data, dict(headers or {}))
     with _watched(timeout, subject) as watch:
         try:
-            response = _opener(url, watch, ()).open(request, timeout=timeout)
+            response = opener(url, watch, ()).open(request, timeout=timeout)
         except urllib.error.HTTPError as error:
             response = error
         with response:
@@ -197,7 +138,7 @@ def download(
     request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
     with _watched(timeout, subject) as watch:
         try:
-            response = _opener(url, watch, hosts).open(request, timeout=timeout)
+            response = opener(url, watch, hosts).open(request, timeout=timeout)
         except urllib.error.HTTPError as error:
             if error.code == 416 and start:  # everything was there already
                 return
@@ -218,26 +159,6 @@ def download(
             _check_whole(response)
 
 
-def clean(text: str, secrets: Sequence[str] = ()) -> str:
-    """Return somebody else's text for a message: without secrets, printable, and not long."""
-    for secret in secrets:
-        for form in {secret, quote(secret, safe=""), secret.encode("unicode_escape").decode()}:
-            if form:
-                text = text.replace(form, "***")
-    text = "".join(letter if letter.isprintable() else " " for letter in text)
-    return text[:_SHOWN] + "…" * (len(text) > _SHOWN)
-
-
-def show_address(url: str) -> str:
-    """Return an address for a message: without user, password and query, which may be secrets."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return "an address that cannot be read"
-    return clean(f"{parts.scheme}://{host}{port}{parts.path}{'?…' if parts.query else ''}")
-
-
 def _check_whole(response: Any) -> None:  # noqa: ANN401  (of http.client or urllib)
     """Raise when less was sent than announced: reading in parts does not tell."""
     missing = getattr(response, "length", None)
@@ -245,40 +166,10 @@ def _check_whole(response: Any) -> None:  # noqa: ANN401  (of http.client or url
         raise http.client.IncompleteRead(b"", missing)
 
 
-class _Watch:
-    """Shuts the connections of a request when its time is over, whatever it waits for."""
-
-    def __init__(self) -> None:
-        self.over = False
-        self._sockets: list[socket.socket] = []
-        self._timer: threading.Timer | None = None
-
-    def allow(self, seconds: float) -> None:
-        self.stop()
-        self._timer = threading.Timer(seconds, self._shut)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def follow(self, connection: socket.socket) -> None:
-        self._sockets.append(connection)
-        if self.over:
-            self._shut()
-
-    def _shut(self) -> None:
-        self.over = True
-        for connection in self._sockets:
-            with suppress(OSError, ValueError):
-                socket.socket.shutdown(connection, socket.SHUT_RDWR)
-
-
 @contextmanager
-def _watched(timeout: float, subject: str) -> Iterator[_Watch]:
+def _watched(timeout: float, subject: str) -> Iterator[Watch]:
     """Limit the time of a request, and turn what the network raises into one error."""
-    watch = _Watch()
+    watch = Watch()
     watch.allow(timeout)
     try:
         yield watch
@@ -298,84 +189,3 @@ def _watched(timeout: float, subject: str) -> Iterator[_Watch]:
         raise UnreachableError(
             f"{subject} cannot be reached", got=clean(f"{type(fault).__name__}: {reason}")
         ) from fault
-
-
-def _opener(url: str, watch: _Watch, hosts: Sequence[str]) -> urllib.request.OpenerDirector:
-    handlers: list[urllib.request.BaseHandler] = [
-        _Plain(watch),
-        _Encrypted(watch),
-        _Redirects(url, hosts),
-    ]
-    if is_local(urlsplit(url).hostname or ""):
-        handlers.append(urllib.request.ProxyHandler({}))  # nobody else's machine is on the way
-    return urllib.request.build_opener(*handlers)
-
-
-class _Plain(urllib.request.HTTPHandler):
-    """HTTP whose connections are watched."""
-
-    def __init__(self, watch: _Watch) -> None:
-        super().__init__()
-        self._watch = watch
-
-    def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-        watch = self._watch
-
-        class Connection(http.client.HTTPConnection):
-            def connect(self) -> None:
-                super().connect()
-                watch.follow(self.sock)
-
-        return self.do_open(Connection, request)
-
-
-class _Encrypted(urllib.request.HTTPSHandler):
-    """HTTPS whose connections are watched, the handshake too."""
-
-    def __init__(self, watch: _Watch) -> None:
-        super().__init__()
-        self._watch = watch
-
-    def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-        watch = self._watch
-
-        class Connection(http.client.HTTPSConnection):
-            def connect(self) -> None:
-                http.client.HTTPConnection.connect(self)
-                host = getattr(self, "_tunnel_host", None) or self.host
-                self.sock = ssl.create_default_context().wrap_socket(
-                    self.sock, server_hostname=host, do_handshake_on_connect=False
-                )
-                watch.follow(self.sock)
-                self.sock.do_handshake()
-
-        return self.do_open(Connection, request)
-
-
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows a redirect of a download on the same host, or to one that was named."""
-
-    def __init__(self, url: str, hosts: Sequence[str]) -> None:
-        self._first, self._hosts = urlsplit(url), hosts
-
-    def redirect_request(
-        self,
-        request: urllib.request.Request,
-        fp: Any,  # noqa: ANN401  (urllib's signature)
-        code: int,
-        message: str,
-        headers: Any,  # noqa: ANN401
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        if request.data is not None:
-            return None
-        parts = check_address(newurl, subject=f"the redirect of {show_address(request.full_url)}")
-        same = parts[:2] == self._first[:2]
-        if not same and not (parts.scheme == "https" and parts.hostname in self._hosts):
-            raise InputError(
-                f"{show_address(request.full_url)} leads to another host",
-                expected=", ".join([self._first.hostname or "", *self._hosts]),
-                got=show_address(newurl),
-                fix='if you trust that host, name it in the manifest: redirects = ["HOST"]',
-            )
-        return super().redirect_request(request, fp, code, message, headers, newurl)

@@ -24,16 +24,11 @@ from scipy import sparse
 from zarr.errors import ZarrUserWarning
 
 from spatialrag import keys
+from spatialrag.asides import beside, resolve
 from spatialrag.errors import BankError, InputError
 from spatialrag.locks import locked
 from spatialrag.provenance import fingerprint
-from spatialrag.replace import (
-    beside,
-    is_moved_aside,
-    recover_folder,
-    replace_folder,
-    resolve,
-)
+from spatialrag.replace import is_moved_aside, recover_folder, replace_folder
 
 Record = TypeVar("Record")
 

@@ -12,7 +12,8 @@ from spatialrag.datasets.fetch import sha256
 from spatialrag.datasets.manifest import Cohort
 from spatialrag.errors import InputError, raise_all
 from spatialrag.file_names import file_name
-from spatialrag.replace import check_output, replace_file, scratch_folder, writing
+from spatialrag.outputs import check_output, writing
+from spatialrag.replace import replace_file, scratch_folder
 
 CARD, CHECKSUMS = "DATA_CARD.md", "checksums.json"
 _FOLDER = "bank.zarr"

@@ -13,9 +13,11 @@ from urllib.request import url2pathname
 from spatialrag.datasets.manifest import RECORD, Cohort, RemoteFile, Source
 from spatialrag.errors import InputError, MissingDependencyError, listing, raise_all
 from spatialrag.locks import locked
+from spatialrag.outputs import writing
 from spatialrag.progress import track
-from spatialrag.replace import replace_text, scratch_folder, writing
-from spatialrag.web import UnreachableError, clean, download, show_address
+from spatialrag.replace import replace_text, scratch_folder
+from spatialrag.web import UnreachableError, download
+from spatialrag.web_address import clean, show_address
 
 _BLOCK = 1 << 20
 # What git is told whatever the repository and the user's settings say: no transport that runs a

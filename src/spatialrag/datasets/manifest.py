@@ -12,7 +12,7 @@ from typing import Any
 from spatialrag.cells.census import CensusQuery
 from spatialrag.errors import InputError, listing, raise_all
 from spatialrag.file_names import file_name
-from spatialrag.web import check_address
+from spatialrag.web_address import check_address
 
 SCHEMA = 1
 KINDS = {

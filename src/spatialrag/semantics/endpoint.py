@@ -12,7 +12,8 @@ import numpy as np
 from spatialrag.errors import InputError
 from spatialrag.progress import track
 from spatialrag.semantics.embedder import require_vectors
-from spatialrag.web import UnreachableError, ask, check_address, clean, show_address
+from spatialrag.web import UnreachableError, ask
+from spatialrag.web_address import check_address, clean, show_address
 
 _BUSY = {408, 409, 425, 429, 500, 502, 503, 504}
 _LONGEST_WAIT = 30.0  # seconds
