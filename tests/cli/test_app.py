@@ -88,6 +88,20 @@ def test_predict_explain_evaluate(run, bank, prediction, toy_table, work):
     assert code == 0
     scores = json.loads((work / "e.json").read_text())["scores"]
     assert scores["GeneRAG"]["core"]["pcc_10"] > scores["mean_profile"]["core"]["pcc_10"] == 0
+    assert (
+        scores["GeneRAG"]["core"]["n_above_null"] > scores["mean_profile"]["core"]["n_above_null"]
+    )
+    assert scores["null_smooth"]["core"]["pcc_10"] > scores["null"]["core"]["pcc_10"] > 0
+    assert out.index("depth_oracle") < out.index("GeneRAG")
+    assert "Smooth random maps: 200 for each predicted one, on 56 spots." in out
+    regions = pd.DataFrame({"region": ["a"] * 28 + ["b"] * 28}, ad.read_h5ad(measured).obs_names)
+    regions.to_csv(work / "regions.csv")
+    code, out, _ = run(
+        "evaluate", prediction, bank, "--measured", measured, "--core", 50, "--global", 200,
+        "--regions", work / "regions.csv",
+    )  # fmt: skip
+    assert code == 0
+    assert "share of the region's 20 measured markers" in " ".join(out.split())
 
 
 def test_pixel_size_by_the_pitch_of_the_spots(run, bank, prediction, toy_sections, work):
@@ -146,6 +160,9 @@ def test_loso_over_a_bank(run, little, work):
     assert found["mean"]["generag"]["core"]["pcc_10"] > 0
     assert set(found["slides"]) == {"toy1", "toy2", "toy3"}
     assert {"generag_w0", "generag_w1", "depth_only", "null"} <= set(found["mean"])
+    assert found["mean"]["depth_oracle"]["core"]["n_above_null"] >= 0
+    assert found["mean"]["null_smooth"]["core"]["pcc_10"] > found["mean"]["null"]["core"]["pcc_10"]
+    assert "null_smooth_pcc_10" in found["slides"]["toy2"]["generag"]["global"]
     assert (work / "loso.md").exists()
 
 
