@@ -30,7 +30,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from spatialrag.evaluation.report import markdown_table
 from spatialrag.solvers.fista import Fista
 from spatialrag.solvers.objective import certify
-from spatialrag.solvers.problem import Problem, smallest_vanishing_l1
+from spatialrag.solvers.problem import smallest_vanishing_l1
 from spatialrag.solvers.working_set import WorkingSet
 
 TOL = 1e-6
@@ -66,9 +66,7 @@ def row(problem, seconds, weights, runs, queries=None):
 
 
 def first(problem, n):
-    return replace(
-        problem, targets=problem.targets[:, :n], l1=problem.l1[:n], l2=problem.l2[:n], banned=None
-    )
+    return problem.select(np.arange(n))
 
 
 def pass_seconds(problem):
@@ -124,7 +122,7 @@ def walk_grid(problem):
         for fraction in fractions if turn % 2 == 0 else fractions[::-1]:
             l1 = fraction * peak
             l2 = l1 * (1 - L1_RATIO) / L1_RATIO
-            grid.append(Problem(problem.design, problem.targets, l1, l2, blocks=blocks))
+            grid.append(replace(problem, l1=l1, l2=l2, blocks=blocks))
     solver = WorkingSet(tol=TOL)
     cold = [timed(lambda p=p: solver.solve(p), 1)[0] for p in grid]
     seconds, answers = timed(lambda: solver.solve_path(grid), 1)

@@ -48,6 +48,7 @@ def test_refuses_what_is_not_its_own(problem, tmp_path, monkeypatch):
     for other, solver in (
         (replace(problem, l1=2.0), SOLVER),
         (replace(problem, design=problem.design + 1), SOLVER),
+        (replace(problem, without=np.array([7, -1, -1, -1])), SOLVER),
         (problem, WorkingSet(tol=1e-8, grow=3)),
     ):
         with pytest.raises(InputError, match="belongs to another problem"):

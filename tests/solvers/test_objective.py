@@ -69,3 +69,15 @@ def test_certify_leaves_out_what_is_banned(rng):
         certify(strong, weights, 1e-9, passes).gap.max()
         < certify(Problem(design, targets, 0.99 * peak, 0.1), weights, 1e-9, passes).gap.min()
     )
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_certified_as_nothing(rng, value):
+    design, targets = np.zeros((5, 4)), np.ones((5, 1))
+    weights = sparse.csr_matrix(np.array([[value, 0.0, 0.0, 1.0]]))
+    for l2 in (0.0, 1.0):
+        with np.errstate(invalid="ignore"):
+            found = certify(Problem(design, targets, 0.1, l2), weights, 1e-6, np.zeros(1, int))
+        assert not found.converged.any()
+        assert found.gap == np.inf
+        assert found.relative_gap == np.inf

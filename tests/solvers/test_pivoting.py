@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 from scipy.optimize import nnls
 
-from spatialrag.solvers.pivoting import Gram, NotPositiveDefiniteError
+from spatialrag.solvers.pivoting import (
+    Gram,
+    NotPositiveDefiniteError,
+    is_uneven,
+    units_of,
+)
 
 
 def dense(active, w):
@@ -50,3 +55,26 @@ def test_singular_blocks_are_reported():
     gram = Gram(-np.eye(3), np.ones(3), 0.0, 0.0, positive=True)
     with pytest.raises(NotPositiveDefiniteError):
         gram.solve(np.zeros(3))
+
+
+@pytest.mark.parametrize("positive", [True, False])
+def test_penalties_of_each_variable_are_those_of_scaled_columns(rng, positive):
+    design, target = rng.normal(size=(20, 6)), rng.normal(size=20)
+    unit = 2.0 ** rng.integers(-3, 4, 6)
+    plain = Gram(design.T @ design, design.T @ target, 0.3, 1.0, positive)
+    scaled = design * unit
+    units = Gram(scaled.T @ scaled, scaled.T @ target, 0.3 * unit**2, unit, positive)
+    np.testing.assert_allclose(
+        unit * dense(units.solve(np.zeros(6)), 6), dense(plain.solve(np.zeros(6)), 6), atol=1e-12
+    )
+
+
+def test_units_make_columns_alike():
+    squares = np.array([1e12, 4.0, 1e-12, 0.0])
+    assert is_uneven(squares)
+    assert not is_uneven(squares[:1])
+    assert not is_uneven(np.zeros(2))
+    units = units_of(squares)
+    assert (np.log2(units) % 1 == 0).all()
+    assert ((squares[:3] * units[:3] ** 2 >= 0.5) & (squares[:3] * units[:3] ** 2 <= 2)).all()
+    assert np.isfinite(units).all()

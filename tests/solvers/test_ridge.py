@@ -36,3 +36,18 @@ def test_duplicate_references_share_evenly(rng):
     problem = Problem(design, rng.normal(size=(6, 1)), 0.0, 1.0, positive=False)
     weights = solve_ridge(problem, tol=1e-9).weights.toarray()[0]
     assert weights[0] == pytest.approx(weights[3])
+
+
+def test_single_references_left_out_beside_groups(rng):
+    design, targets = rng.normal(size=(20, 12)), rng.normal(size=(20, 3))
+    groups, banned = np.repeat([0, 1, 2], 4), np.array([0, 0, -1])
+    problem = Problem(design, targets, 0.0, 0.5, positive=False, banned=banned, groups=groups)
+    ours = solve_ridge(problem.select([0, 1, 2], without=[5, -1, 5]), tol=1e-9).weights.toarray()
+    for query, kept in enumerate(
+        ([4, 6, 7, 8, 9, 10, 11], range(4, 12), [*range(5), *range(6, 12)])
+    ):
+        kept = list(kept)
+        model = Ridge(alpha=0.5, fit_intercept=False).fit(design[:, kept], targets[:, query])
+        expected = np.zeros(12)
+        expected[kept] = model.coef_
+        np.testing.assert_allclose(ours[query], expected, atol=1e-8)

@@ -128,3 +128,44 @@ def test_references_with_weight_are_looked_at_again(look, rng):
     slack = Slack.unknown(problem)
     look(problem, np.ones((1, 3)), slack=slack, cited=[np.array([1])])
     assert np.flatnonzero(slack.room[0] <= 0).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("positive", [True, False])
+@pytest.mark.parametrize(
+    ("scale", "size"), [(1e20, 1.0), (1e38, 1e38), (1e-24, 1.0), (1e-40, 1e-3), (1.0, 1e-42)]
+)
+def test_nothing_is_lost_where_float32_over_or_underflows(look, rng, positive, scale, size):
+    design = (scale * rng.uniform(-1, 1, (20, 700))).astype(np.float32)
+    residual = size * rng.normal(size=(2, 20))
+    exact = residual @ design.astype(np.float64)
+    exact = exact if positive else np.abs(exact)
+    l1 = 0.8 * exact.max(axis=1)
+    problem = Problem(design, residual.T, l1, 0.0, positive)
+    slack = Slack.unknown(problem)
+    found = look(problem, residual, slack=slack)
+    for query in range(2):
+        references, values = found.of(query)
+        order = np.argsort(-exact[query])[: len(references)]
+        assert references.tolist() == order.tolist()
+        assert set(np.flatnonzero(exact[query] > l1[query])) <= set(references.tolist())
+        np.testing.assert_allclose(values, exact[query][order], rtol=1e-5)
+    # What is skipped from now on stays below l1 for residuals as near as is said.
+    true = (l1[:, None] - exact) / np.linalg.norm(design.astype(np.float64), axis=0)
+    assert (slack.room[0] <= true.min(axis=0)).all()
+
+
+def test_references_left_out_never_matter(look, rng):
+    design = np.abs(rng.normal(size=(20, 300))).astype(np.float32)
+    problem = Problem(
+        design,
+        np.ones((20, 2)),
+        1.0,
+        1.0,
+        banned=[1, 2],
+        groups=np.arange(300) % 3,
+        without=[[0, 6], [4, -1]],
+    )
+    found = look(problem, np.ones((2, 20)), keep=300)
+    groups = np.arange(300) % 3
+    assert set(found.of(0)[0]) == set(np.flatnonzero(groups != 1)) - {0, 6}
+    assert set(found.of(1)[0]) == set(np.flatnonzero(groups != 2)) - {4}

@@ -67,3 +67,44 @@ def test_gap_is_that_of_the_dense_computation(rng, positive, l2):
     assert small.gap(excess, value.max()) == pytest.approx(gap[0])
     assert small.objective == pytest.approx(primal[0])
     assert gap[0] > 0
+
+
+@pytest.mark.parametrize("positive", [True, False])
+@pytest.mark.parametrize("l1", [1e-2, 1e-6])
+def test_short_columns_move_beside_long_ones(rng, positive, l1):
+    """One solve, beside the support's optimality conditions by a QR of its columns."""
+    design = rng.normal(size=(15, 4)) * [1e4, 1.0, 1e-2, 1e-4]
+    problem = Problem(design, rng.normal(size=(15, 1)), l1, 0.0, positive)
+    small = SmallProblem(problem.targets[:, 0], Terms(l1, 0.0, positive, problem.blocks))
+    array = ArrayDesign.of(design)
+    small.extend(array, np.arange(4))
+    small.solve(array)
+    active, sign = small.active, np.sign(small.weights[small.active])
+    part = design[:, active]
+    q, r = np.linalg.qr(part)
+    expected = np.linalg.solve(r, q.T @ problem.targets[:, 0] - np.linalg.solve(r.T, l1 * sign))
+    np.testing.assert_allclose(small.weights[active], expected, rtol=1e-5)
+    others = np.setdiff1d(np.arange(4), active)
+    assert (design[:, others].T @ small.residual <= l1 * (1 + 1e-6)).all()
+
+
+def test_a_gram_matrix_that_float32_cannot_hold_is_float64(rng):
+    for scale, size in ((1e25, 1.0), (1e-25, 1.0), (1.0, 1e30), (1.0, 1e-30)):
+        design = (scale * np.abs(rng.normal(size=(15, 12)))).astype(np.float32)
+        target = size * np.abs(rng.normal(size=(15, 1)))
+        problem = Problem(design, target, 0.1 * scale * size, scale**2)
+        small, _ = whole(problem)
+        weights = np.zeros(12)
+        weights[small.members] = small.weights
+        slow = CoordinateDescent(tol=1e-13).solve(problem)
+        np.testing.assert_allclose(weights, slow.weights.toarray()[0], atol=1e-6 * size / scale)
+        assert small.refined
+
+
+def test_what_is_not_finite_proves_nothing():
+    small = SmallProblem(np.ones(3), Terms(1.0, 0.0, positive=True, blocks=((3, 1.0),)))
+    assert small.gap(0.0, 0.5) == 0
+    for peak in (np.nan, np.inf):
+        assert small.gap(0.0, peak) == np.inf
+    small.adopt(np.empty(0, int), np.empty(0), np.full(3, np.nan), np.empty(0))
+    assert small.gap(0.0, 0.5) == np.inf

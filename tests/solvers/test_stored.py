@@ -79,11 +79,38 @@ def test_ridge_streams_too(design, rows, rng):
         ([np.ones((3, 4))], "too few references"),
         ([np.full((8, 4), np.nan)], "NaN or inf as float16"),
         ([np.full((8, 4), 1e6)], "use float32"),
+        ([np.ones((4, 4)), np.full((4, 4), 1e-8)], "references 4, 5, 6, 7 are too small"),
+        ([np.diag([1, 1, 1, 1e-7])] * 2, "references 3 are too small"),
+        ([np.full((8, 4), 1 + 1j)], "does not hold real numbers"),
+        ([np.ma.masked_equal(np.eye(8, 4), 0)], "masked"),
     ],
 )
 def test_bad_blocks_leave_nothing_behind(tmp_path, blocks, message):
     with pytest.raises(InputError, match=message):
         write_design(tmp_path / "design.zarr", blocks, (4, 8))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_small_values_beside_large_ones_are_stored_and_counted(tmp_path):
+    rows = np.ones((8, 4))
+    rows[2, 1], rows[3, 0], rows[5, :2] = 1e-9, -1e-9, 0.0
+    with pytest.warns(UserWarning, match="2 of 32 values of the design are too small for float16"):
+        design = write_design(tmp_path / "design", [rows[:3], rows[3:]], (4, 8))
+    np.testing.assert_array_equal(design.array[:], np.where(np.abs(rows) < 1, 0, 1))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_what_a_precision_rounds_as_usual_is_stored_in_silence(tmp_path, rng, recwarn, dtype):
+    rows = rng.normal(size=(50, 40)) * 10.0 ** rng.integers(-2, 3, (50, 1))
+    design = write_design(tmp_path / "design", [rows], (40, 50), dtype=dtype)
+    np.testing.assert_array_equal(design.array[:], rows.astype(dtype))
+    assert len(recwarn) == 0
+
+
+@pytest.mark.parametrize("shape", [(0, 8), (4, 0)])
+def test_a_design_has_rows_and_references(tmp_path, shape):
+    with pytest.raises(InputError, match="needs rows and references"):
+        write_design(tmp_path / "design", [], shape)
     assert list(tmp_path.iterdir()) == []
 
 

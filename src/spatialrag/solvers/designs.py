@@ -7,6 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
+_EXACT = 2**24  # every whole number up to it is one of float32's
+
 
 class Design(Protocol):
     """The columns of D, as rows: (n_references, m) of which only blocks are ever asked for."""
@@ -63,9 +65,8 @@ class ArrayDesign:
 
     @classmethod
     def of(cls, design: np.ndarray) -> "ArrayDesign":
-        """Wrap D, (m, n_references); float64 stays, anything else becomes float32."""
-        dtype = np.float64 if design.dtype == np.float64 else np.float32
-        return cls(np.ascontiguousarray(design.T, dtype=dtype))
+        """Wrap D, (m, n_references); it becomes float32 unless that would lose digits."""
+        return cls(np.ascontiguousarray(design.T, dtype=_precision(design)))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -102,3 +103,11 @@ class ArrayDesign:
     def take(self, references: np.ndarray) -> np.ndarray:
         """Return rows of some references."""
         return self.rows[references]
+
+
+def _precision(design: np.ndarray) -> type:
+    """Return float64 for float64 and for whole numbers that float32 cannot hold."""
+    if design.dtype.kind in "iu" and design.dtype.itemsize > 2 and design.size:
+        exact = design.min() >= -_EXACT and design.max() <= _EXACT
+        return np.float32 if exact else np.float64
+    return np.float64 if design.dtype.itemsize >= 8 else np.float32

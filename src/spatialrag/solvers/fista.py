@@ -11,6 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from spatialrag.solvers.objective import certify
+from spatialrag.solvers.precision import gram_fits, target_fits
 from spatialrag.solvers.problem import Problem
 from spatialrag.solvers.solution import Solution
 
@@ -20,7 +21,7 @@ _POWER_STEPS = 30
 
 @dataclass(frozen=True)
 class Fista:
-    """Accelerated proximal gradient descent in float32.
+    """Accelerated proximal gradient descent in float32, where that can hold the problem.
 
     Parameters
     ----------
@@ -45,15 +46,19 @@ class Fista:
     def _iterate(self, problem: Problem) -> tuple[np.ndarray, int]:
         everything = np.arange(problem.n_references)
         problem.references.hold(everything)
-        root = np.sqrt(problem.row_weights).astype(np.float32)
-        rows = problem.references.take(everything).astype(np.float32, copy=False)
+        rows = problem.references.take(everything)
+        dtype = _precision(problem, rows)
+        root = np.sqrt(problem.row_weights).astype(dtype)
+        rows = rows.astype(dtype, copy=False)
         rows = rows if (root == 1).all() else rows * root
-        targets = (problem.targets.T * root).astype(np.float32)
-        l1, l2 = (p.astype(np.float32)[:, None] for p in (problem.l1, problem.l2))
-        step = 1 / (_largest_eigenvalue(rows) + l2)
+        targets = (problem.targets.T * root).astype(dtype)
+        l1, l2 = (p.astype(dtype)[:, None] for p in (problem.l1, problem.l2))
+        curvature = _largest_eigenvalue(rows) + l2
+        # Without curvature every weight is 0, whatever the step.
+        step = 1 / np.where(curvature > 0, curvature, dtype(1))
         queries = np.arange(problem.n_queries)
         shape = (problem.n_queries, problem.n_references)
-        old, ahead, new = (np.zeros(shape, np.float32) for _ in range(3))
+        old, ahead, new = (np.zeros(shape, dtype) for _ in range(3))
         fitted, momentum = np.zeros_like(targets), 1.0
         for iteration in range(1, self.max_iter + 1):
             np.matmul(ahead, rows, out=fitted)
@@ -67,9 +72,9 @@ class Fista:
             _shrink(new, step * l1, positive=problem.positive)
             following = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
             np.subtract(new, old, out=ahead)
-            if iteration % _EVERY == 0 and np.abs(ahead).max() <= self.step_tol * new.max():
+            if iteration % _EVERY == 0 and np.abs(ahead).max() <= self.step_tol * np.abs(new).max():
                 break
-            ahead *= np.float32((momentum - 1) / following)
+            ahead *= dtype((momentum - 1) / following)
             ahead += new
             momentum, old, new = following, new, old
         else:
@@ -86,10 +91,21 @@ def _shrink(values: np.ndarray, amount: np.ndarray, *, positive: bool) -> None:
         values -= np.clip(values, -amount, amount)
 
 
+def _precision(problem: Problem, rows: np.ndarray) -> type:
+    """Return float32, as published, unless its squares would over- or underflow."""
+    root = np.sqrt(problem.row_weights.max())
+    peaks = np.array([np.abs(rows).max(), *np.abs(problem.targets).max(axis=0)], np.float64) * root
+    penalty = max(problem.l1.max(), problem.l2.max())
+    fits = target_fits(peaks).all() and gram_fits(1.0, penalty, 0.0)
+    return np.float32 if fits else np.float64
+
+
 def _largest_eigenvalue(rows: np.ndarray) -> float:
     """Return the largest eigenvalue of D'D by power iterations, 2 % above its estimate."""
-    vector = np.random.default_rng(0).standard_normal(rows.shape[1]).astype(np.float32)
+    vector = np.random.default_rng(0).standard_normal(rows.shape[1]).astype(rows.dtype)
     for _ in range(_POWER_STEPS):
-        vector /= np.linalg.norm(vector)
-        vector = (rows @ vector) @ rows
+        length = np.linalg.norm(vector)
+        if length == 0:
+            return 0.0
+        vector = (rows @ (vector / length)) @ rows
     return 1.02 * float(np.linalg.norm(vector))

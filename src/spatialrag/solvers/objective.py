@@ -11,8 +11,9 @@ tried for weights ``a`` with residual r = b − D a, and the better one is used:
 import numpy as np
 from scipy import sparse
 
+from spatialrag.solvers.precision import LEAST_L2
 from spatialrag.solvers.problem import Problem
-from spatialrag.solvers.solution import Solution, Status
+from spatialrag.solvers.solution import Solution, Status, is_reached
 
 _BLOCK = 8192  # references per float64 block: bounds memory on float32 designs
 
@@ -52,6 +53,11 @@ def primal_and_gap(
         b − D a.
     correlation : (n_references, len(queries))
         D'r, from `correlate`; 0 where a reference is banned.
+
+    Returns
+    -------
+    primal, gap : (len(queries),)
+        The gap is inf where weights are not finite.
     """
     l1, l2 = problem.l1[queries], problem.l2[queries]
     target = problem.targets[:, queries].astype(np.float64)
@@ -65,18 +71,20 @@ def primal_and_gap(
     # Scaled residual of the augmented lasso.
     slope = correlation - (weights.multiply(l2[:, None])).T.toarray()
     peak = (slope if problem.positive else np.abs(slope)).max(axis=0)
-    scale = np.divide(l1, peak, out=np.ones_like(l1), where=peak > l1)
+    scale = np.divide(l1, peak, out=np.ones_like(l1), where=~(peak <= l1))
     product = np.einsum("i,ij,ij->j", rows, target, residual)
     # ½‖b‖² − ½‖b − s r‖² expanded, so that nothing of size m x n is formed.
     dual = scale * product - 0.5 * scale**2 * (r_squares + l2 * squares)
     # The elastic net's own dual.
     excess = (correlation if problem.positive else np.abs(correlation)) - l1
     excess_squares = np.square(np.maximum(excess, 0)).sum(axis=0)
-    has_l2 = l2 > 1e-200  # a smaller l2 would overflow to the same infinite penalty
-    penalty = np.divide(excess_squares, 2 * l2, out=np.full_like(l2, np.inf), where=has_l2)
+    has_l2 = l2 > LEAST_L2
+    with np.errstate(over="ignore"):
+        penalty = np.divide(excess_squares, 2 * l2, out=np.full_like(l2, np.inf), where=has_l2)
     dual = np.maximum(dual, product - 0.5 * r_squares - penalty)
     dual = np.minimum(dual, 0.5 * b_squares)
-    return primal, np.maximum(primal - dual, 0.0)
+    gap = np.maximum(primal - dual, 0.0)
+    return primal, np.where(np.isnan(gap), np.inf, gap)
 
 
 def certify(
@@ -97,7 +105,8 @@ def certify(
     correlation = correlate(problem, residual)
     problem.strike(correlation.T, queries, np.arange(problem.n_references), 0.0)
     objective, gap = primal_and_gap(problem, weights, residual, correlation, queries)
-    status = np.where(gap <= tol * objective, Status.CONVERGED.value, Status.ROUNDS.value)
+    reached = is_reached(gap, objective, tol)
+    status = np.where(reached, Status.CONVERGED.value, Status.ROUNDS.value)
     return Solution(weights, gap, objective, rounds, status)
 
 

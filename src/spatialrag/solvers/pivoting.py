@@ -9,10 +9,13 @@ Two active-set methods share one linear solve. Each variable is inactive (0) or 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg import lapack
 
+UNEVEN = 2.0**-20  # smallest over largest squared norm of columns that need units of their own
+LEAST = 2.0**-200  # relative squared norm that still gets them
 _PATIENCE = 3  # full exchanges allowed without fewer contradictions
 _NOISE = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-12}  # of slopes, relative
 _FACTOR = {np.dtype(np.float32): lapack.spotrf, np.dtype(np.float64): lapack.dpotrf}
@@ -33,16 +36,16 @@ class Gram:
         G = D'D, float32 or float64; the precision of everything.
     linear : (w,)
         c = D'b.
-    ridge, l1
-        Penalties.
+    ridge, l1 : both float or both (w,)
+        Penalties, of all variables or of each.
     positive
         Whether weights must be non-negative.
     """
 
     gram: np.ndarray
     linear: np.ndarray
-    ridge: float
-    l1: float
+    ridge: float | np.ndarray
+    l1: float | np.ndarray
     positive: bool
 
     def solve(self, start: np.ndarray, *, max_steps: int = 2000) -> "Active":
@@ -69,24 +72,35 @@ class Gram:
 
     def on(self, state: np.ndarray) -> "Active":
         """Solve (G + ridge I) a = c − l1 s on the active block, (w,) of signs."""
-        active = np.flatnonzero(state)
+        active = state.nonzero()[0]  # these lines run most often: np.flatnonzero costs more
         if len(active) == 0:
             return Active(active, np.empty(0, self.gram.dtype), None)
         block = self.gram[active[:, None], active]
-        block.flat[:: len(active) + 1] += self.ridge
+        ridge, l1 = self.ridge, self._l1
+        if l1.ndim:
+            ridge, l1 = ridge[active], l1[active]
+        block.flat[:: len(active) + 1] += ridge
         # The block is symmetric: its transpose is the same matrix in Fortran's order.
         factor, info = _FACTOR[block.dtype](block.T, lower=1, overwrite_a=1, clean=0)
         if info:
             raise NotPositiveDefiniteError
-        right = self.linear[active] - self.gram.dtype.type(self.l1) * state[active]
+        right = self.linear[active] - l1 * state[active]
         return Active(active, _SOLVE[block.dtype](factor, right, lower=1)[0], factor)
+
+    @cached_property
+    def _l1(self) -> np.ndarray:
+        return np.asarray(self.l1, self.gram.dtype)
+
+    @cached_property
+    def _noise(self) -> float:
+        l1 = self.l1.max() if isinstance(self.l1, np.ndarray) else self.l1
+        return _NOISE[self.gram.dtype] * max(np.abs(self.linear).max(), l1)
 
     def _entering(self, active: "Active", state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return which inactive variables violate optimality, and the signs they would take."""
         slope = self._slope(active)
         size = slope if self.positive else np.abs(slope)
-        noise = _NOISE[self.gram.dtype] * max(np.abs(self.linear).max(), self.l1)
-        enters = np.flatnonzero((size > self.l1 + noise) & (state == 0))
+        enters = ((size > self.l1 + self._noise) & (state == 0)).nonzero()[0]
         return enters, np.sign(slope[enters]).astype(np.int8)
 
     def _slope(self, active: "Active") -> np.ndarray:
@@ -140,3 +154,13 @@ class Active:
             return slope
         step, _ = _SOLVE[self.factor.dtype](self.factor, slope.astype(self.factor.dtype), lower=1)
         return step.astype(np.float64)
+
+
+def is_uneven(diagonal: np.ndarray) -> bool:
+    """Return whether a Gram matrix with this diagonal has columns of very different norm."""
+    return bool(diagonal.min() < UNEVEN * diagonal.max())
+
+
+def units_of(diagonal: np.ndarray) -> np.ndarray:
+    """Return what columns must be multiplied with to be of like norm: powers of two, (w,)."""
+    return np.exp2(-np.round(np.log2(np.maximum(diagonal, LEAST * diagonal.max())) / 2))

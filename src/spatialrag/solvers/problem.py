@@ -1,12 +1,22 @@
 """The problem every solver answers, for many queries against one design."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from spatialrag.errors import InputError, listing
+from spatialrag.errors import InputError
 from spatialrag.solvers.designs import ArrayDesign, Design
+from spatialrag.solvers.inputs import (
+    blocks_of,
+    check_left,
+    check_shapes,
+    check_values,
+    labels_of,
+    penalty_of,
+    real_array,
+)
+from spatialrag.solvers.precision import fits_float32, target_fits
 
 _BLOCK = 4096  # references at a time where all queries are looked at
 
@@ -19,7 +29,8 @@ class Problem:
     ----------
     design : (m, n_references) or Design
         D: features in rows, references in columns. A transposed C-contiguous array is best,
-        because solvers gather columns.
+        because solvers gather columns. float64 is computed with as such, and whole numbers that
+        float32 cannot hold; anything else as float32.
     targets : (m, n_queries)
         One b per column.
     l1, l2 : (n_queries,) or float
@@ -33,12 +44,16 @@ class Problem:
     blocks : pairs (rows, weight), optional
         Consecutive rows of the design and what their squared error is multiplied with (‖·‖²_w).
         One block of weight 1 when absent.
+    without : (n_queries,) or (n_queries, k), optional
+        Single references that each query must not use either, whatever ``banned`` names; -1 for
+        none.
 
     Raises
     ------
     InputError
-        Shapes that do not match, NaN or inf, no reference left to a query, negative or vanishing
-        penalties.
+        Shapes that do not match, nothing to solve, what is no real number, NaN or inf, values that
+        float64 cannot square (see `spatialrag.solvers.precision`), no reference left to a query,
+        negative or vanishing penalties.
     """
 
     design: np.ndarray | Design
@@ -49,34 +64,82 @@ class Problem:
     banned: np.ndarray | None = None
     groups: np.ndarray | None = None
     blocks: tuple[tuple[int, float], ...] = ()
+    without: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        _check_arrays(self)
-        for name in ("l1", "l2"):
-            penalty = np.broadcast_to(
-                np.asarray(getattr(self, name), np.float64), self.targets.shape[1:]
-            )
-            if not (np.isfinite(penalty).all() and (penalty >= 0).all()):
-                raise InputError(
-                    f"{name} must be finite and non-negative", got=f"{getattr(self, name)}"
-                )
-            object.__setattr__(self, name, penalty)
-        if ((self.l1 == 0) & (self.l2 == 0)).any():
+        design = self.design
+        design = design if hasattr(design, "blocks") else real_array("design", design)
+        targets = real_array("targets", self.targets)
+        check_shapes(design, targets)
+        check_values(design, targets)
+        (m, n), n_queries = design.shape, targets.shape[1]
+        checked = {
+            "design": design,
+            "targets": targets,
+            "l1": penalty_of("l1", self.l1, n_queries),
+            "l2": penalty_of("l2", self.l2, n_queries),
+            "blocks": blocks_of(self.blocks, m),
+        }
+        if ((checked["l1"] == 0) & (checked["l2"] == 0)).any():
             raise InputError(
                 "l1 and l2 are both 0: the weights would not be unique", fix="raise either"
             )
-        blocks = self.blocks or ((self.targets.shape[0], 1.0),)
-        if sum(rows for rows, _ in blocks) != self.targets.shape[0] or not all(
-            np.isfinite(weight) and weight >= 0 for _, weight in blocks
-        ):
+        if self.groups is not None:
+            checked["groups"] = labels_of("groups", self.groups, n)
+        for name in ("banned", "without"):
+            if getattr(self, name) is not None:
+                below = n if name == "without" or self.groups is None else None
+                checked[name] = labels_of(
+                    name, getattr(self, name), n_queries, columns=True, below=below
+                )
+        labels = checked.get("groups", np.arange(n))
+        check_left(checked.get("banned"), checked.get("without"), labels, n_queries)
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+    def select(self, queries: np.ndarray, *, without: np.ndarray | None = None) -> "Problem":
+        """Return the problem of some queries; all else is kept.
+
+        Parameters
+        ----------
+        queries : (n,)
+            Positions, in any order, repeats allowed.
+        without : (n,) or (n, k), optional
+            References that each of them must not use, besides what it already must not; -1 for
+            none.
+
+        Raises
+        ------
+        InputError
+            Positions that do not exist, or no reference left to a query.
+        """
+        queries = np.asarray(queries)
+        if queries.dtype.kind not in "iu" or queries.ndim != 1 or queries.size == 0:
             raise InputError(
-                "the blocks do not cover the design",
-                expected=f"(rows, weight) pairs of {self.targets.shape[0]} rows, weights >= 0",
-                got=str(blocks),
+                "queries must be selected by position",
+                expected="whole numbers, (n,), at least one",
+                got=f"{queries.dtype} {queries.shape}",
             )
-        object.__setattr__(self, "blocks", tuple(blocks))
-        if self.banned is not None:
-            _check_banned(self)
+        if queries.min() < 0 or queries.max() >= self.n_queries:
+            raise InputError(
+                "queries are selected that do not exist",
+                expected=f"0 to {self.n_queries - 1}",
+                got=f"{queries.min()} to {queries.max()}",
+            )
+        parts = [] if self.without is None else [self.without[queries]]
+        if without is not None:
+            more = labels_of(
+                "without", without, len(queries), columns=True, below=self.n_references
+            )
+            parts.append(more)
+        return replace(
+            self,
+            targets=self.targets[:, queries],
+            l1=self.l1[queries],
+            l2=self.l2[queries],
+            banned=None if self.banned is None else self.banned[queries],
+            without=np.hstack(parts) if parts else None,
+        )
 
     @cached_property
     def references(self) -> Design:
@@ -108,61 +171,33 @@ class Problem:
         correlation : (len(queries), len(references))
             D'r of some queries and (ascending) references.
         """
-        if self.banned is None:
+        if self.banned is None and self.without is None:
             return
-        labels = references if self.groups is None else self.groups[references]
-        banned = self.banned[queries]
-        for label in np.intersect1d(banned, labels):
-            rows = np.flatnonzero((banned == label).any(axis=1))
-            correlation[np.ix_(rows, np.flatnonzero(labels == label))] = value
+        if self.banned is not None:
+            labels = references if self.groups is None else self.groups[references]
+            banned = self.banned[queries]
+            for label in np.intersect1d(banned, labels):
+                rows = np.flatnonzero((banned == label).any(axis=1))
+                correlation[np.ix_(rows, np.flatnonzero(labels == label))] = value
+        correlation[self.left_out(queries, references)] = value
 
+    def left_out(
+        self, queries: np.ndarray, references: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return positions of (query, reference) pairs that ``without`` names.
 
-def _check_arrays(problem: Problem) -> None:
-    if not hasattr(problem.design, "blocks"):
-        object.__setattr__(problem, "design", np.asarray(problem.design))
-    object.__setattr__(problem, "targets", np.asarray(problem.targets))
-    design, targets = problem.design, problem.targets
-    if len(design.shape) != 2 or targets.ndim != 2 or design.shape[0] != targets.shape[0]:
-        raise InputError(
-            "design and targets do not match",
-            expected="(m, n_references) and (m, n_queries)",
-            got=f"{tuple(design.shape)} and {targets.shape}",
-        )
-    if design.shape[1] == 0:
-        raise InputError("the design has no references", fix="loosen the exclusions")
-    for name, array in (("design", design), ("targets", targets)):
-        # A stored design was checked when it was written.
-        if isinstance(array, np.ndarray) and not np.isfinite(array).all():
-            raise InputError(f"the {name} contains NaN or inf", fix="drop or impute these values")
-
-
-def _check_banned(problem: Problem) -> None:
-    banned = np.asarray(problem.banned)
-    banned = banned[:, None] if banned.ndim == 1 else banned
-    if len(banned) != problem.n_queries or banned.dtype.kind not in "iu":
-        raise InputError(
-            "banned does not match the queries",
-            expected=f"whole numbers, ({problem.n_queries},) or ({problem.n_queries}, k)",
-            got=f"{banned.dtype} {problem.banned.shape}",
-        )
-    labels = np.arange(problem.n_references)
-    if problem.groups is not None:
-        groups = np.asarray(problem.groups)
-        if groups.shape != labels.shape or groups.dtype.kind not in "iu":
-            raise InputError(
-                "groups does not match the references",
-                expected=f"whole numbers, ({problem.n_references},)",
-                got=f"{groups.dtype} {groups.shape}",
-            )
-        object.__setattr__(problem, "groups", groups)
-        labels = np.unique(groups)
-    object.__setattr__(problem, "banned", banned)
-    if banned.shape[1] >= len(labels):
-        bare = [q for q, row in enumerate(banned) if np.isin(labels, row).all()]
-        if bare:
-            raise InputError(
-                f"no reference is left to queries {listing(bare)}", fix="loosen the exclusions"
-            )
+        Parameters
+        ----------
+        queries : (n,)
+        references : (b,)
+            Ascending.
+        """
+        if self.without is None:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        named = self.without[queries]
+        position = np.minimum(np.searchsorted(references, named), len(references) - 1)
+        row, column = np.nonzero(references[position] == named)
+        return row, position[row, column]
 
 
 def smallest_vanishing_l1(
@@ -177,13 +212,26 @@ def smallest_vanishing_l1(
     max_i d_i'b for non-negative weights (0 when no reference correlates positively), else
     max_i |d_i'b|. Targets are multiplied by ``row_weights`` (m,), when given.
     """
+    targets = real_array("targets", targets)
     if row_weights is not None:
         targets = targets * row_weights[:, None]
-    source = design if hasattr(design, "blocks") else ArrayDesign.of(np.asarray(design))
+    source = design if hasattr(design, "blocks") else ArrayDesign.of(real_array("design", design))
     peak = np.zeros(targets.shape[1])
     for _, rows in source.blocks(_BLOCK):
-        correlation = rows @ targets.astype(rows.dtype, copy=False)
-        if not positive:
-            np.abs(correlation, out=correlation)
-        np.maximum(peak, correlation.max(axis=0), out=peak)
+        np.maximum(peak, _largest(rows, targets, positive=positive), out=peak)
     return peak
+
+
+def _largest(rows: np.ndarray, targets: np.ndarray, *, positive: bool) -> np.ndarray:
+    """Return the largest correlation of each target, in float64 where float32 does not fit."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        correlation = rows @ targets.astype(rows.dtype, copy=False)
+    high, low = correlation.max(axis=0).astype(np.float64), correlation.min(axis=0)
+    size = np.maximum(high, -low)
+    largest = high if positive else size
+    if rows.dtype == np.float32:
+        odd = ~(fits_float32(size) & target_fits(np.abs(targets).max(axis=0)))
+        if odd.any():
+            wide = rows.astype(np.float64), targets[:, odd].astype(np.float64)
+            largest[odd] = _largest(*wide, positive=positive)
+    return largest

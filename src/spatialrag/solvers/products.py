@@ -114,9 +114,7 @@ class NumpyProducts:
         """Take the residuals, (n, m), of the named queries, and where their groups start."""
         self._problem, self._queries, self._weighted = problem, queries, weighted
         self._groups = list(pairwise([*starts, len(queries)]))
-        self._residual = {
-            np.dtype(dtype): residual.astype(dtype) for dtype in (np.float32, np.float64)
-        }
+        self._residual = {np.dtype(np.float64): residual}
 
     def unit(self, dtype: np.dtype) -> float:
         """Return half the spacing at 1."""
@@ -131,6 +129,8 @@ class NumpyProducts:
         keep: int,  # noqa: ARG002  choosing the largest is cheaper over all blocks
     ) -> Found:
         """Look at one block."""
+        if rows.dtype not in self._residual:
+            self._residual[rows.dtype] = self._residual[np.dtype(np.float64)].astype(rows.dtype)
         above = self._residual[rows.dtype] @ rows.T
         if not self._problem.positive:
             np.abs(above, out=above)

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from spatialrag.solvers.objective import correlate, primal_and_gap, residuals
 from spatialrag.solvers.problem import Problem
-from spatialrag.solvers.solution import Solution, Status
+from spatialrag.solvers.solution import Solution, Status, is_reached
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class CoordinateDescent:
         answers = [self._solve_one(problem, query) for query in range(problem.n_queries)]
         weights, gaps, objectives, sweeps = zip(*answers, strict=True)
         gap, objective = np.array(gaps), np.array(objectives)
-        status = np.where(gap <= self.tol * objective, Status.CONVERGED, Status.ROUNDS)
+        reached = is_reached(gap, objective, self.tol)
+        status = np.where(reached, Status.CONVERGED, Status.ROUNDS)
         return Solution(
             sparse.csr_matrix(np.array(weights)), gap, objective, np.array(sweeps), status
         )
@@ -61,7 +62,7 @@ class CoordinateDescent:
                     r += design[:, j] * (a[j] - new)
                     a[j] = new
             objective, gap = self._certify(problem, query, a)
-            if gap <= self.tol * objective:
+            if is_reached(gap, objective, self.tol):
                 break
         return a, gap, objective, sweep
 

@@ -15,9 +15,10 @@ def solve_ridge(problem: Problem, *, tol: float) -> Solution:
 
     Queries that may not use the same references share one decomposition.
     """
-    bans = np.zeros((problem.n_queries, 1)) if problem.banned is None else problem.banned
+    bans = [np.sort(b, axis=1) for b in (problem.banned, problem.without) if b is not None]
+    bans = np.hstack([np.zeros((problem.n_queries, 1)), *bans])
     parts = []
-    _, kind = np.unique(np.sort(bans, axis=1), axis=0, return_inverse=True)
+    _, kind = np.unique(bans, axis=0, return_inverse=True)
     for value in range(kind.max() + 1):
         queries = np.flatnonzero(kind.ravel() == value)
         parts.append((queries, _solve_alike(problem, queries)))

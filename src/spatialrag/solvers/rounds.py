@@ -6,6 +6,7 @@ working set (`small`).
 """
 
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 from scipy import sparse
@@ -17,7 +18,7 @@ from spatialrag.solvers.products import Pairs
 from spatialrag.solvers.scan import Scan, scan
 from spatialrag.solvers.slack import Slack
 from spatialrag.solvers.small import SmallProblem, Terms
-from spatialrag.solvers.solution import Solution, Status
+from spatialrag.solvers.solution import Solution, Status, is_reached
 
 _SPARE = 32  # references kept beyond those to add: what lies at l1 without weight
 _HOPEFUL = 2.0  # times the tolerance: a smaller estimated gap is worth computing in float64
@@ -82,26 +83,10 @@ class Rounds:
         )
 
     def restate(self, problem: Problem) -> None:
-        """Turn to other penalties and block weights of the same design and targets.
+        """Turn to a problem of the same path, see `require_alike`.
 
         Working sets, their Gram matrices and weights stay: the start of a nearby problem.
-
-        Raises
-        ------
-        InputError
-            Anything else differs.
         """
-        old = self.problem
-        heights, others = ([rows for rows, _ in p.blocks] for p in (old, problem))
-        same = all(
-            _is_same(getattr(old, name), getattr(problem, name))
-            for name in ("design", "targets", "banned", "groups")
-        )
-        if not same or (old.positive, heights) != (problem.positive, others):
-            raise InputError(
-                "problems of a path may differ in penalties and block weights only",
-                expected="the same design, targets, sign, exclusions and block heights",
-            )
         self.problem = problem
         for small, terms in zip(self.smalls, terms_of(problem), strict=True):
             small.terms = terms
@@ -162,7 +147,8 @@ class Rounds:
         """Return the weights with their certificates."""
         self.prove_all(np.flatnonzero(~self.proven))
         objective = np.array([small.objective for small in self.smalls])
-        status = np.where(self.gap <= self.tol * objective, Status.CONVERGED.value, self.status)
+        reached = is_reached(self.gap, objective, self.tol)
+        status = np.where(reached, Status.CONVERGED.value, self.status)
         entries = []
         for small in self.smalls:
             order = np.argsort(small.cited)
@@ -231,22 +217,37 @@ class Rounds:
         """Grow working sets; return the queries that are open and worth another solve.
 
         A query that gets no reference goes on in float64, then only while its proximal steps (see
-        `SmallProblem.solve`) still shrink the gap.
+        `SmallProblem.solve`) still shrink the gap, or can be made longer.
         """
         going = []
-        for query, references in zip(queries, chosen, strict=True):
+        objective = np.array([self.smalls[query].objective for query in queries])
+        closed = self.proven[queries] & is_reached(self.gap[queries], objective, self.tol)
+        for query, references in zip(queries[~closed], compress(chosen, ~closed), strict=True):
             small = self.smalls[query]
-            if self.proven[query] and self.gap[query] <= self.tol * small.objective:
-                continue
             if len(references):
                 self.kernels.extend(small, self.problem.references, references)
             elif not self.kernels.refine(small, self.problem.references):
-                if self.gap[query] >= 0.9 * self.best[query]:
+                slow = self.gap[query] >= 0.9 * self.best[query]
+                if slow and not small.sharpen():
                     self.status[query] = Status.STALLED.value
                     continue
-                self.best[query] = self.gap[query]
+                self.best[query] = min(self.best[query], self.gap[query])
             going.append(query)
         return np.array(going, np.int64)
+
+
+def require_alike(first: Problem, other: Problem) -> None:
+    """Raise unless two problems differ in penalties and block weights only."""
+    heights, others = ([rows for rows, _ in p.blocks] for p in (first, other))
+    same = all(
+        _is_same(getattr(first, name), getattr(other, name))
+        for name in ("design", "targets", "banned", "groups", "without")
+    )
+    if not same or (first.positive, heights) != (other.positive, others):
+        raise InputError(
+            "problems of a path may differ in penalties and block weights only",
+            expected="the same design, targets, sign, exclusions and block heights",
+        )
 
 
 def terms_of(problem: Problem) -> list[Terms]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatialrag.progress import track
+from spatialrag.solvers.precision import products_fit
 from spatialrag.solvers.problem import Problem
 from spatialrag.solvers.products import Found, Pairs, Products
 from spatialrag.solvers.slack import Slack
@@ -105,14 +106,24 @@ def scan(
             references, rows, norms = part.only_wanted(block, every_row, every_norm)
             if len(references) == 0:
                 continue
-            # Rounding of the residual, products and sum in any order (Higham 2002, eq. 3.5).
-            bound = (rows.shape[1] + 8) * part.look.unit(rows.dtype)
             where = part.positions
-            lowest = l1[where] - bound * (norms.max() * lengths[where] + l1[where])
+            if not products_fit(norms.max(), lengths[where], l1[where]):
+                rows = rows.astype(np.float64, copy=False)
+            lowest = _lowest(l1[where], rows, norms.max(), lengths[where], part.look)
             found = part.look(references, rows, lowest, tally.cut(where, lowest), keep)
             slack.record(part.groups, references, norms, found.above)
             tally.add(where, found, lowest, references)
     return tally.result()
+
+
+def _lowest(
+    l1: np.ndarray, rows: np.ndarray, norm: float, lengths: np.ndarray, look: Products
+) -> np.ndarray:
+    """Return what a computed |d'r| must exceed for the true one to reach l1, (n,)."""
+    # Rounding of the residual, products and sum in any order (Higham 2002, eq. 3.5).
+    bound = (rows.shape[1] + 8) * look.unit(rows.dtype)
+    underflow = (rows.shape[1] + 8) * float(np.finfo(rows.dtype).tiny) * (1 + norm)
+    return l1 - bound * (norm * lengths + l1) - np.where(lengths > 0, underflow, 0.0)
 
 
 @dataclass(frozen=True, eq=False)

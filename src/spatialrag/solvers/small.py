@@ -1,14 +1,23 @@
 """One query's problem on its working set: a Gram matrix that grows, and an exact answer."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from spatialrag.solvers.designs import Design
-from spatialrag.solvers.pivoting import Active, Gram, NotPositiveDefiniteError
+from spatialrag.solvers.pivoting import (
+    Active,
+    Gram,
+    NotPositiveDefiniteError,
+    is_uneven,
+    units_of,
+)
+from spatialrag.solvers.precision import LEAST_L2, gram_fits, subtract_exactly, target_fits
 
-# Least curvature, relative to the largest diagonal entry, that a precision can factor.
+# Least curvature, relative to the largest diagonal entry, that a precision can factor as a rule.
 _CURVATURE = {np.dtype(np.float32): 1e-4, np.dtype(np.float64): 1e-8}
+_SHARPER = 5  # times that float64's may be divided by 10 where the gap stops shrinking
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,7 @@ class SmallProblem:
     slope : (k,)
         d'r of the active members, float64.
     residual : (m,)
-        b − D a, float64.
+        b − D a, float64, or a dual point finer than weights can make it (`_move_dual`).
     objective
         Primal value.
     """
@@ -67,10 +76,12 @@ class SmallProblem:
         self.active = np.empty(0, np.int64)
         self.slope = np.empty(0)
         self.residual = self.target
+        self._delicate = False  # whether rounding of the residual may matter
         self.terms = terms
         self._sum_up(np.empty(0))
-        self._dtype = np.dtype(np.float32)
-        self._curvature = dict(_CURVATURE)
+        fits = target_fits(float(np.abs(self.target).max()))
+        self._dtype = np.dtype(np.float32 if fits else np.float64)
+        self._curvature, self._sharper = dict(_CURVATURE), _SHARPER
         self._clear()
 
     @property
@@ -83,18 +94,33 @@ class SmallProblem:
         """Whether the Gram matrix is in float64."""
         return self._dtype == np.float64
 
+    @property
+    def sharpened(self) -> bool:
+        """Whether `sharpen` was called."""
+        return self._sharper < _SHARPER
+
+    def sharpen(self) -> bool:
+        """Take longer proximal steps from now on; return False at the end of what is possible."""
+        if self._sharper == 0:
+            return False
+        self._sharper -= 1
+        self._delicate = True
+        self._curvature[np.dtype(np.float64)] /= 10
+        return True
+
     def extend(self, design: Design, references: np.ndarray) -> None:
         """Add references that are not members."""
-        rows = design.take(references).astype(self._dtype, copy=False)
-        old = design.take(self.members).astype(self._dtype, copy=False)
-        target = self.target.astype(self._dtype)
-        start = 0
-        for i, (height, _) in enumerate(self.terms.blocks):
-            span = slice(start, start + height)
-            part = rows[:, span]
-            self._grams[i] = _bordered(self._grams[i], old[:, span] @ part.T, part @ part.T)
-            self._linear[i] = np.concatenate([self._linear[i], part @ target[span]])
-            start += height
+        with np.errstate(over="ignore", invalid="ignore"):  # `solve` sees what does not fit
+            rows = design.take(references).astype(self._dtype, copy=False)
+            old = design.take(self.members).astype(self._dtype, copy=False)
+            target = self.target.astype(self._dtype)
+            start = 0
+            for i, (height, _) in enumerate(self.terms.blocks):
+                span = slice(start, start + height)
+                part = rows[:, span]
+                self._grams[i] = _bordered(self._grams[i], old[:, span] @ part.T, part @ part.T)
+                self._linear[i] = np.concatenate([self._linear[i], part @ target[span]])
+                start += height
         self.enlist(references)
 
     def enlist(self, references: np.ndarray) -> None:
@@ -118,24 +144,37 @@ class SmallProblem:
 
         Where l2 is (nearly) 0 the active block may be singular, so a proximal term
         ½ p ‖a − a_previous‖² is added: it vanishes as rounds repeat and does not move the optimum.
+        Columns of very different norm get it in units of their own, or the short ones would
+        hardly move.
         """
         terms = self.terms
         if len(self.members) == 0:
             return self.place(design, self.weights)
-        gram, linear = self._weighted(self._grams), self._weighted(self._linear)
-        least = self._curvature[self._dtype] * float(gram.diagonal().max(initial=0.0))
-        if terms.l2 < least and self.refine(design):
+        with np.errstate(over="ignore", invalid="ignore"):  # see `extend`
+            gram, linear = self._weighted(self._grams), self._weighted(self._linear)
+        peak = float(gram.diagonal().max(initial=0.0))
+        least = self._curvature[self._dtype] * peak
+        fits = terms.l2 >= least and gram_fits(peak, terms.l1, terms.l2)
+        if not fits and self.refine(design):
             return self.solve(design)
-        proximal = max(least - terms.l2, 0.0)
-        linear = linear + (proximal * self.weights).astype(self._dtype)
-        problem = Gram(gram, linear, terms.l2 + proximal, terms.l1, terms.positive)
+        l1, l2, unit = terms.l1, terms.l2, 1.0
+        proximal = max(least - l2, 0.0)
+        if proximal > 0 and is_uneven(gram.diagonal()):
+            unit = units_of(gram.diagonal())
+            gram, linear = gram * unit * unit[:, None], linear * unit
+            l1, l2 = l1 * unit, l2 * unit**2
+            proximal = np.maximum(self._curvature[self._dtype] * gram.diagonal().max() - l2, 0.0)
+            self._delicate = True
+        start = self.weights / unit
+        linear = linear + (proximal * start).astype(self._dtype)
+        problem = Gram(gram, linear, l2 + proximal, l1, terms.positive)
         try:
-            active = problem.solve(self.weights)
+            active = problem.solve(start)
         except NotPositiveDefiniteError:
             if not self.refine(design):
                 self._curvature[self._dtype] *= 100
             return self.solve(design)
-        return self._settle(design, active, proximal)
+        return self._settle(design, active, proximal / unit**2, unit)
 
     def place(self, design: Design, weights: np.ndarray) -> None:
         """Set the members' weights, (w,), and all that follows from them."""
@@ -143,22 +182,54 @@ class SmallProblem:
         rows = design.take(self.members[active]).astype(np.float64, copy=False)
         self._place(rows, active, weights[active])
 
-    def _settle(self, design: Design, found: Active, proximal: float) -> None:
-        """Correct the answer to float64 by one Newton step on the active block."""
+    def _settle(
+        self,
+        design: Design,
+        found: Active,
+        proximal: float | np.ndarray,
+        unit: float | np.ndarray,
+    ) -> None:
+        """Correct the answer to float64 by one Newton step on the active block.
+
+        ``found`` is in units of all members or of each, (w,); ``proximal`` is not.
+        """
         terms, active = self.terms, found.references
+        if isinstance(unit, np.ndarray):
+            proximal, unit = proximal[active], unit[active]
         rows = design.take(self.members[active]).astype(np.float64, copy=False)
-        own, sign = found.weights.astype(np.float64), np.sign(found.weights)
-        residual = self.target - own @ rows
+        own, sign = found.weights.astype(np.float64) * unit, np.sign(found.weights)
+        residual = self._residual_of(rows, own)
         slope = rows @ (terms.row_weights * residual) - terms.l2 * own - terms.l1 * sign
-        own += found.correct(slope - proximal * (own - self.weights[active]))
+        own += unit * found.correct(unit * (slope - proximal * (own - self.weights[active])))
         keep = own * sign > 0
         if not keep.all():
-            rows, active, own = rows[keep], active[keep], own[keep]
+            return self._place(rows[keep], active[keep], own[keep])
         self._place(rows, active, own)
+        if self.sharpened and isinstance(unit, np.ndarray):
+            slope = self.slope - terms.l2 * own - terms.l1 * sign
+            self._move_dual(rows, own, unit * found.correct(unit * slope))
+        return None
+
+    def _move_dual(self, rows: np.ndarray, own: np.ndarray, step: np.ndarray) -> None:
+        """Let the residual be that of a step which is too short for the weights' digits.
+
+        The last digit of a weight on a long column may move the residual by more than l1 allows.
+        Any vector is a dual point; the primal value stays that of the weights.
+        """
+        primal = self.objective
+        self.residual = self.residual - step @ rows
+        self.slope = rows @ (self.terms.row_weights * self.residual)
+        self._sum_up(own)
+        self.objective = primal
 
     def _place(self, rows: np.ndarray, active: np.ndarray, own: np.ndarray) -> None:
-        residual = self.target - own @ rows
+        residual = self._residual_of(rows, own)
         self.adopt(active, own, residual, rows @ (self.terms.row_weights * residual))
+
+    def _residual_of(self, rows: np.ndarray, own: np.ndarray) -> np.ndarray:
+        if self._delicate:
+            return subtract_exactly(self.target, rows, own)
+        return self.target - own @ rows
 
     def adopt(
         self, active: np.ndarray, own: np.ndarray, residual: np.ndarray, slope: np.ndarray
@@ -178,10 +249,12 @@ class SmallProblem:
             Σ (|d_i'r| − l1)₊² and largest |d_i'r| over the references without weight.
         """
         l1, l2 = self.terms.l1, self.terms.l2
+        if not math.isfinite(self.objective + self._own_peak + peak):
+            return np.inf
         peak = max(peak, self._own_peak)
         scale = l1 / peak if peak > l1 else 1.0
         dual = scale * self._product - 0.5 * scale**2 * (self._squares + l2 * self._own_squares)
-        if l2 > 1e-200:  # a smaller l2 would overflow to the same infinite penalty
+        if l2 > LEAST_L2:
             penalty = (excess + self._own_excess) / (2 * l2)
             dual = max(dual, self._product - 0.5 * self._squares - penalty)
         return max(self.objective - min(dual, 0.5 * self._target_squares), 0.0)

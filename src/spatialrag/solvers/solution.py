@@ -42,10 +42,14 @@ class Solution:
 
     @property
     def relative_gap(self) -> np.ndarray:
-        """Gap relative to the primal value, (n_queries,); 0 where the primal value is 0."""
-        return np.divide(
-            self.gap, self.objective, out=np.zeros_like(self.gap), where=self.objective > 0
-        )
+        """Gap relative to the primal value, (n_queries,); 0 where both are 0.
+
+        inf where either is no number, or only the primal value is 0: nothing is proven there.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            relative = self.gap / self.objective
+        relative[(self.gap == 0) & (self.objective == 0)] = 0.0
+        return np.where(np.isfinite(self.objective) & ~np.isnan(relative), relative, np.inf)
 
     @property
     def converged(self) -> np.ndarray:
@@ -65,3 +69,8 @@ class Solution:
                 f"(largest relative gap {worst:.1e}): {self.status[failed][0]}"
             )
         return self
+
+
+def is_reached(gap: np.ndarray, objective: np.ndarray, tol: float) -> np.ndarray:
+    """Return whether gaps prove a relative tolerance; what is not finite proves nothing."""
+    return np.isfinite(gap) & np.isfinite(objective) & (gap <= tol * objective)

@@ -7,6 +7,7 @@ that solvers work on are kept in memory as they are stored.
 
 import hashlib
 import shutil
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import zarr
 
-from spatialrag.errors import InputError
+from spatialrag.errors import InputError, listing
+from spatialrag.solvers.inputs import real_array
 
 SCHEMA = 1
 _CHUNK_BYTES = 4 << 20
@@ -111,8 +113,13 @@ def write_design(
     Raises
     ------
     InputError
-        The path exists; blocks that do not add up to ``shape``; values that are not finite, or
-        become so in ``dtype``.
+        The path exists; blocks that do not add up to ``shape``; values that are not real and
+        finite, or not so in ``dtype``; references that underflow in it, almost all of their length.
+
+    Warns
+    -----
+    UserWarning
+        Values that became 0 in references that are kept: how many.
     """
     path = Path(path)
     if path.exists():
@@ -120,6 +127,8 @@ def write_design(
     if dtype not in ("float16", "float32"):
         raise InputError("unknown dtype of a design", expected="float16 or float32", got=dtype)
     m, n = shape
+    if min(m, n) < 1:
+        raise InputError("a design needs rows and references", got=f"shape {tuple(shape)}")
     # A power of two, so that solvers' blocks are whole chunks.
     height = 1 << max(int(np.log2(_CHUNK_BYTES / (m * np.dtype(dtype).itemsize))), 0)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -141,9 +150,11 @@ def _fill(array: zarr.Array, blocks: Iterable[np.ndarray]) -> str:
     """Write blocks in whole chunks; return the hash of all values."""
     (n, m), height = array.shape, array.chunks[0]
     digest, start, waiting = hashlib.blake2b(digest_size=16), 0, np.empty((0, m), array.dtype)
+    vanished = 0
     for block in blocks:
-        with np.errstate(over="ignore"):
-            values = np.asarray(block).astype(array.dtype)
+        given = real_array("block", block)
+        with np.errstate(over="ignore", under="ignore"):
+            values = given.astype(array.dtype)
         if values.ndim != 2 or values.shape[1] != m or start + len(waiting) + len(values) > n:
             raise InputError(
                 "blocks do not match the shape of the design",
@@ -152,9 +163,11 @@ def _fill(array: zarr.Array, blocks: Iterable[np.ndarray]) -> str:
             )
         if not np.isfinite(values).all():
             raise InputError(
-                f"references {start} and following contain NaN or inf as {array.dtype}",
+                f"references {start + len(waiting)} and following contain NaN or inf as "
+                f"{array.dtype}",
                 fix="drop or impute these values, scale the features, or use float32",
             )
+        vanished += _vanished(given, values, start + len(waiting))
         waiting = np.concatenate([waiting, values])
         whole = len(waiting) // height * height
         array[start : start + whole] = waiting[:whole]
@@ -164,7 +177,37 @@ def _fill(array: zarr.Array, blocks: Iterable[np.ndarray]) -> str:
         raise InputError("too few references", expected=str(n), got=str(start + len(waiting)))
     array[start:] = waiting
     digest.update(np.ascontiguousarray(waiting))
+    if vanished:
+        warnings.warn(
+            f"{vanished} of {n * m} values of the design are too small for {array.dtype} and were "
+            "stored as 0; each is small beside others of its reference",
+            stacklevel=3,
+        )
     return digest.hexdigest()
+
+
+def _vanished(given: np.ndarray, values: np.ndarray, first: int) -> int:
+    """Count values that became 0; refuse references of which little is left but underflow."""
+    if given.dtype == values.dtype:
+        return 0
+    count = int(((values == 0) & (given != 0)).sum())
+    limits, m = np.finfo(values.dtype), values.shape[1]
+    # Underflow loses at most this length of a reference; where it is long, that is nothing.
+    lost = np.sqrt(m) * float(limits.smallest_subnormal)
+    short = np.flatnonzero(np.abs(values).max(axis=1) < lost / float(limits.eps))
+    exact = given[short].astype(np.float64)
+    scale = np.abs(exact).max(axis=1, keepdims=True)
+    scale[scale == 0] = 1.0
+    error = np.linalg.norm((values[short] - exact) / scale, axis=1)
+    bad = short[error > 4 * float(limits.eps) * np.linalg.norm(exact / scale, axis=1)]
+    if len(bad):
+        raise InputError(
+            f"references {listing(first + bad)} are too small for {values.dtype}",
+            expected=f"values well above {float(limits.tiny):.1e}",
+            got=f"{np.abs(given[bad[0]]).max():.1e} at most",
+            fix="scale the features, or use float32",
+        )
+    return count
 
 
 def open_design(path: str | Path) -> StoredDesign:

@@ -1,7 +1,8 @@
 """The inner loops on torch tensors: all queries of a round at once.
 
 The algorithm is that of `NumpyKernels`. Small problems are padded to one size and solved together
-in float64, by the same block pivoting; the few that it cannot finish are handed to `Gram.solve`.
+in float64, by the same block pivoting; the few that it cannot finish are handed to `Gram.solve`,
+and those whose columns are ill-conditioned to `SmallProblem.solve`, from then on.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 
 from spatialrag.solvers.designs import ArrayDesign, Design
-from spatialrag.solvers.pivoting import Gram
+from spatialrag.solvers.pivoting import UNEVEN, Gram, NotPositiveDefiniteError
 from spatialrag.solvers.problem import Problem
 from spatialrag.solvers.products import Found, Pairs
 from spatialrag.solvers.small import SmallProblem
@@ -37,14 +38,12 @@ class TorchKernels:
         self._bank: tuple[Design, torch.Tensor] | None = None
         self.products = partial(TorchProducts, self)
 
-    def extend(
-        self,
-        small: SmallProblem,
-        design: Design,  # noqa: ARG002  gathered when it is solved
-        references: np.ndarray,
-    ) -> None:
-        """Add references to a working set."""
-        small.enlist(references)
+    def extend(self, small: SmallProblem, design: Design, references: np.ndarray) -> None:
+        """Add references to a working set; their rows are gathered when it is solved."""
+        if small.refined:
+            small.extend(design, references)
+        else:
+            small.enlist(references)
 
     def refine(self, small: SmallProblem, design: Design) -> bool:  # noqa: ARG002
         """Return False: all is in float64 from the start."""
@@ -52,7 +51,10 @@ class TorchKernels:
 
     def solve(self, smalls: Sequence[SmallProblem], design: Design) -> None:
         """Solve queries together, as many as fit in memory."""
-        smalls = [small for small in smalls if self._has_members(small, design)]
+        for small in smalls:
+            if small.refined or small.sharpened:
+                _solve_here(small, design)
+        smalls = [s for s in smalls if not s.refined and self._has_members(s, design)]
         smalls.sort(key=lambda small: len(small.members))
         start = 0
         while start < len(smalls):
@@ -122,12 +124,26 @@ class TorchKernels:
         proximal = (_CURVATURE * peak - l2).clamp_min(0)
         start = self.tensor(start)
         shifted = linear + proximal[:, None] * start
-        x = _pivot(gram, shifted, l2 + proximal, l1, start, valid, positive=terms[0].positive)
+        positive = terms[0].positive
+        x, failed = _pivot(gram, shifted, l2 + proximal, l1, start, valid, positive=positive)
+        squares = gram.diagonal(dim1=1, dim2=2)
+        shortest = torch.where(valid, squares, peak[:, None]).amin(dim=1)
+        failed |= (proximal > 0) & (shortest < UNEVEN * peak)
         residual = target - torch.einsum("nw,nwm->nm", x, rows)
         slope = torch.einsum("nwm,nm->nw", rows, residual * weights)
-        for small, own, r, s in zip(smalls, *(_host(t) for t in (x, residual, slope)), strict=True):
+        found = (_host(t) for t in (failed, x, residual, slope))
+        for small, unsolved, own, r, s in zip(smalls, *found, strict=True):
+            if unsolved:
+                _solve_here(small, design)
+                continue
             active = np.flatnonzero(own)
             small.adopt(active, own[active], r, s[active])
+
+
+def _solve_here(small: SmallProblem, design: Design) -> None:
+    """Solve a query on the CPU, in float64."""
+    small.refine(design)
+    small.solve(design)
 
 
 def _pivot(
@@ -139,22 +155,26 @@ def _pivot(
     valid: torch.Tensor,
     *,
     positive: bool,
-) -> torch.Tensor:
-    """Return minimisers of ½ a'(G + ridge I) a − c'a + l1 ‖a‖₁, (n, w); see `Gram.solve`."""
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return minimisers of ½ a'(G + ridge I) a − c'a + l1 ‖a‖₁, (n, w); see `Gram.solve`.
+
+    The second answer, (n,) bool, is where an active block could not be factored.
+    """
     state, x = start.sign(), torch.zeros_like(start)
+    failed = torch.zeros(len(gram), dtype=torch.bool, device=gram.device)
     open_ = torch.arange(len(gram), device=gram.device)
     noise = _NOISE * torch.maximum(linear.abs().amax(dim=1), l1)
     for _ in range(_STEPS):
         own = state[open_]
-        x[open_] = _on(gram[open_], linear[open_], ridge[open_], l1[open_], own)
+        x[open_], failed[open_] = _on(gram[open_], linear[open_], ridge[open_], l1[open_], own)
         slope = linear[open_] - torch.einsum("nvw,nw->nv", gram[open_], x[open_])
         size = slope if positive else slope.abs()
         enters = (own == 0) & valid[open_] & (size > (l1 + noise)[open_, None])
         leaves = x[open_] * own < 0
         state[open_] = torch.where(enters, slope.sign(), torch.where(leaves, 0.0, own))
-        open_ = open_[(enters | leaves).any(dim=1)]
+        open_ = open_[(enters | leaves).any(dim=1) & ~failed[open_]]
         if len(open_) == 0:
-            return x
+            return x, failed
     for query in open_.tolist():
         size = int(valid[query].sum())
         problem = Gram(
@@ -164,12 +184,16 @@ def _pivot(
             float(l1[query]),
             positive,
         )
-        active = problem.solve(_host(start[query, :size]))
+        try:
+            active = problem.solve(_host(start[query, :size]))
+        except NotPositiveDefiniteError:
+            failed[query] = True
+            continue
         x[query] = 0
         x[query, torch.from_numpy(active.references).to(x.device)] = torch.from_numpy(
             active.weights
         ).to(x.device)
-    return x
+    return x, failed
 
 
 def _on(
@@ -178,14 +202,14 @@ def _on(
     ridge: torch.Tensor,
     l1: torch.Tensor,
     state: torch.Tensor,
-) -> torch.Tensor:
-    """Solve (G + ridge I) a = c − l1 s on the active blocks; identity elsewhere."""
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Solve (G + ridge I) a = c − l1 s on the active blocks; say which could not be factored."""
     active = (state != 0).double()
     block = gram * active[:, :, None] * active[:, None, :]
     block.diagonal(dim1=1, dim2=2).add_(1 - active + ridge[:, None] * active)
     right = (linear - l1[:, None] * state) * active
-    factor = torch.linalg.cholesky(block)
-    return torch.cholesky_solve(right[:, :, None], factor)[:, :, 0]
+    factor, fault = torch.linalg.cholesky_ex(block)
+    return torch.cholesky_solve(right[:, :, None], factor)[:, :, 0], fault > 0
 
 
 class TorchProducts:
@@ -248,6 +272,8 @@ class TorchProducts:
         )
 
     def _strike(self, above: torch.Tensor, references: np.ndarray) -> None:
+        left_out = self._problem.left_out(self._queries, references)
+        above[tuple(self._kernels.tensor(a) for a in left_out)] = -torch.inf
         if self._problem.banned is None:
             return
         groups = self._problem.groups

@@ -1,7 +1,8 @@
 """The fast exact solver: working sets grown from the optimality violations."""
 
+import numbers
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from spatialrag.solvers.checkpoint import restore, save
 from spatialrag.solvers.kernels import kernels_for
 from spatialrag.solvers.problem import Problem
 from spatialrag.solvers.ridge import solve_ridge
-from spatialrag.solvers.rounds import Rounds
+from spatialrag.solvers.rounds import Rounds, require_alike
 from spatialrag.solvers.solution import Solution, Status
 
 
@@ -46,8 +47,12 @@ class WorkingSet:
     def __post_init__(self) -> None:
         if not self.tol > 0:
             raise InputError("tol must be positive", got=str(self.tol))
-        if min(self.grow, self.max_rounds, self.candidates or 1) < 1:
-            raise InputError("grow, max_rounds and candidates must be at least 1")
+        for name in ("grow", "max_rounds", "candidates"):
+            value = getattr(self, name)
+            if value is None and name == "candidates":
+                continue
+            if not isinstance(value, numbers.Integral) or value < 1:
+                raise InputError(f"{name} must be a whole number of at least 1", got=str(value))
 
     def solve(self, problem: Problem, *, checkpoint: str | Path | None = None) -> Solution:
         """Solve every query of the problem.
@@ -67,14 +72,14 @@ class WorkingSet:
         InputError
             The checkpoint is another problem's.
         """
-        dense = (problem.l1 == 0) & (not problem.positive)
+        dense = _is_dense(problem)
         if dense.all():
             return solve_ridge(problem, tol=self.tol)
         if not dense.any():
             return self._solve_sparse(problem, checkpoint)
         some, others = np.flatnonzero(dense), np.flatnonzero(~dense)
-        ridge = solve_ridge(_only(problem, some), tol=self.tol)
-        rest = self._solve_sparse(_only(problem, others), checkpoint)
+        ridge = solve_ridge(problem.select(some), tol=self.tol)
+        rest = self._solve_sparse(problem.select(others), checkpoint)
         return _join([(some, ridge), (others, rest)])
 
     def solve_path(self, problems: Sequence[Problem]) -> list[Solution]:
@@ -82,21 +87,26 @@ class WorkingSet:
 
         Cheaper than as many separate solves where neighbors in the sequence are alike: working
         sets and their products are shared. The order in which a grid is walked matters: back and
-        forth.
+        forth. Problems with dense answers start from nothing.
 
         Raises
         ------
         InputError
             Another design, other targets, signs, exclusions or block heights.
         """
+        for problem in problems[1:]:
+            require_alike(problems[0], problem)
         rounds, solutions = None, []
         for problem in problems:
+            if _is_dense(problem).any():
+                solutions.append(self.solve(problem))
+                continue
+            queries = np.arange(problem.n_queries)
             if rounds is None:
                 rounds = self._start(problem)
             else:
                 rounds.restate(problem)
-                rounds.solve(np.arange(problem.n_queries))
-            queries = np.arange(problem.n_queries)
+                rounds.solve(queries)
             while len(queries) and rounds.passes.max() < self._looks:
                 queries = rounds.look(queries)
                 rounds.solve(queries)
@@ -113,7 +123,7 @@ class WorkingSet:
         return rounds.solution()
 
     def _start(self, problem: Problem) -> Rounds:
-        grow = self.candidates or self.grow
+        grow = self.grow if self.candidates is None else self.candidates
         return Rounds.start(problem, self.tol, grow, kernels_for(self.device))
 
     def _solve_sparse(self, problem: Problem, checkpoint: str | Path | None) -> Solution:
@@ -133,15 +143,9 @@ class WorkingSet:
         return solution
 
 
-def _only(problem: Problem, queries: np.ndarray) -> Problem:
-    banned = None if problem.banned is None else problem.banned[queries]
-    return replace(
-        problem,
-        targets=problem.targets[:, queries],
-        l1=problem.l1[queries],
-        l2=problem.l2[queries],
-        banned=banned,
-    )
+def _is_dense(problem: Problem) -> np.ndarray:
+    """Return whether each query's answer is dense: a ridge of free sign, (n_queries,) bool."""
+    return (problem.l1 == 0) & (not problem.positive)
 
 
 def _join(parts: list[tuple[np.ndarray, Solution]]) -> Solution:

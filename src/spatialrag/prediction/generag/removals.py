@@ -26,25 +26,25 @@ def removals(problem: Problem, solution: Solution, solver: Solver, *, count: int
     Returns
     -------
     pandas.DataFrame
-        Columns spot, removed, reference (positions) and weight: the new weights.
+        Columns spot, removed, reference (positions) and weight: the new weights. Where all of
+        them are 0, one row gives the removed reference the weight 0.
     """
     pairs = strongest(solution.weights, count)
     query, removed = pairs.T
-    again = Problem(
-        problem.design,
-        problem.targets[:, query],
-        problem.l1[query],
-        problem.l2[query],
-        problem.positive,
-        banned=removed,
-    )
-    weights = solver.solve(again).require_converged().weights.tocoo()
+    weights = sparse.csr_matrix((0, problem.n_references))
+    if len(pairs):
+        again = problem.select(query, without=removed)
+        weights = solver.solve(again).require_converged().weights
+    # Where nothing takes a reference's place, one weight of 0 says that this was solved.
+    none = np.flatnonzero(np.diff(weights.indptr) == 0)
+    weights = weights.tocoo()
+    row = np.concatenate([weights.row, none])
     return pd.DataFrame(
         {
-            "spot": query[weights.row],
-            "removed": removed[weights.row],
-            "reference": weights.col,
-            "weight": weights.data,
+            "spot": query[row],
+            "removed": removed[row],
+            "reference": np.concatenate([weights.col, removed[none]]),
+            "weight": np.concatenate([weights.data, np.zeros(len(none))]),
         }
     )
 
