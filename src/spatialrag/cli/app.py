@@ -1,6 +1,5 @@
 """The command ``spatialrag``."""
 
-import sys
 from importlib.metadata import version
 from typing import Annotated
 
@@ -17,11 +16,11 @@ from spatialrag.cli.encoders import app as encoders_app
 from spatialrag.cli.evaluate import evaluate
 from spatialrag.cli.experiment import app as experiment_app
 from spatialrag.cli.explain import explain
+from spatialrag.cli.failures import failures_told
 from spatialrag.cli.loso import loso
 from spatialrag.cli.methods import app as methods_app
 from spatialrag.cli.predict import predict
 from spatialrag.cli.ragst import app as ragst_app
-from spatialrag.errors import SpatialragError
 
 app = typer.Typer(
     help="From an H&E slide to a cited transcriptome.",
@@ -57,9 +56,6 @@ def options(
 
 
 def main() -> None:
-    """Run the command; bad input ends with its message and exit code 2."""
-    try:
+    """Run the command; what fails ends with its message and an exit code."""
+    with failures_told():
         app()
-    except SpatialragError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(2)

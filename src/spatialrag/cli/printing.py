@@ -18,9 +18,12 @@ _BETWEEN = 2  # spaces behind a column
 
 
 def console() -> Console:
-    """Return standard output; wide enough for a table when it is not a terminal."""
-    out = Console()
-    return out if out.is_terminal or "COLUMNS" in os.environ else Console(width=_PIPED)
+    """Return standard output; wide enough for a table when it is not a terminal.
+
+    Names of slides and genes are printed as they are: brackets are no markup.
+    """
+    piped = not Console().is_terminal and "COLUMNS" not in os.environ
+    return Console(width=_PIPED if piped else None, markup=False, highlight=False)
 
 
 def print_frame(frame: pd.DataFrame, *, title: str, index: str = "") -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from spatialrag.errors import InputError
+from spatialrag.file_names import file_name
 
 # What a file that is lost, cut short, damaged or of another kind raises.
 _UNREADABLE = (
@@ -50,7 +51,7 @@ class VectorCache:
 
     def __init__(self, folder: str | Path, name: str, *, key: str, n_rows: int) -> None:
         self._folder, self._key, self._n_rows = Path(folder), key, n_rows
-        self._stem = f"{_safe(name)}-{key[:16]}"
+        self._stem = f"{file_name(name)}-{key[:16]}"
         self._full = False
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -156,8 +157,3 @@ class VectorCache:
             )
         finally:
             aside.unlink(missing_ok=True)
-
-
-def _safe(name: str) -> str:
-    """Return a name that is one file's name on every system; the key tells equal ones apart."""
-    return re.sub(r"[^A-Za-z0-9_+=-]", "_", name)[:80].lstrip("-_") or "slide"
