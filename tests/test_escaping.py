@@ -1,13 +1,14 @@
 import io
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from spatialrag.escaping import csv_cell, figure_text, html_text, terminal_text
+from spatialrag.escaping import csv_cell, csv_text, figure_text, html_text, terminal_text
 
 NASTY = st.text(alphabet="ab[]/\\$_{}^=+-@<>&\"' 1", max_size=15)
 
@@ -62,3 +63,10 @@ def test_formulas():
     assert csv_cell("-cmd") == "'-cmd"
     for same in (-1.5, "-1.5", "+3e4", "S1", None, 7):
         assert csv_cell(same) == same
+
+
+def test_a_table_for_spreadsheets():
+    table = pd.DataFrame({"gene": ["=cmd()", "A1BG"], "r": [-0.5, 0.25]}, index=["-x", "y"])
+    assert csv_text(table, index_label="spot").splitlines() == [
+        "spot,gene,r", "'-x,'=cmd(),-0.5", "y,A1BG,0.25",
+    ]  # fmt: skip

@@ -6,6 +6,7 @@ Names keep their characters everywhere else; these functions stand at the side t
 import html
 import re
 
+import pandas as pd
 from rich.text import Text
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -40,3 +41,19 @@ def csv_cell(value: object) -> object:
     if not isinstance(value, str) or not value.startswith(_FORMULA) or _NUMBER.fullmatch(value):
         return value
     return f"'{value}"
+
+
+def csv_text(table: pd.DataFrame, *, index_label: str | None = None, index: bool = True) -> str:
+    """Return a table as CSV for people, whose cells no spreadsheet takes for formulas.
+
+    Parameters
+    ----------
+    table
+        Text and numbers.
+    index_label, index
+        Heading of the index, and whether it is written.
+    """
+    safe = table.map(csv_cell)
+    if index and table.index.nlevels == 1:
+        safe.index = table.index.map(csv_cell)
+    return safe.to_csv(index=index, index_label=index_label)

@@ -180,7 +180,7 @@ def _watched(timeout: float, subject: str) -> Iterator[Watch]:
         fault = error
     finally:
         watch.stop()
-    if watch.over:
+    if watch.over or isinstance(fault, TimeoutError):
         raise UnreachableError(
             f"{subject} did not answer in time", expected=f"an answer within {timeout:g} s"
         ) from fault

@@ -368,3 +368,24 @@ def test_notes_of_readers_are_printed(run, tmp_path):
     assert "note: 1 of 3 spots of S [1] (s) outside the tissue left out" in out
     (slide,) = json.loads(facts.read_text())["slides"]
     assert slide["notes"] == "1 of 3 spots of S [1] (s) outside the tissue left out"
+
+
+def test_outputs_are_checked_before_any_work(run, bank, prediction, work, toy_table):
+    """The same file as an input, a folder, a dash, and tables beside JSON over one another."""
+    spots, before = work / "spots.csv", (work / "spots.csv").read_bytes()
+    code, _, err = run("predict", bank, spots, "--slide", "toy4", "--spots", spots)
+    assert code == 2
+    assert "it would be overwritten" in err
+    assert spots.read_bytes() == before
+    code, _, err = run("domains", prediction, "--out", prediction, "--n-domains", 2)
+    assert code == 2
+    assert "it would be overwritten" in err
+    code, _, err = run("explain", prediction, "--spot", "x", "--gene", "y", "--json", "-")
+    assert code == 2
+    assert "no file to write" in err
+    code, _, err = run("loso", "--bank", bank, "--json", work / "scores.md")
+    assert code == 2
+    assert "ends in .json" in err
+    code, _, err = run("bank", "build", bank, "--slides", toy_table, "--json", work)
+    assert code == 2
+    assert "a folder of this name" in err

@@ -108,8 +108,8 @@ def test_what_was_prepared_is_not_taken_for_counts():
     """X holds counts per 10,000 of the genes kept, beside the layer ``counts``."""
     found = prepare(adata())
     assert Tissue.from_anndata(found).scale == "counts"
-    with pytest.raises(InputError, match="not counts and their scale is not stated"):
+    with pytest.raises(InputError, match="does not hold counts, and its scale is not stated"):
         from_anndata(found, slide="s", donor="d")
     found.uns["spatialrag"] = {"scale": "counts", "min_spots": 10}  # as 0.1 wrote it
-    with pytest.raises(InputError, match="not counts and their scale is not stated"):
+    with pytest.raises(InputError, match="does not hold counts, and its scale is not stated"):
         from_anndata(found, slide="s", donor="d")

@@ -55,8 +55,8 @@ def test_positions_of_a_her2st_selection_file(tmp_path):
     assert spots.spots.tolist() == ["1x5", "2x5"]
     assert spots.xy.tolist() == [[100, 50], [372, 50]]
     assert spots.mpp == pytest.approx(200 / 272)
-    stated = read_positions(tmp_path / "B4_selection.tsv", slide="B4", pitch_um=100)
-    assert stated.mpp == pytest.approx(100 / 272)
+    with pytest.raises(InputError, match="stated differently by different sources"):
+        read_positions(tmp_path / "B4_selection.tsv", slide="B4", pitch_um=100)
 
 
 def test_sources_of_the_pixel_size_are_compared(table):

@@ -1,7 +1,7 @@
 """Arguments that several verbs share."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from spatialrag.escaping import terminal_text
 from spatialrag.expression.cohort import read_cohort, read_her2st_cohort
 from spatialrag.expression.hest import read_hest_cohort
 from spatialrag.expression.section import Section
+from spatialrag.outputs import check_output
 from spatialrag.prediction.backbones.from_file import read_names
 from spatialrag.replace import replace_text
 from spatialrag.retrieval.anchors import RULES
@@ -138,6 +139,28 @@ def read_anchors(anchors: str) -> str | list[str]:
             got=repr(anchors),
         )
     return read_names(anchors)
+
+
+def check_outputs(
+    *outputs: Path | None, inputs: Iterable[Path | None] = (), folder: bool = False
+) -> None:
+    """Check, before any work, that results can be written and replace nothing that is read.
+
+    Parameters
+    ----------
+    outputs
+        Files that were asked for; None is passed over.
+    inputs
+        What is read.
+    folder
+        Whether the outputs are folders, such as banks.
+    """
+    read = list(inputs)
+    for path in outputs:
+        if path == Path("-"):
+            raise InputError("'-' is no file to write", fix="name a file, e.g. result.json")
+        if path is not None:
+            check_output(path, inputs=read, folder=folder)
 
 
 def write_json(path: Path | None, value: object) -> None:

@@ -19,6 +19,7 @@ from spatialrag.cli.arguments import (
     PatchUm,
     Sections,
     Table,
+    check_outputs,
     read_sections,
     write_json,
 )
@@ -58,6 +59,8 @@ def build(
     json: Json = None,
 ) -> None:
     """Build a bank of all spots of a cohort (expression alone without --encoder)."""
+    check_outputs(path, inputs=[slides, her2st, hest], folder=True)
+    check_outputs(json)
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists", fix="choose another path, or --overwrite")
     devices = Devices(device, encoder=encoder_device)

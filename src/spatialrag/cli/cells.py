@@ -27,10 +27,12 @@ from spatialrag.cells.types import TypeMap, read_type_map
 from spatialrag.cli.arguments import (
     GeneColumn,
     Her2st,
+    Hest,
     Json,
     Layer,
     Sections,
     Table,
+    check_outputs,
     read_sections,
     write_json,
 )
@@ -104,6 +106,8 @@ def build(
     json: Json = None,
 ) -> None:
     """Build a single-cell bank from h5ad files, tables of type means, or CELLxGENE Census."""
+    check_outputs(path, folder=True)
+    check_outputs(json)
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists", fix="choose another path, or --overwrite")
     query = None
@@ -188,6 +192,7 @@ def deconvolve_spots(
     out: Annotated[Path, typer.Argument(help="The table of proportions to write, .csv or .tsv.")],
     slides: Table = None,
     her2st: Her2st = None,
+    hest: Hest = None,
     sections: Sections = None,
     n_genes: Annotated[int, typer.Option("--n-genes", help="Genes used.")] = 3000,
     platform: Annotated[
@@ -200,7 +205,7 @@ def deconvolve_spots(
     bank = open_cells(path)
     settings = Deconvolution(n_genes=n_genes, platform=platform)
     tables = []
-    for section in read_sections(slides, her2st, sections):
+    for section in read_sections(slides, her2st, sections, hest):
         if section.scale != "counts":
             raise InputError(f"deconvolution needs counts: {section.slide} is {section.scale}")
         names = keys_of(section.slide, section.spots)

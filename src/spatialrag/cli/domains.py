@@ -9,7 +9,7 @@ import pandas as pd
 import typer
 
 from spatialrag.anndata_file import read_anndata
-from spatialrag.cli.arguments import Json, write_json
+from spatialrag.cli.arguments import Json, check_outputs, write_json
 from spatialrag.cli.devices import Device, Devices
 from spatialrag.cli.printing import console, print_frame, print_legend
 from spatialrag.domains.clustering import Clustering
@@ -19,7 +19,9 @@ from spatialrag.domains.prepare import prepare
 from spatialrag.domains.store import to_anndata
 from spatialrag.domains.tissue import Tissue
 from spatialrag.errors import InputError
+from spatialrag.escaping import csv_text
 from spatialrag.metrics.domains import domain_scores
+from spatialrag.replace import replace_file, replace_text
 from spatialrag.semantics.specification import semantics_of
 
 if TYPE_CHECKING:
@@ -115,6 +117,8 @@ def domains(
     json: Json = None,
 ) -> None:
     """Find spatial domains of spots (SemST); annotations are for scoring alone."""
+    sets_out = None if markers is None or gene_sets is None else _sets_beside(markers)
+    check_outputs(out, markers, sets_out, figure, json, inputs=[data, summaries, gene_sets])
     method = _method(preset, clustering, refine, epochs, seed, device)
     method = replace(method, graphs=replace(method.graphs, approximate=approximate))
     if gene_sets is not None and markers is None:
@@ -144,9 +148,8 @@ def domains(
         tissue, n_domains=n_domains, semantics=meaning, checkpoint=checkpoint
     )
     to_anndata(found, prepared, key="semst")
-    aside = out.with_name(f".{out.name}.partial")
-    prepared.write_h5ad(aside)
-    aside.replace(out)
+    with replace_file(out) as aside:
+        prepared.write_h5ad(aside)
     scores = None if truth is None else _scores(tissue, prepared.obs[truth], found, seed)
     _tell(found, scores)
     if markers is not None:
@@ -193,14 +196,18 @@ def _tell(found: "Domains", scores: dict[str, dict[str, float]] | None) -> None:
         print_legend([frame])
 
 
+def _sets_beside(markers: Path) -> Path:
+    return markers.with_name(f"{markers.stem}_sets.csv")
+
+
 def _write_markers(
     path: Path, tissue: Tissue, found: "Domains", sets: dict[str, frozenset[str]] | None
 ) -> None:
     table = domain_markers(tissue, found.labels)
-    table.to_csv(path, index=False)
+    replace_text(path, csv_text(table, index=False))
     if sets is not None:
         enriched = set_enrichment(table, sets, tissue.genes)
-        enriched.to_csv(path.with_name(f"{path.stem}_sets.csv"), index=False)
+        replace_text(_sets_beside(path), csv_text(enriched, index=False))
 
 
 def _draw(path: Path, found: "Domains", tissue: Tissue, truth: pd.Series | None) -> None:
@@ -211,4 +218,5 @@ def _draw(path: Path, found: "Domains", tissue: Tissue, truth: pd.Series | None)
     else:
         annotated = truth.astype(object).where(truth.notna(), None).to_numpy(object)
         ax = plot_beside_annotation(np.asarray(annotated), {"SemST": found.labels}, tissue.xy)[0]
-    ax.figure.savefig(path, dpi=150, bbox_inches="tight")
+    with replace_file(path) as aside:
+        ax.figure.savefig(aside, dpi=150, bbox_inches="tight")

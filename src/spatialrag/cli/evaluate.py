@@ -8,7 +8,15 @@ import typer
 
 from spatialrag.bank.bank import Bank
 from spatialrag.bank.store import open_bank
-from spatialrag.cli.arguments import GeneColumn, Json, Layer, Library, print_notes, write_json
+from spatialrag.cli.arguments import (
+    GeneColumn,
+    Json,
+    Layer,
+    Library,
+    check_outputs,
+    print_notes,
+    write_json,
+)
 from spatialrag.cli.printing import print_frame, print_legend, print_report
 from spatialrag.evaluation.columns import ORACLE
 from spatialrag.evaluation.oracle import depth_oracle
@@ -46,7 +54,10 @@ def evaluate(
     layer: Layer = None,
     scale: Annotated[
         str | None,
-        typer.Option("--scale", help="Scale of the measured expression; counts if none."),
+        typer.Option(
+            "--scale",
+            help="Scale of the measured expression; what the file states when absent, else counts.",
+        ),
     ] = None,
     library: Library = None,
     gene_column: GeneColumn = None,
@@ -56,6 +67,7 @@ def evaluate(
 
     Controls that need the images (ridge, neighbors, depth) are in the table of `spatialrag loso`.
     """
+    check_outputs(json, inputs=[prediction, bank, measured, regions])
     result = read_prediction(prediction)
     section = read_section(
         measured,

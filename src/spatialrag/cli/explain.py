@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
-from spatialrag.cli.arguments import Json, write_json
+from spatialrag.cli.arguments import Json, check_outputs, write_json
 from spatialrag.cli.printing import console, print_frame
+from spatialrag.escaping import csv_text
 from spatialrag.explanation.explanation import Explanation, explain as explain_value
 from spatialrag.plots.citations import save_citations
 from spatialrag.prediction.store import read_prediction
+from spatialrag.replace import replace_text
 
 Spot = Annotated[str, typer.Option("--spot", help="Name of the spot.")]
 Gene = Annotated[str, typer.Option("--gene", help="Name of the gene.")]
@@ -31,6 +33,7 @@ def explain(
     json: Json = None,
 ) -> None:
     """Tell which references a predicted value rests on, and how much each contributes."""
+    check_outputs(csv, figure, json, inputs=[prediction])
     found = explain_value(read_prediction(prediction), spot=spot, gene=gene)
     tell(found, top=top, csv=csv, figure=figure, json=json)
 
@@ -57,7 +60,7 @@ def tell(
     frame = found.citations.head(top).set_index("reference")
     print_frame(frame, title=f"strongest {len(frame)} of {len(found.citations)}", index="reference")
     if csv is not None:
-        found.citations.to_csv(csv, index=False)
+        replace_text(csv, csv_text(found.citations, index=False))
     if figure is not None:
         save_citations(found, figure)
     facts = {name: getattr(found, name) for name in ("slide", "spot", "gene", "value", "scale")}

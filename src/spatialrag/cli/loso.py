@@ -20,6 +20,7 @@ from spatialrag.cli.arguments import (
     PatchUm,
     Sections,
     Table,
+    check_outputs,
     read_anchors,
     read_sections,
 )
@@ -100,6 +101,9 @@ def loso(
 ) -> None:
     """Leave one slide (or donor) out: predict it from the others, beside every control."""
     check_leave(leave)
+    if json is not None and json.suffix != ".json":
+        raise InputError(f"{json.name} is not JSON", expected="a name that ends in .json")
+    check_outputs(json, inputs=[slides, bank])
     if method not in _METHODS:
         raise InputError(f"unknown method {method!r}", expected=f"one of {', '.join(_METHODS)}")
     devices = Devices(device, encoder_device, backbone_device, solver_device)

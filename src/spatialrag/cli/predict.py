@@ -13,6 +13,8 @@ from spatialrag.cli.arguments import (
     BankEncoder,
     Cache,
     Json,
+    Library,
+    check_outputs,
     read_anchors,
     write_json,
 )
@@ -27,6 +29,7 @@ from spatialrag.cli.printing import print_facts
 from spatialrag.cli.queries import (
     Image,
     Mpp,
+    MppFrom,
     Out,
     PitchUm,
     Slide,
@@ -60,6 +63,8 @@ def predict(
     image: Image = None,
     mpp: Mpp = None,
     pitch_um: PitchUm = None,
+    mpp_from: MppFrom = None,
+    library: Library = None,
     encoder: BankEncoder = None,
     image_weight: Annotated[
         float | None, typer.Option("--image-weight", help="w of Eq. 1, 0 to 1.")
@@ -121,12 +126,27 @@ def predict(
     json: Json = None,
 ) -> None:
     """Predict the whole transcriptome of a slide's spots from a bank, with citations."""
+    check_outputs(out, json, inputs=[bank, spots, image, initial])
+    _check_combination(
+        tuned=tuned,
+        image_weight=image_weight,
+        initial=initial,
+        about_initial=(initial_scale, initial_genes, initial_spots),
+    )
     devices = Devices(device, encoder_device, backbone_device, solver_device)
     initial_backbone = devices.make_backbone(backbone)
     chosen = read_anchors(anchors)
     references = open_bank(bank).without(slides=exclude_slide or [], donors=exclude_donor or [])
     if spots is not None:
-        located = read_positions(spots, slide=slide, image=image, mpp=mpp, pitch_um=pitch_um)
+        located = read_positions(
+            spots,
+            slide=slide,
+            image=image,
+            mpp=mpp,
+            pitch_um=pitch_um,
+            library=library,
+            mpp_from=mpp_from,
+        )
     elif pitch_um is not None:
         raise InputError(
             "--pitch-um is the distance between given spots",
@@ -171,6 +191,30 @@ def predict(
     }
     print_facts(facts)
     write_json(json, facts)
+
+
+def _check_combination(
+    *,
+    tuned: bool,
+    image_weight: float | None,
+    initial: Path | None,
+    about_initial: tuple[object, ...],
+) -> None:
+    """Raise `InputError` for options of which one would do nothing."""
+    if tuned and image_weight is not None:
+        raise InputError(
+            "the image weight is given, and is to be chosen", expected="--tune or --image-weight"
+        )
+    if tuned and initial is not None:
+        raise InputError(
+            "tuning trains the backbone again without each slide, which --initial cannot be",
+            expected="--tune or --initial",
+        )
+    if initial is None and any(option is not None for option in about_initial):
+        raise InputError(
+            "--initial-scale, --initial-genes and --initial-spots describe a file",
+            fix="name it: --initial FILE",
+        )
 
 
 def _given(options: dict[str, object]) -> dict[str, Any]:

@@ -18,6 +18,12 @@ from spatialrag.slides.spots import Spots
 Out = Annotated[Path, typer.Argument(help="The prediction to write, .h5ad.")]
 Slide = Annotated[str, typer.Option("--slide", help="Name of the query slide.")]
 Image = Annotated[Path | None, typer.Option("--image", help="The H&E file.")]
+MppFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--mpp-from", help="Which source of µm per pixel to believe: given, image, pitch or file."
+    ),
+]
 Mpp = Annotated[float | None, typer.Option("--mpp", help="µm per pixel of the image.")]
 PitchUm = Annotated[
     float | None,

@@ -8,7 +8,7 @@ import typer
 
 from spatialrag.bank.store import open_bank
 from spatialrag.cells.build import TYPE_COLUMN
-from spatialrag.cli.arguments import BankEncoder, Cache, Json, write_json
+from spatialrag.cli.arguments import BankEncoder, Cache, Json, Library, check_outputs, write_json
 from spatialrag.cli.cell_arguments import (
     ProportionsFile,
     TypeColumn,
@@ -22,6 +22,7 @@ from spatialrag.cli.printing import print_facts, print_frame
 from spatialrag.cli.queries import (
     Image,
     Mpp,
+    MppFrom,
     Out,
     PitchUm,
     Slide,
@@ -29,11 +30,13 @@ from spatialrag.cli.queries import (
     write_with_pictures,
 )
 from spatialrag.errors import InputError
+from spatialrag.escaping import csv_text
 from spatialrag.explanation.explanation import explain as explain_value
 from spatialrag.explanation.types import attention_by_type, carriers
 from spatialrag.expression.read import read_positions
 from spatialrag.plots.types import save_attention
 from spatialrag.prediction.store import read_prediction
+from spatialrag.replace import replace_text
 
 app = typer.Typer(
     help="RAG-ST: cell types and single-cell references to expression.", no_args_is_help=True
@@ -85,6 +88,7 @@ def fit(
 
     if out.suffix != ".safetensors":
         raise InputError(f"{out.name} is not a model", expected="a name that ends in .safetensors")
+    check_outputs(out, json, inputs=[bank, cells, proportions])
     Devices(device)
     spatial = open_bank(bank).without(slides=exclude_slide or [], donors=exclude_donor or [])
     single_cell = read_cells(cells, type_column, type_map, her2st)
@@ -133,6 +137,8 @@ def predict(
     image: Image = None,
     mpp: Mpp = None,
     pitch_um: PitchUm = None,
+    mpp_from: MppFrom = None,
+    library: Library = None,
     encoder: BankEncoder = None,
     her2st: Annotated[
         Path | None, typer.Option("--her2st", help="Given to `ragst fit`: give it here too.")
@@ -150,11 +156,20 @@ def predict(
     """Predict a slide's spots, citing cells; the same banks as in `ragst fit`."""
     from spatialrag.prediction.ragst.store import read_ragst
 
+    check_outputs(out, json, inputs=[model, bank, cells, spots, image])
     devices = Devices(device, encoder=encoder_device)
     spatial = open_bank(bank)
     single_cell = read_cells(cells, type_column, type_map, her2st)
     fitted = read_ragst(model, bank=spatial, cells=single_cell, device=device)
-    located = read_positions(spots, slide=slide, image=image, mpp=mpp, pitch_um=pitch_um)
+    located = read_positions(
+        spots,
+        slide=slide,
+        image=image,
+        mpp=mpp,
+        pitch_um=pitch_um,
+        library=library,
+        mpp_from=mpp_from,
+    )
     queries, thumbnails = embed_queries(located, spatial, encoder, cache, devices=devices)
     if not residual:
         fitted = fitted.without_residual()
@@ -186,6 +201,7 @@ def explain(
     json: Json = None,
 ) -> None:
     """Tell which cells a value rests on, which types carry the gene, and where types are cited."""
+    check_outputs(csv, figure, attention, types_csv, json, inputs=[prediction])
     read = read_prediction(prediction)
     found = explain_value(read, spot=spot, gene=gene)
     tell(found, top=top, csv=csv, figure=figure, json=json)
@@ -193,4 +209,4 @@ def explain(
     if attention is not None:
         save_attention(read, attention)
     if types_csv is not None:
-        carriers(read).to_csv(types_csv, index_label="gene")
+        replace_text(types_csv, csv_text(carriers(read), index_label="gene"))

@@ -1,5 +1,6 @@
 """Vectors kept on disk by content, in a folder that several processes may share."""
 
+import glob
 import json
 import os
 import re
@@ -115,7 +116,7 @@ class VectorCache:
         """Remove batches, and what killed processes left half written."""
         for path in self._parts():
             path.unlink(missing_ok=True)
-        for path in self._folder.glob(f".{self._stem}.*.tmp"):
+        for path in self._folder.glob(f".{glob.escape(self._stem)}.*.tmp"):
             try:
                 if time.time() - path.stat().st_mtime > _FORGOTTEN:
                     path.unlink()

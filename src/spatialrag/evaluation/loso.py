@@ -127,7 +127,7 @@ def _score_fold(
 ) -> dict[str, dict]:
     section = section_of(fold.truth, fold.slide)
     queries = fold.truth.embeddings_of(fold.slide)
-    results, surrogates = {}, None
+    results, surrogates, tried = {}, None, False
     for row in rows:
         started, method, notes = time.perf_counter(), row.method, {}
         if row.tuned:
@@ -135,17 +135,16 @@ def _score_fold(
             method = tuning.best
             notes = {"image_weight": method.image_weight, "strength": method.strength}
         prediction = method.fit(fold.references).predict(queries)
-        counted = row.name in above_null
-        if counted and surrogates is None:
-            surrogates = surrogates_for(prediction, section)
-        against = surrogates if counted else None
+        notes["seconds"] = time.perf_counter() - started
+        if not tried and above_null:  # the places are those of every row
+            surrogates, tried = surrogates_for(prediction, section), True
+        against = surrogates if row.name in above_null else None
         entry = _entry(prediction, section, panel, row.groups, gene_sets, against)
         if _cites_spots(prediction, fold.references):
             truth = fold.truth.on_scale(prediction.scale)
             core = panel.genes[: panel.n_core]
             truth = truth[:, fold.truth.columns_of(core)].toarray()
             entry["citations"] |= score_citations(prediction, queries, truth, core, fold.references)
-        entry["seconds"] = time.perf_counter() - started
         results[row.name] = entry | notes
     totals = fold.truth.references["total_counts"].to_numpy()
     measured = depth_oracle(totals, fold.references, like=prediction)

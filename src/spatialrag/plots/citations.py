@@ -7,7 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from spatialrag.escaping import figure_text
 from spatialrag.explanation.explanation import Explanation
+from spatialrag.replace import replace_file
 
 
 def plot_citations(explanation: Explanation, *, n: int = 5) -> Figure:
@@ -25,23 +27,28 @@ def plot_citations(explanation: Explanation, *, n: int = 5) -> Figure:
     )
     query, *others = axes[0]
     _show(query, explanation.query_thumbnail)
-    query.set_title(f"{explanation.slide}\n{explanation.spot}", fontsize=9, fontweight="bold")
+    query.set_title(
+        figure_text(f"{explanation.slide}\n{explanation.spot}"), fontsize=9, fontweight="bold"
+    )
     query.set_xlabel(
-        f"{explanation.gene} = {explanation.value:.3f}\n({explanation.scale})", fontsize=8
+        f"{figure_text(explanation.gene)} = {explanation.value:.3f}\n({explanation.scale})",
+        fontsize=8,
     )
     for i, (ax, row) in enumerate(zip(others, table.itertuples(), strict=True)):
         _show(ax, None if explanation.thumbnails is None else explanation.thumbnails[i])
-        ax.set_title(row.reference.replace(":", "\n", 1), fontsize=9)
+        ax.set_title(figure_text(row.reference.replace(":", "\n", 1)), fontsize=9)
         genes = row.top_genes.split(", ")
         lines = [f"weight {row.weight:.3f} ({row.share:.0%})", f"adds {row.contribution:+.3f}"]
-        ax.set_xlabel("\n".join([*lines, ", ".join(genes[:3]), ", ".join(genes[3:])]), fontsize=8)
+        lines += [", ".join(genes[:3]), ", ".join(genes[3:])]
+        ax.set_xlabel(figure_text("\n".join(lines)), fontsize=8)
     return figure
 
 
 def save_citations(explanation: Explanation, path: str | Path) -> None:
     """Draw `plot_citations` into a file."""
     figure = plot_citations(explanation)
-    figure.savefig(path, dpi=130)
+    with replace_file(path) as aside:
+        figure.savefig(aside, dpi=130)
     plt.close(figure)
 
 

@@ -1,7 +1,6 @@
 """A self-contained HTML page: pictures inside, no outside links."""
 
 import base64
-import html
 import io
 from collections.abc import Iterable, Sequence
 
@@ -9,6 +8,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from spatialrag.escaping import html_text
 from spatialrag.evaluation import columns
 
 _STYLE = """
@@ -33,7 +33,7 @@ def picture(figure: Figure, *, description: str, dpi: int = 110) -> str:
     figure.savefig(stream, format="png", dpi=dpi)
     plt.close(figure)
     data = base64.b64encode(stream.getvalue()).decode()
-    return f'<img alt="{html.escape(description)}" src="data:image/png;base64,{data}">'
+    return f'<img alt="{html_text(description)}" src="data:image/png;base64,{data}">'
 
 
 def table(frame: pd.DataFrame, *, index: str) -> str:
@@ -41,7 +41,7 @@ def table(frame: pd.DataFrame, *, index: str) -> str:
     shown = columns.texts(frame).rename_axis(None)
     with pd.option_context("display.max_colwidth", None):  # else long texts are cut
         text = shown.to_html(border=0, escape=True)
-    text = text.replace("<th></th>", f"<th>{html.escape(index)}</th>", 1)
+    text = text.replace("<th></th>", f"<th>{html_text(index)}</th>", 1)
     # Wide tables are moved sideways instead of running off the page.
     return f'<div class="wide">{text}</div>'
 
@@ -49,7 +49,7 @@ def table(frame: pd.DataFrame, *, index: str) -> str:
 def legend(frames: Iterable[pd.DataFrame]) -> str:
     """Return a line on each kind of column of the tables, and on rows that are no methods."""
     items = [
-        f"<dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd>"
+        f"<dt>{html_text(name)}</dt><dd>{html_text(text)}</dd>"
         for name, text in columns.legend(frames).items()
     ]
     return f'<dl class="note">{"".join(items)}</dl>'
@@ -57,24 +57,24 @@ def legend(frames: Iterable[pd.DataFrame]) -> str:
 
 def preformatted(text: str) -> str:
     """Return text as it stands."""
-    return f"<pre>{html.escape(text)}</pre>"
+    return f"<pre>{html_text(text)}</pre>"
 
 
 def paragraph(text: str, *, note: bool = False) -> str:
     """Return a paragraph of plain text."""
     kind = ' class="note"' if note else ""
-    return f"<p{kind}>{html.escape(text)}</p>"
+    return f"<p{kind}>{html_text(text)}</p>"
 
 
 def page(title: str, sections: Sequence[tuple[str, Sequence[str]]]) -> str:
     """Return the page: a title and (heading, parts) sections."""
-    body = [f"<h1>{html.escape(title)}</h1>"]
+    body = [f"<h1>{html_text(title)}</h1>"]
     for heading, parts in sections:
-        body += [f"<h2>{html.escape(heading)}</h2>"] * bool(heading)
+        body += [f"<h2>{html_text(heading)}</h2>"] * bool(heading)
         body += parts
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head>\n"
+        f"<title>{html_text(title)}</title><style>{_STYLE}</style></head>\n"
         "<body>\n" + "\n".join(body) + "\n</body></html>\n"
     )

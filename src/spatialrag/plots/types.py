@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from spatialrag.escaping import figure_text
 from spatialrag.explanation.types import attention_by_type
 from spatialrag.plots.maps import plot_map
 from spatialrag.prediction.prediction import Prediction
+from spatialrag.replace import replace_file
 
 _COLUMNS = 4
 
@@ -33,14 +35,15 @@ def plot_attention(prediction: Prediction) -> Figure:
         plot_map(values, prediction.xy, title=title, limits=limits, ax=ax)
     for ax in axes.ravel()[table.shape[1] :]:
         ax.set_axis_off()
-    figure.suptitle(f"{prediction.slide}: attention by cell type")
+    figure.suptitle(figure_text(f"{prediction.slide}: attention by cell type"))
     return figure
 
 
 def save_attention(prediction: Prediction, path: str | Path) -> None:
     """Draw `plot_attention` into a file."""
     figure = plot_attention(prediction)
-    figure.savefig(path, dpi=130)
+    with replace_file(path) as aside:
+        figure.savefig(aside, dpi=130)
     plt.close(figure)
 
 
@@ -70,5 +73,6 @@ def plot_calibration(curves: Mapping[str, pd.DataFrame]) -> Figure:
 def save_calibration(curves: Mapping[str, pd.DataFrame], path: str | Path) -> None:
     """Draw `plot_calibration` into a file."""
     figure = plot_calibration(curves)
-    figure.savefig(path, dpi=130)
+    with replace_file(path) as aside:
+        figure.savefig(aside, dpi=130)
     plt.close(figure)

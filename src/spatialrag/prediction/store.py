@@ -229,7 +229,15 @@ def read_prediction(path: str | Path) -> Prediction:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path} does not exist", fix="run spatialrag predict first")
-    adata = read_anndata(path)
+    try:
+        adata = read_anndata(path)
+    except InputError as error:
+        raise InputError(
+            f"{path} is not a prediction, or an incomplete one",
+            expected="an h5ad as `spatialrag predict` writes it",
+            got=str(error),
+            fix="predict again, or restore a copy",
+        ) from error
     try:
         return from_anndata(adata)
     except InputError as error:

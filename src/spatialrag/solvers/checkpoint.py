@@ -7,6 +7,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from spatialrag.errors import InputError
+from spatialrag.replace import replace_file
 from spatialrag.solvers.problem import Problem
 from spatialrag.solvers.rounds import Rounds
 
@@ -22,8 +23,7 @@ def save(path: str | Path, rounds: Rounds, queries: np.ndarray) -> None:
         Queries still to be solved on their grown working sets.
     """
     path, smalls = Path(path), rounds.smalls
-    aside = path.with_name(f".{path.name}.new")
-    with aside.open("wb") as file:
+    with replace_file(path) as aside, aside.open("wb") as file:
         np.savez(
             file,
             key=key_of(rounds),
@@ -36,7 +36,6 @@ def save(path: str | Path, rounds: Rounds, queries: np.ndarray) -> None:
             status=rounds.status.astype(str),
             **{name: getattr(rounds, name) for name in _PER_QUERY},
         )
-    aside.replace(path)
 
 
 def restore(path: str | Path, rounds: Rounds) -> np.ndarray:

@@ -6,7 +6,6 @@ that solvers work on are kept in memory as they are stored.
 """
 
 import hashlib
-import shutil
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,6 +15,8 @@ import numpy as np
 import zarr
 
 from spatialrag.errors import InputError, listing
+from spatialrag.locks import locked
+from spatialrag.replace import replace_folder
 from spatialrag.solvers.inputs import real_array
 
 SCHEMA = 1
@@ -131,18 +132,11 @@ def write_design(
         raise InputError("a design needs rows and references", got=f"shape {tuple(shape)}")
     # A power of two, so that solvers' blocks are whole chunks.
     height = 1 << max(int(np.log2(_CHUNK_BYTES / (m * np.dtype(dtype).itemsize))), 0)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.new")
-    shutil.rmtree(aside, ignore_errors=True)
-    try:
+    with locked(path), replace_folder(path) as aside:
         array = zarr.create_array(
             aside, shape=(n, m), chunks=(min(height, n), m), dtype=dtype, compressors=None
         )
         array.attrs[_KEY] = {"schema": SCHEMA, "fingerprint": _fill(array, blocks)}
-    except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
-    aside.rename(path)
     return open_design(path)
 
 
