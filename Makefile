@@ -4,8 +4,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# A thread per process: the tests' arrays are small, and two processes share two cores.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+# A thread per process: the tests' arrays are small, and two processes share two cores. Numba is told
+# too: the first loop it runs in parallel (scanpy has some) sets the threads of OpenMP, torch's
+# included, to its own number, and networks then train many times slower.
+PYTEST := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 LIGHT := $(VENV)/.stamp-light
 FULL := $(VENV)/.stamp-full

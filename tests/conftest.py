@@ -20,6 +20,8 @@ from spatialrag.toy import ToyTissue, make_toy
 
 if find_spec("torch"):
     prepare_torchvision()
+if "OMP_NUM_THREADS" in os.environ:  # numba would overrule it, for torch as well: see the Makefile
+    os.environ.setdefault("NUMBA_NUM_THREADS", os.environ["OMP_NUM_THREADS"])
 
 SMALL = ToyTissue(n_genes=1300, columns=8, rows=7, seed=3)
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
