@@ -334,6 +334,7 @@ def test_a_backbone_by_name(run, bank, toy_sections, toy_cache, prediction, work
     code, _, err = run(*arguments, "--backbone", "smal")
     assert code == 2
     assert "did you mean 'small'" in err
+    arguments[2] = work / "other.h5ad"
     code, _, err = run(
         *arguments, "--backbone", "small", "--initial", out, "--initial-scale", "log1p"
     )
@@ -389,3 +390,25 @@ def test_outputs_are_checked_before_any_work(run, bank, prediction, work, toy_ta
     code, _, err = run("bank", "build", bank, "--slides", toy_table, "--json", work)
     assert code == 2
     assert "a folder of this name" in err
+
+
+def test_results_are_written_before_they_are_printed(
+    run, little, prediction, tmp_path, monkeypatch
+):
+    """Printing may fail (nobody reads, another encoding): what was computed is kept."""
+
+    def fail(*_, **__):
+        raise RuntimeError("nobody reads")
+
+    monkeypatch.setattr("spatialrag.cli.loso.print_report", fail)
+    code, _, err = run("loso", "--bank", little, "--core", 30, "--json", tmp_path / "scores.json")
+    assert code == 1
+    assert "bug of spatialrag" in err
+    assert "generag" in json.loads((tmp_path / "scores.json").read_text())["mean"]
+    monkeypatch.setattr("spatialrag.cli.explain.print_frame", fail)
+    spot, gene = ad.read_h5ad(prediction).obs_names[0], ad.read_h5ad(prediction).var_names[0]
+    code, _, _ = run(
+        "explain", prediction, "--spot", spot, "--gene", gene, "--csv", tmp_path / "all.csv"
+    )
+    assert code == 1
+    assert (tmp_path / "all.csv").exists()

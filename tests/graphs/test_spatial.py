@@ -159,7 +159,8 @@ def off_tissue(xy, rng, kind, n):
     found = middle + far[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
     if rng.random() < 0.5:
         # A fragment with the grid's own spacing, not quite aligned.
-        found = found[:1] + unit * np.column_stack([np.arange(n), rng.uniform(-0.1, 0.1, n)])
+        away = np.arange(n) * (1 if found[0, 0] > middle[0] else -1)
+        found = found[:1] + unit * np.column_stack([away, rng.uniform(-0.1, 0.1, n)])
     return np.rint(found) if kind == "array" and rng.random() < 0.5 else found
 
 

@@ -151,12 +151,12 @@ def domains(
     with replace_file(out) as aside:
         prepared.write_h5ad(aside)
     scores = None if truth is None else _scores(tissue, prepared.obs[truth], found, seed)
-    _tell(found, scores)
     if markers is not None:
         _write_markers(markers, tissue, found, sets)
     if figure is not None:
         _draw(figure, found, tissue, None if truth is None else prepared.obs[truth])
     write_json(json, {"sizes": found.sizes, "scores": scores, "record": found.record})
+    _tell(found, scores)
 
 
 def _method(

@@ -41,7 +41,17 @@ def explain(
 def tell(
     found: Explanation, *, top: int, csv: Path | None, figure: Path | None, json: Path | None
 ) -> None:
-    """Print an explanation, and write what was asked for."""
+    """Write what was asked for, then print the explanation."""
+    if csv is not None:
+        replace_text(csv, csv_text(found.citations, index=False))
+    if figure is not None:
+        save_citations(found, figure)
+    facts = {name: getattr(found, name) for name in ("slide", "spot", "gene", "value", "scale")}
+    facts["cited_value"] = found.cited_value
+    facts["citations"] = (
+        found.citations.astype(object).where(found.citations.notna(), None).to_dict("records")
+    )
+    write_json(json, facts)
     out = console()
     out.print(
         f"{found.gene} in {found.slide}:{found.spot} = {found.value:.4g} ({found.scale}); "
@@ -59,13 +69,3 @@ def tell(
         out.print(f"share of the prediction without citations: {found.uncited_share:.0%}")
     frame = found.citations.head(top).set_index("reference")
     print_frame(frame, title=f"strongest {len(frame)} of {len(found.citations)}", index="reference")
-    if csv is not None:
-        replace_text(csv, csv_text(found.citations, index=False))
-    if figure is not None:
-        save_citations(found, figure)
-    facts = {name: getattr(found, name) for name in ("slide", "spot", "gene", "value", "scale")}
-    facts["cited_value"] = found.cited_value
-    facts["citations"] = (
-        found.citations.astype(object).where(found.citations.notna(), None).to_dict("records")
-    )
-    write_json(json, facts)

@@ -141,9 +141,9 @@ def loso(
         n_global=n_global,
         gene_sets=sets,
     )
-    print_report(report)
     if json is not None:
         report.write(json)
+    print_report(report)
 
 
 def _ragst(cells: CellBank, proportions: Proportions | None, device: str) -> Predictor:

@@ -189,8 +189,8 @@ def predict(
         "largest_relative_gap": float(prediction.certificate["relative_gap"].max()),
         "genes_with_missing_values": int(prediction.missing.any(axis=0).sum()),
     }
-    print_facts(facts)
     write_json(json, facts)
+    print_facts(facts)
 
 
 def _check_combination(

@@ -120,8 +120,8 @@ def fit(
         "genes": len(fitted.generator.pool.genes),
         "platform_prior": stage.platform.prior,
     }
-    print_facts(facts)
     write_json(json, facts)
+    print_facts(facts)
 
 
 @app.command()
@@ -179,8 +179,8 @@ def predict(
         "uncited_share": prediction.uncited_share,
         "attention": attention_by_type(prediction).mean().round(4).to_dict(),
     }
-    print_facts(facts)
     write_json(json, facts)
+    print_facts(facts)
 
 
 @app.command()
@@ -204,9 +204,9 @@ def explain(
     check_outputs(csv, figure, attention, types_csv, json, inputs=[prediction])
     read = read_prediction(prediction)
     found = explain_value(read, spot=spot, gene=gene)
-    tell(found, top=top, csv=csv, figure=figure, json=json)
-    print_frame(carriers(read, [gene]), title="which types carry it, mean over spots", index="gene")
     if attention is not None:
         save_attention(read, attention)
     if types_csv is not None:
         replace_text(types_csv, csv_text(carriers(read), index_label="gene"))
+    tell(found, top=top, csv=csv, figure=figure, json=json)
+    print_frame(carriers(read, [gene]), title="which types carry it, mean over spots", index="gene")
