@@ -126,7 +126,7 @@ def test_a_reference_of_another_donor_than_its_slide_is_seen_on_opening(small_st
         open_bank(path)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(choice=st.randoms(use_true_random=False))
 def test_a_damaged_file_changes_nothing_or_is_told(
     small_bank, small_store, tmp_path_factory, choice
