@@ -5,6 +5,7 @@
 """
 
 import gzip
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -49,6 +50,12 @@ _ANNEX = FileKind("pointer", "a pointer of git-annex, not the file itself", "`gi
 _WEB = FileKind("html", "a web page", "download the file itself: a page came in its place")
 _DAMAGED = FileKind("damaged", "an HDF5 file that is cut short or damaged", _AGAIN)
 _HDF5_OTHER = "hdf5", "an HDF5 file of another kind"
+# What reading a file that is lost, cut short, damaged or of another kind may raise; of a damaged
+# header `zipfile` says NotImplementedError.
+UNREADABLE = (
+    OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError,
+    RuntimeError, zipfile.BadZipFile, zlib.error, struct.error,
+)  # fmt: skip
 # By the first bytes.
 _MAGIC = (
     (b"PAR1", FileKind("parquet", "a Parquet table", "name it .parquet")),

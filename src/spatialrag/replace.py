@@ -75,9 +75,8 @@ def replace_folder(path: str | Path) -> Iterator[Path]:
     InputError
         As `replace_file`.
     """
-    path = resolve(path)
+    path = _place(path)
     with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
         recover_folder(path)
         _clear(path, locked=True)
     aside, old = new_aside(path, NEW), new_aside(path, OLD)
@@ -106,9 +105,8 @@ def scratch_folder(path: str | Path) -> Iterator[Path]:
     InputError
         As `replace_file`.
     """
-    path = resolve(path)
+    path = _place(path)
     with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
         _clear(path)
         folder = new_aside(path, SCRATCH)
         folder.mkdir()
@@ -131,6 +129,14 @@ def recover_folder(path: Path) -> None:
 def is_moved_aside(path: Path) -> bool:
     """Return whether a folder is missing and lies beside its place: a switch, or a killed one."""
     return not path.exists() and (_former(path).exists() or bool(_moved(path)))
+
+
+def _place(path: str | Path) -> Path:
+    """Return where a folder is to lie, links followed, after making the folder above it."""
+    path = resolve(path)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def _moved(path: Path) -> list[Path]:

@@ -4,24 +4,17 @@ import glob
 import json
 import os
 import re
-import struct
 import time
 import uuid
 import warnings
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from spatialrag.errors import InputError
+from spatialrag.file_kind import UNREADABLE
 from spatialrag.file_names import file_name
 
-# What a file that is lost, cut short, damaged or of another kind raises.
-_UNREADABLE = (
-    OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError,
-    RuntimeError, zipfile.BadZipFile, zlib.error, struct.error,
-)  # fmt: skip
 _FORGOTTEN = 3600.0  # seconds after which a half-written file has nobody who writes it
 
 
@@ -130,7 +123,7 @@ class VectorCache:
         try:
             with np.load(path, allow_pickle=False) as file:
                 vectors, record = file["vectors"], json.loads(str(file["record"]))
-        except _UNREADABLE:
+        except UNREADABLE:
             return None
         expected = {"key": self._key, "start": start, "stop": stop}
         whole = vectors.dtype == np.float32 and vectors.ndim == 2 and len(vectors) == stop - start

@@ -127,7 +127,7 @@ def _score_fold(
 ) -> dict[str, dict]:
     section = section_of(fold.truth, fold.slide)
     queries = fold.truth.embeddings_of(fold.slide)
-    results, surrogates, tried = {}, None, False
+    results, surrogates = {}, None
     for row in rows:
         started, method, notes = time.perf_counter(), row.method, {}
         if row.tuned:
@@ -136,8 +136,8 @@ def _score_fold(
             notes = {"image_weight": method.image_weight, "strength": method.strength}
         prediction = method.fit(fold.references).predict(queries)
         notes["seconds"] = time.perf_counter() - started
-        if not tried and above_null:  # the places are those of every row
-            surrogates, tried = surrogates_for(prediction, section), True
+        if not results and above_null:  # places are the same for every row
+            surrogates = surrogates_for(prediction, section)
         against = surrogates if row.name in above_null else None
         entry = _entry(prediction, section, panel, row.groups, gene_sets, against)
         if _cites_spots(prediction, fold.references):

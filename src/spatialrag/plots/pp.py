@@ -9,7 +9,8 @@ from spatialrag.domains.prepare import prepare as prepare_domains
 from spatialrag.encoders.embed import CONTEXT, embed as embed_spots
 from spatialrag.encoders.encoder import Encoder
 from spatialrag.errors import InputError
-from spatialrag.slides.mpp import PixelSize, derive_mpp
+from spatialrag.slides.mpp import derive_mpp
+from spatialrag.slides.pixel_size import PixelSize
 from spatialrag.slides.spots import Spots
 
 __all__ = ["embed", "prepare_domains", "spots_of"]

@@ -1,32 +1,19 @@
 """Vectors of texts on disk, so that no text is embedded twice."""
 
 import json
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from spatialrag.errors import InputError
+from spatialrag.file_kind import UNREADABLE
 from spatialrag.progress import track
 from spatialrag.provenance import fingerprint
 from spatialrag.replace import replace_file, replace_text
 from spatialrag.semantics.embedder import TextEmbedder
 
 _TEXTS = 256  # per file: what an interrupted run may lose
-_UNREADABLE = (
-    OSError,
-    EOFError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    NotImplementedError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 def embed_texts(
@@ -94,7 +81,7 @@ def _read(folder: Path) -> dict[str, np.ndarray]:
             keys, vectors = _load(path)
         except FileNotFoundError:
             continue  # somebody emptied the cache meanwhile
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise InputError(
                 f"the cache file {path} cannot be read",
                 got=f"{type(error).__name__}: {error}",

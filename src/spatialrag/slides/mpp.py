@@ -6,10 +6,8 @@ import numpy as np
 import tifffile
 
 from spatialrag.errors import InputError
-from spatialrag.slides.pixel_size import PixelSize, parse_mpp, reconcile, square_side
+from spatialrag.slides.pixel_size import PixelSize, square_side
 from spatialrag.slides.spots import spot_pitch
-
-__all__ = ["PixelSize", "derive_mpp", "mpp_of_tiff", "parse_mpp", "reconcile"]
 
 _UM_PER_UNIT = {2: 25_400.0, 3: 10_000.0}  # TIFF ResolutionUnit: inch, cm
 _OME_UNITS = {"µm": 1.0, "um": 1.0, "micron": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4}
