@@ -31,7 +31,9 @@ STAGES = [
     ["explanation"],
     ["evaluation"],
     ["plots"],
-    ["workflow", "demo"],
+    ["jobs"],
+    ["workflow", "demo", "pp"],
+    ["tl"],
     ["cli"],
 ]
 STAGE_OF = {name: level for level, names in enumerate(STAGES) for name in names}

@@ -1,4 +1,4 @@
-from . import registry as registry
+from . import pp as pp, registry as registry, tl as tl
 from .bank.bank import Bank as Bank
 from .bank.build import build_bank as build_bank
 from .bank.store import open_bank as open_bank, write_bank as write_bank
@@ -28,12 +28,13 @@ from .expression.hest import read_hest_cohort as read_hest_cohort
 from .expression.proportions import Proportions as Proportions, read_proportions as read_proportions
 from .expression.read import read_positions as read_positions, read_section as read_section
 from .expression.section import Section as Section
-from .plots import pl as pl, pp as pp, tl as tl
+from .plots import pl as pl
 from .prediction.generag.generag import GeneRAG as GeneRAG
 from .prediction.generag.tuning import tune as tune
 from .prediction.prediction import Prediction as Prediction
 from .prediction.ragst.ragst import RAGST as RAGST
 from .prediction.store import (
+    prediction_of as prediction_of,
     read_prediction as read_prediction,
     write_prediction as write_prediction,
 )

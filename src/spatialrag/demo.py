@@ -1,7 +1,6 @@
 """The main job from end to end on the toy tissue."""
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -9,20 +8,23 @@ import numpy as np
 import pandas as pd
 
 from spatialrag.bank.bank import Bank
-from spatialrag.bank.build import build_bank
 from spatialrag.bank.store import write_bank
 from spatialrag.evaluation.loso import loso, section_of
 from spatialrag.evaluation.methods import standard_rows
 from spatialrag.evaluation.report import CORE_COLUMNS, GLOBAL_COLUMNS, Report
-from spatialrag.explanation.explanation import Explanation, explain
-from spatialrag.expression.cohort import read_cohort
+from spatialrag.explanation.explanation import Explanation
 from spatialrag.expression.normalize import to_scale
+from spatialrag.jobs.banks import BuildRequest, build
+from spatialrag.jobs.explanation import ExplainRequest, explain
+from spatialrag.jobs.outputs import write_json
+from spatialrag.jobs.prediction import PredictRequest, PredictResult, predict
+from spatialrag.jobs.queries import QuerySlide
+from spatialrag.jobs.slides import Slides
 from spatialrag.plots import page
 from spatialrag.plots.citations import plot_citations
 from spatialrag.plots.maps import plot_pair
 from spatialrag.prediction.generag.generag import GeneRAG
-from spatialrag.prediction.prediction import Prediction, picture_tissue
-from spatialrag.prediction.store import write_prediction
+from spatialrag.prediction.prediction import Prediction
 from spatialrag.replace import replace_text
 from spatialrag.toy import ToyTissue, make_toy
 
@@ -61,24 +63,26 @@ def run_demo(out: str | Path, *, settings: ToyTissue | None = None) -> Demo:
         The toy tissue to draw.
     """
     out = Path(out)
-    sections = read_cohort(make_toy(out / "toy", settings=settings))
-    everything = build_bank(sections, encoder="color", cache=out / "cache")
+    cohort = Slides(make_toy(out / "toy", settings=settings))
+    everything = build(BuildRequest(cohort, encoder="color", cache=out / "cache")).bank
     bank = everything.without(slides=[QUERY])
     write_bank(bank, out / "bank.zarr", overwrite=True)
-    method = GeneRAG()
-    queries = everything.embeddings_of(QUERY)
-    prediction = method.fit(bank).predict(queries, removed=3)
-    tissue = picture_tissue(sections[-1].located)
-    prediction = prediction.with_pictures(everything.only([QUERY]).thumbnails, tissue)
-    write_prediction(prediction, out / "prediction.h5ad")
+    located = replace(cohort, names=(QUERY,)).read()[0].located
+    request = PredictRequest(
+        bank,
+        QuerySlide(QUERY, spots=located),
+        encoder="color",
+        cache=out / "cache",
+        out=out / "prediction.h5ad",
+    )
+    result, method = predict(request), GeneRAG()
+    prediction = result.prediction
     rows = [row for row in standard_rows(method, everything) if row.name in _ROWS]
     report = loso(everything, settings=method, rows=rows, slides=[QUERY])
     genes = _best_genes(report)
     spot = _clearest_spot(prediction, genes[0])
-    explanation = explain(prediction, spot=spot, gene=genes[0])
-    replace_text(
-        out / "summary.json", json.dumps(_summary(bank, prediction, report), indent=1) + "\n"
-    )
+    explanation, _ = explain(ExplainRequest(prediction, spot, genes[0]))
+    write_json(out / "summary.json", _summary(bank, result, report))
     measured = everything.only([QUERY])
     replace_text(out / "report.html", _page(bank, prediction, report, explanation, measured, genes))
     return Demo(out, report, explanation)
@@ -96,25 +100,17 @@ def _clearest_spot(prediction: Prediction, gene: str) -> str:
     return str(prediction.spots[np.nanargmax(prediction.of_genes(np.array([gene]))[:, 0])])
 
 
-def _summary(bank: Bank, prediction: Prediction, report: Report) -> dict[str, object]:
-    citations = prediction.require_citations()
+def _summary(bank: Bank, result: PredictResult, report: Report) -> dict[str, object]:
     return {
         "note": "toy tissue: generated data; these scores say nothing about real slides",
-        "query_slide": prediction.slide,
+        "query_slide": result.prediction.slide,
         "bank": {
             "fingerprint": bank.fingerprint,
             "references": bank.n_references,
             "genes": len(bank.genes),
             "slides": bank.slides.index.tolist(),
         },
-        "prediction": {
-            "spots": len(prediction.spots),
-            "genes": len(prediction.genes),
-            "scale": prediction.scale,
-            "references_per_spot": float(citations.n_active.mean()),
-            "effective_number": float(citations.effective_number.mean()),
-            "largest_relative_gap": float(prediction.certificate["relative_gap"].max()),
-        },
+        "prediction": result.facts,
         "scores": report.to_json()["slides"][QUERY],
     }
 

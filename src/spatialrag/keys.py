@@ -20,6 +20,11 @@ def embedding_key(encoder: str) -> str:
     return EMBEDDING.format(encoder=safe)
 
 
+def prediction_key(name: str) -> str:
+    """Return the uns key of a whole prediction, kept as AnnData, e.g. ``spatialrag_predicted``."""
+    return f"{RECORD}_{name}"
+
+
 _LAYER, _LAYERS = "layer", "layers"  # in a record: the layer it is of; records of layers by name
 
 

@@ -5,20 +5,8 @@ from typing import Annotated
 
 import typer
 
-from spatialrag.anndata_file import read_anndata
-from spatialrag.cells.build import cells_from_anndata
-from spatialrag.cells.cell_bank import CellBank
-from spatialrag.cells.store import open_cells
-from spatialrag.cells.types import read_type_map
-from spatialrag.cli.printing import console
 from spatialrag.errors import InputError
-from spatialrag.expression.proportions import (
-    Proportions,
-    read_her2st_proportions,
-    read_proportions,
-)
-
-_HER2ST_MAP = "breast_major"
+from spatialrag.jobs.cells import SingleCells
 
 CellsFile = Annotated[
     Path | None,
@@ -42,36 +30,10 @@ ProportionsFile = Annotated[
 ]
 
 
-def read_cells(
+def cells_of(
     path: Path | None, type_column: str, type_map: str | None, her2st: Path | None
-) -> CellBank:
-    """Read single-cell references: a store, or an h5ad mapped to HER2ST's types where those are."""
+) -> SingleCells:
+    """Return the single-cell references that the options name."""
     if path is None:
         raise InputError("which single cells?", expected="--cells FILE.h5ad or --cells BANK.zarr")
-    if path.suffix.lower() != ".h5ad":
-        return open_cells(path)
-    if not path.is_file():
-        raise InputError(f"{path} does not exist", fix="check the path")
-    name = type_map or (_HER2ST_MAP if her2st is not None else None)
-    mapped = None if name is None else read_type_map(name)
-    if type_map is None and mapped is not None:
-        console().print(f"type map: {name}; left out: {', '.join(mapped.dropped)}", highlight=False)
-    return cells_from_anndata(
-        read_anndata(path),
-        dataset=path.stem,
-        type_column=type_column,
-        type_map=mapped,
-        source=path.name,
-    )
-
-
-def read_given_proportions(
-    path: Path | None, her2st: Path | None, slides: list[str]
-) -> Proportions | None:
-    """Read proportions, or return None, saying so, where they are to be deconvolved."""
-    if path is not None:
-        return read_proportions(path)
-    if her2st is not None:
-        return read_her2st_proportions(her2st, slides)
-    console().print("proportions: deconvolved from the training spots' counts")
-    return None
+    return SingleCells(path, type_column, type_map, her2st)

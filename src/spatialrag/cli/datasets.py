@@ -7,11 +7,12 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from spatialrag.cli.arguments import Json, write_json
+from spatialrag.cli.arguments import Json
 from spatialrag.cli.printing import console, print_frame
 from spatialrag.datasets.bundle import export_bank, import_bank
 from spatialrag.datasets.fetch import fetch as fetch_cohort, verify as verify_cohort
 from spatialrag.datasets.manifest import find_cohort, read_manifest
+from spatialrag.jobs.outputs import write_json
 
 app = typer.Typer(
     help="Cohorts with H&E and expression, and the single cells that go with them.",

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from spatialrag.cli.arguments import (
@@ -15,13 +14,12 @@ from spatialrag.cli.arguments import (
     PatchUm,
     Sections,
     Table,
-    read_sections,
+    slides_of,
 )
-from spatialrag.cli.devices import Device, Devices, EncoderDevice
-from spatialrag.cli.printing import console
-from spatialrag.encoders.embed import embed as embed_spots
-from spatialrag.file_names import file_name
-from spatialrag.replace import replace_file
+from spatialrag.cli.devices import Device, EncoderDevice
+from spatialrag.cli.printing import console, print_notes
+from spatialrag.jobs.devices import Devices
+from spatialrag.jobs.embedding import EmbedRequest, embed as run
 
 
 def embed(
@@ -41,10 +39,16 @@ def embed(
 
     Without context by default: `bank build --encoder precomputed:FOLDER` joins it.
     """
-    made = Devices(device, encoder=encoder_device).make_encoder(encoder)
-    for section in read_sections(slides, her2st, sections, hest):
-        result = embed_spots(section, encoder=made, patch_um=patch_um, context=context, cache=cache)
-        path = out / f"{file_name(section.slide)}.npz"
-        with replace_file(path) as aside, aside.open("wb") as stream:
-            np.savez_compressed(stream, embeddings=result.vectors, barcodes=result.spots)
-        console().print(f"{path}: {result.vectors.shape[0]} spots x {result.vectors.shape[1]}")
+    request = EmbedRequest(
+        slides=slides_of(slides, her2st, hest, sections),
+        out=out,
+        encoder=encoder,
+        patch_um=patch_um,
+        context=context,
+        cache=cache,
+        devices=Devices(device, encoder=encoder_device),
+    )
+    for done in run(request):
+        print_notes(done.notes)
+        n_spots, dim = done.embeddings.vectors.shape
+        console().print(f"{done.path}: {n_spots} spots x {dim}")

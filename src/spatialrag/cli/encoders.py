@@ -6,10 +6,11 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from spatialrag.cli.arguments import Json, write_json
+from spatialrag.cli.arguments import Json
 from spatialrag.cli.printing import console, print_frame
 from spatialrag.encoders.zoo import zoo
 from spatialrag.errors import InputError
+from spatialrag.jobs.outputs import write_json
 
 app = typer.Typer(help="Published encoders, and how each is loaded.", no_args_is_help=True)
 

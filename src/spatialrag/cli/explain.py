@@ -6,13 +6,10 @@ from typing import Annotated
 
 import typer
 
-from spatialrag.cli.arguments import Json, check_outputs, write_json
+from spatialrag.cli.arguments import Json
 from spatialrag.cli.printing import console, print_frame
-from spatialrag.escaping import csv_text
-from spatialrag.explanation.explanation import Explanation, explain as explain_value
-from spatialrag.plots.citations import save_citations
-from spatialrag.prediction.store import read_prediction
-from spatialrag.replace import replace_text
+from spatialrag.explanation.explanation import Explanation
+from spatialrag.jobs.explanation import ExplainRequest, explain as run
 
 Spot = Annotated[str, typer.Option("--spot", help="Name of the spot.")]
 Gene = Annotated[str, typer.Option("--gene", help="Name of the gene.")]
@@ -33,37 +30,22 @@ def explain(
     json: Json = None,
 ) -> None:
     """Tell which references a predicted value rests on, and how much each contributes."""
-    check_outputs(csv, figure, json, inputs=[prediction])
-    found = explain_value(read_prediction(prediction), spot=spot, gene=gene)
-    tell(found, top=top, csv=csv, figure=figure, json=json)
+    found, _ = run(ExplainRequest(prediction, spot, gene, csv=csv, figure=figure, json=json))
+    print_explanation(found, top=top)
 
 
-def tell(
-    found: Explanation, *, top: int, csv: Path | None, figure: Path | None, json: Path | None
-) -> None:
-    """Write what was asked for, then print the explanation."""
-    if csv is not None:
-        replace_text(csv, csv_text(found.citations, index=False))
-    if figure is not None:
-        save_citations(found, figure)
-    facts = {name: getattr(found, name) for name in ("slide", "spot", "gene", "value", "scale")}
-    facts["cited_value"] = found.cited_value
-    facts["citations"] = (
-        found.citations.astype(object).where(found.citations.notna(), None).to_dict("records")
-    )
-    write_json(json, facts)
+def print_explanation(found: Explanation, *, top: int) -> None:
+    """Print a value, what it rests on, and its strongest citations."""
     out = console()
     out.print(
         f"{found.gene} in {found.slide}:{found.spot} = {found.value:.4g} ({found.scale}); "
-        f"{len(found.citations)} references contribute {found.cited_value:.4g}",
-        highlight=False,
+        f"{len(found.citations)} references contribute {found.cited_value:.4g}"
     )
-    out.print(f"weight on references that measured it: {found.coverage:.0%}", highlight=False)
+    out.print(f"weight on references that measured it: {found.coverage:.0%}")
     if not math.isnan(found.from_morphology):
         out.print(
             f"fit from morphology {found.from_morphology:.0%}, from anchors "
-            f"{found.from_anchors:.0%}",
-            highlight=False,
+            f"{found.from_anchors:.0%}"
         )
     if found.uncited_share:
         out.print(f"share of the prediction without citations: {found.uncited_share:.0%}")

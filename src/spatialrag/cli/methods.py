@@ -6,9 +6,10 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from spatialrag.cli.arguments import Json, write_json
+from spatialrag.cli.arguments import Json
 from spatialrag.cli.printing import print_facts, print_frame
 from spatialrag.errors import InputError
+from spatialrag.jobs.outputs import write_json
 from spatialrag.methods import methods
 
 app = typer.Typer(

@@ -1,51 +1,33 @@
 """``spatialrag predict``."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from spatialrag.bank.store import open_bank
 from spatialrag.cli.arguments import (
     Anchors,
     BackboneName,
     BankEncoder,
+    BankPath,
     Cache,
     Json,
     Library,
-    check_outputs,
-    read_anchors,
-    write_json,
+    WithoutDonor,
+    WithoutSlide,
 )
-from spatialrag.cli.devices import (
-    BackboneDevice,
-    Device,
-    Devices,
-    EncoderDevice,
-    SolverDevice,
-)
-from spatialrag.cli.printing import print_facts
-from spatialrag.cli.queries import (
-    Image,
-    Mpp,
-    MppFrom,
-    Out,
-    PitchUm,
-    Slide,
-    embed_queries,
-    write_with_pictures,
-)
+from spatialrag.cli.devices import BackboneDevice, Device, EncoderDevice, SolverDevice
+from spatialrag.cli.printing import print_facts, print_notes
+from spatialrag.cli.queries import Image, Mpp, MppFrom, Out, PitchUm, Slide
 from spatialrag.errors import InputError
-from spatialrag.expression.read import read_positions
-from spatialrag.prediction.backbones.from_file import FromFile
-from spatialrag.prediction.generag.generag import GeneRAG
-from spatialrag.prediction.generag.tuning import ImageWeightChosen
-from spatialrag.slides.tissue import grid_spots
+from spatialrag.jobs.devices import Devices
+from spatialrag.jobs.generag import InitialFile, Missing, Preset, Retrieval
+from spatialrag.jobs.prediction import PredictRequest, predict as run
+from spatialrag.jobs.queries import QuerySlide
 
 
 def predict(
-    bank: Annotated[Path, typer.Argument(help="The bank, e.g. bank.zarr.")],
+    bank: BankPath,
     out: Out,
     slide: Slide,
     spots: Annotated[
@@ -66,6 +48,15 @@ def predict(
     mpp_from: MppFrom = None,
     library: Library = None,
     encoder: BankEncoder = None,
+    preset: Annotated[
+        Preset,
+        typer.Option(
+            "--preset",
+            help="Settings of GeneRAG: default, or published ones under the names of loso's rows: "
+            "paper (Eq. 1 as printed), released (the published code, on counts), "
+            "released_lognorm (the same on log1p_cp10k).",
+        ),
+    ] = "default",
     image_weight: Annotated[
         float | None, typer.Option("--image-weight", help="w of Eq. 1, 0 to 1.")
     ] = None,
@@ -100,17 +91,18 @@ def predict(
     ] = 1,
     anchors: Anchors = "variable",
     missing: Annotated[
-        str, typer.Option("--missing", help="raise, or drop anchors that the bank lacks.")
+        Missing, typer.Option("--missing", help="What to do about anchors that the bank lacks.")
     ] = "raise",
     scale: Annotated[
-        str, typer.Option("--scale", help="Expression scale: counts, log1p or log1p_cp10k.")
-    ] = "log1p_cp10k",
-    exclude_slide: Annotated[
-        list[str] | None, typer.Option("--exclude-slide", help="Never cite this slide.")
+        str | None,
+        typer.Option(
+            "--scale",
+            help="Expression scale: counts, log1p or log1p_cp10k; by default log1p_cp10k, counts "
+            "for the preset released.",
+        ),
     ] = None,
-    exclude_donor: Annotated[
-        list[str] | None, typer.Option("--exclude-donor", help="Never cite this donor.")
-    ] = None,
+    exclude_slide: WithoutSlide = None,
+    exclude_donor: WithoutDonor = None,
     removed: Annotated[
         int,
         typer.Option(
@@ -126,96 +118,48 @@ def predict(
     json: Json = None,
 ) -> None:
     """Predict the whole transcriptome of a slide's spots from a bank, with citations."""
-    check_outputs(out, json, inputs=[bank, spots, image, initial])
-    _check_combination(
-        tuned=tuned,
-        image_weight=image_weight,
-        initial=initial,
-        about_initial=(initial_scale, initial_genes, initial_spots),
-    )
-    devices = Devices(device, encoder_device, backbone_device, solver_device)
-    initial_backbone = devices.make_backbone(backbone)
-    chosen = read_anchors(anchors)
-    references = open_bank(bank).without(slides=exclude_slide or [], donors=exclude_donor or [])
-    if spots is not None:
-        located = read_positions(
-            spots,
-            slide=slide,
-            image=image,
-            mpp=mpp,
-            pitch_um=pitch_um,
-            library=library,
-            mpp_from=mpp_from,
-        )
-    elif pitch_um is not None:
-        raise InputError(
-            "--pitch-um is the distance between given spots",
-            expected="--spots with it",
-            fix="without spots, give --mpp; --grid-um is the distance between the grid's",
-        )
-    else:
-        located = grid_spots(image, slide=slide, mpp=mpp, spacing_um=grid_um)
-    stated = {"image_weight": image_weight, "strength": strength}
-    settings = GeneRAG(
-        scale=scale,
+    method = Retrieval(
+        preset=preset,
+        backbone=backbone,
+        anchors=anchors,
         missing=missing,
-        solver=devices.make_solver(),
-        backbone=initial_backbone,
-        anchors=chosen,
-        **_given(stated),
+        scale=scale,
+        image_weight=image_weight,
+        strength=strength,
+        tuned=tuned,
+        initial=_initial(initial, initial_scale, initial_genes, initial_spots, initial_samples),
     )
-    if initial is not None and backbone != "linear":
-        raise InputError("two initial predictions", expected="--initial or --backbone")
-    if initial is not None:
-        file = FromFile(
-            initial,
-            scale=initial_scale or "undeclared",
-            genes=initial_genes,
-            spots=initial_spots,
-            samples=initial_samples,
+    result = run(
+        PredictRequest(
+            bank=bank,
+            queries=QuerySlide(slide, image, spots, grid_um, mpp, pitch_um, mpp_from, library),
+            method=method,
+            encoder=encoder,
+            without_slides=tuple(exclude_slide or ()),
+            without_donors=tuple(exclude_donor or ()),
+            removed=removed,
+            devices=Devices(device, encoder_device, backbone_device, solver_device),
+            cache=cache,
+            out=out,
+            json=json,
         )
-        settings = replace(settings, backbone=file, image_weight=image_weight or 0.0)
-    queries, thumbnails = located, None
-    if initial is None or settings.image_weight > 0:
-        queries, thumbnails = embed_queries(located, references, encoder, cache, devices=devices)
-    method = ImageWeightChosen(settings) if tuned else settings
-    fitted = method.fit(references)
-    settings = fitted.settings
-    prediction = fitted.predict(queries, removed=removed)
-    facts = write_with_pictures(prediction, located, thumbnails, out)
-    facts |= {
-        "image_weight": settings.image_weight,
-        "strength": settings.strength,
-        "largest_relative_gap": float(prediction.certificate["relative_gap"].max()),
-        "genes_with_missing_values": int(prediction.missing.any(axis=0).sum()),
-    }
-    write_json(json, facts)
-    print_facts(facts)
+    )
+    print_notes(result.notes)
+    print_facts(result.facts)
 
 
-def _check_combination(
-    *,
-    tuned: bool,
-    image_weight: float | None,
-    initial: Path | None,
-    about_initial: tuple[object, ...],
-) -> None:
-    """Raise `InputError` for options of which one would do nothing."""
-    if tuned and image_weight is not None:
-        raise InputError(
-            "the image weight is given, and is to be chosen", expected="--tune or --image-weight"
-        )
-    if tuned and initial is not None:
-        raise InputError(
-            "tuning trains the backbone again without each slide, which --initial cannot be",
-            expected="--tune or --initial",
-        )
-    if initial is None and any(option is not None for option in about_initial):
+def _initial(
+    path: Path | None,
+    scale: str | None,
+    genes: Path | None,
+    spots: Path | None,
+    samples: int,
+) -> InitialFile | None:
+    if path is not None:
+        return InitialFile(path, scale or "undeclared", genes, spots, samples)
+    if any(given is not None for given in (scale, genes, spots)):
         raise InputError(
             "--initial-scale, --initial-genes and --initial-spots describe a file",
             fix="name it: --initial FILE",
         )
-
-
-def _given(options: dict[str, object]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
+    return None

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from spatialrag.escaping import terminal_text
 from spatialrag.evaluation.columns import legend, texts
 from spatialrag.evaluation.report import CITATION_COLUMNS, CORE_COLUMNS, GLOBAL_COLUMNS, Report
 
@@ -74,6 +75,12 @@ def print_legend(frames: Sequence[pd.DataFrame], *, note: str = "") -> None:
     out.print(grid)
     if note:
         out.print(note, highlight=False)
+
+
+def print_notes(notes: Sequence[str]) -> None:
+    """Print what reading left out or changed, and what else is to be said, a line each."""
+    for note in notes:
+        console().print(terminal_text(f"note: {note}"))
 
 
 def print_facts(facts: Mapping[str, object]) -> None:

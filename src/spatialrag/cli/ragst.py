@@ -1,48 +1,37 @@
 """``spatialrag ragst``: fit, predict, explain."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from spatialrag.bank.store import open_bank
 from spatialrag.cells.build import TYPE_COLUMN
-from spatialrag.cli.arguments import BankEncoder, Cache, Json, Library, check_outputs, write_json
-from spatialrag.cli.cell_arguments import (
-    ProportionsFile,
-    TypeColumn,
-    TypeMapFile,
-    read_cells,
-    read_given_proportions,
+from spatialrag.cli.arguments import (
+    BankEncoder,
+    BankPath,
+    Cache,
+    Json,
+    Library,
+    WithoutDonor,
+    WithoutSlide,
 )
-from spatialrag.cli.devices import Device, Devices, EncoderDevice
-from spatialrag.cli.explain import Csv, Figure, Gene, Spot, Top, tell
-from spatialrag.cli.printing import print_facts, print_frame
-from spatialrag.cli.queries import (
-    Image,
-    Mpp,
-    MppFrom,
-    Out,
-    PitchUm,
-    Slide,
-    embed_queries,
-    write_with_pictures,
-)
-from spatialrag.errors import InputError
-from spatialrag.escaping import csv_text
-from spatialrag.explanation.explanation import explain as explain_value
-from spatialrag.explanation.types import attention_by_type, carriers
-from spatialrag.expression.read import read_positions
-from spatialrag.plots.types import save_attention
-from spatialrag.prediction.store import read_prediction
-from spatialrag.replace import replace_text
+from spatialrag.cli.cell_arguments import ProportionsFile, TypeColumn, TypeMapFile
+from spatialrag.cli.devices import Device, EncoderDevice
+from spatialrag.cli.explain import Csv, Figure, Gene, Spot, Top, print_explanation
+from spatialrag.cli.printing import print_facts, print_frame, print_notes
+from spatialrag.cli.queries import Image, Mpp, MppFrom, Out, PitchUm, Slide
+from spatialrag.explanation.types import carriers
+from spatialrag.jobs import ragst as jobs
+from spatialrag.jobs.cells import GivenProportions, SingleCells
+from spatialrag.jobs.devices import Devices
+from spatialrag.jobs.explanation import ExplainRequest, explain as explain_job
+from spatialrag.jobs.prediction import PredictRequest
+from spatialrag.jobs.queries import QuerySlide
 
 app = typer.Typer(
     help="RAG-ST: cell types and single-cell references to expression.", no_args_is_help=True
 )
 
-BankPath = Annotated[Path, typer.Argument(help="The spatial bank with embeddings.")]
 CellsPath = Annotated[
     Path, typer.Argument(help="The single-cell bank, or an h5ad with counts and types.")
 ]
@@ -60,7 +49,7 @@ def fit(
     type_column: TypeColumn = TYPE_COLUMN,
     type_map: TypeMapFile = None,
     references: Annotated[
-        str, typer.Option("--references", help="What is cited: cells, spots or both.")
+        Literal["cells", "spots", "both"], typer.Option("--references", help="What is cited.")
     ] = "cells",
     n_retrieved: Annotated[int, typer.Option("--retrieved", help="References per spot.")] = 64,
     residual_share: Annotated[
@@ -73,54 +62,30 @@ def fit(
     checkpoint: Annotated[
         Path | None, typer.Option("--checkpoint", help="Resume training from, and write it to.")
     ] = None,
-    exclude_slide: Annotated[
-        list[str] | None, typer.Option("--exclude-slide", help="Do not train on this slide.")
-    ] = None,
-    exclude_donor: Annotated[
-        list[str] | None, typer.Option("--exclude-donor", help="Do not train on this donor.")
-    ] = None,
+    exclude_slide: WithoutSlide = None,
+    exclude_donor: WithoutDonor = None,
     json: Json = None,
 ) -> None:
     """Train both stages on a spatial bank and single cells."""
-    from spatialrag.prediction.ragst.generator import Generator
-    from spatialrag.prediction.ragst.ragst import RAGST
-    from spatialrag.prediction.ragst.store import write_ragst
-
-    if out.suffix != ".safetensors":
-        raise InputError(f"{out.name} is not a model", expected="a name that ends in .safetensors")
-    check_outputs(out, json, inputs=[bank, cells, proportions])
-    Devices(device)
-    spatial = open_bank(bank).without(slides=exclude_slide or [], donors=exclude_donor or [])
-    single_cell = read_cells(cells, type_column, type_map, her2st)
-    given = read_given_proportions(proportions, her2st, list(spatial.slides.index))
-    generator = Generator(
-        n_retrieved=n_retrieved,
-        training=replace(Generator().training, epochs=steps),
-        seed=seed,
-        device=device,
+    facts, notes = jobs.fit(
+        jobs.FitRequest(
+            bank=bank,
+            cells=SingleCells(cells, type_column, type_map, her2st),
+            out=out,
+            proportions=GivenProportions(proportions, her2st),
+            references=references,
+            n_retrieved=n_retrieved,
+            residual_share=residual_share,
+            steps=steps,
+            seed=seed,
+            devices=Devices(device),
+            checkpoint=checkpoint,
+            without_slides=tuple(exclude_slide or ()),
+            without_donors=tuple(exclude_donor or ()),
+            json=json,
+        )
     )
-    settings = RAGST(
-        single_cell,
-        given,
-        references=references,
-        residual_share=residual_share,
-        generator=generator,
-    )
-    fitted = settings.fit(spatial, checkpoint=checkpoint)
-    write_ragst(fitted, out)
-    stage = fitted.stage
-    facts = {
-        "training_spots": len(stage.rows),
-        "spots_without_proportions": stage.n_without,
-        "proportions": stage.proportions_from,
-        "types": stage.head.types.tolist(),
-        "types_without_cells": stage.types_without_cells(single_cell),
-        "temperature": stage.head.temperature,
-        "references": len(fitted.generator.pool.table),
-        "genes": len(fitted.generator.pool.genes),
-        "platform_prior": stage.platform.prior,
-    }
-    write_json(json, facts)
+    print_notes(notes)
     print_facts(facts)
 
 
@@ -154,33 +119,30 @@ def predict(
     json: Json = None,
 ) -> None:
     """Predict a slide's spots, citing cells; the same banks as in `ragst fit`."""
-    from spatialrag.prediction.ragst.store import read_ragst
-
-    check_outputs(out, json, inputs=[model, bank, cells, spots, image])
-    devices = Devices(device, encoder=encoder_device)
-    spatial = open_bank(bank)
-    single_cell = read_cells(cells, type_column, type_map, her2st)
-    fitted = read_ragst(model, bank=spatial, cells=single_cell, device=device)
-    located = read_positions(
-        spots,
-        slide=slide,
-        image=image,
-        mpp=mpp,
-        pitch_um=pitch_um,
-        library=library,
-        mpp_from=mpp_from,
+    result = jobs.predict(
+        PredictRequest(
+            bank=bank,
+            queries=QuerySlide(
+                slide,
+                image,
+                spots,
+                mpp=mpp,
+                pitch_um=pitch_um,
+                mpp_from=mpp_from,
+                library=library,
+            ),
+            encoder=encoder,
+            devices=Devices(device, encoder=encoder_device),
+            cache=cache,
+            out=out,
+            json=json,
+        ),
+        model,
+        SingleCells(cells, type_column, type_map, her2st),
+        residual=residual,
     )
-    queries, thumbnails = embed_queries(located, spatial, encoder, cache, devices=devices)
-    if not residual:
-        fitted = fitted.without_residual()
-    prediction = fitted.predict(queries)
-    facts = write_with_pictures(prediction, located, thumbnails, out)
-    facts |= {
-        "uncited_share": prediction.uncited_share,
-        "attention": attention_by_type(prediction).mean().round(4).to_dict(),
-    }
-    write_json(json, facts)
-    print_facts(facts)
+    print_notes(result.notes)
+    print_facts(result.facts)
 
 
 @app.command()
@@ -201,12 +163,16 @@ def explain(
     json: Json = None,
 ) -> None:
     """Tell which cells a value rests on, which types carry the gene, and where types are cited."""
-    check_outputs(csv, figure, attention, types_csv, json, inputs=[prediction])
-    read = read_prediction(prediction)
-    found = explain_value(read, spot=spot, gene=gene)
-    if attention is not None:
-        save_attention(read, attention)
-    if types_csv is not None:
-        replace_text(types_csv, csv_text(carriers(read), index_label="gene"))
-    tell(found, top=top, csv=csv, figure=figure, json=json)
+    request = ExplainRequest(
+        prediction,
+        spot,
+        gene,
+        csv=csv,
+        figure=figure,
+        attention=attention,
+        carriers=types_csv,
+        json=json,
+    )
+    found, read = explain_job(request)
+    print_explanation(found, top=top)
     print_frame(carriers(read, [gene]), title="which types carry it, mean over spots", index="gene")

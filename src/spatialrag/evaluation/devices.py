@@ -20,17 +20,18 @@ def solved_on(rows: Sequence[Row], device: str) -> list[Row]:
     device
         ``cpu``, or a torch device such as ``cuda``.
     """
-    return [replace(row, method=_solved_on(row.method, device)) for row in rows]
+    return [replace(row, method=solving_on(row.method, device)) for row in rows]
 
 
-def _solved_on(method: Predictor, device: str) -> Predictor:
+def solving_on(method: Predictor, device: str) -> Predictor:
+    """Return a method with the GeneRAG that it is, or is made of, solving on a device."""
     if isinstance(method, GeneRAG):
         if not isinstance(method.solver, WorkingSet):
             return method
         return replace(method, solver=replace(method.solver, device=device))
     # A blend, or a conversion, keeps the method that it is made of in a field.
     inner = {
-        field.name: _solved_on(getattr(method, field.name), device)
+        field.name: solving_on(getattr(method, field.name), device)
         for field in (fields(method) if is_dataclass(method) else ())
         if isinstance(getattr(method, field.name), GeneRAG)
     }

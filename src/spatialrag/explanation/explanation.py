@@ -60,6 +60,15 @@ class Explanation:
         """Sum of the contributions."""
         return float(self.citations["contribution"].sum())
 
+    def to_json(self) -> dict[str, object]:
+        """Return the value and its citations as plain values; absent ones are None."""
+        facts: dict[str, object] = {
+            name: getattr(self, name) for name in ("slide", "spot", "gene", "value", "scale")
+        }
+        facts["cited_value"] = self.cited_value
+        rows = self.citations.astype(object).where(self.citations.notna(), None)
+        return facts | {"citations": rows.to_dict("records")}
+
 
 def explain(prediction: Prediction, *, spot: str, gene: str) -> Explanation:
     """Return the evidence for one predicted value.

@@ -5,7 +5,7 @@ from dataclasses import replace
 from spatialrag.errors import listing
 from spatialrag.expression.section import Section
 from spatialrag.slides.patches import find_outside
-from spatialrag.slides.slide import open_slide
+from spatialrag.slides.slide import opened
 
 
 def without_outside(section: Section) -> Section:
@@ -21,11 +21,8 @@ def without_outside(section: Section) -> Section:
     """
     if section.image is None or section.xy is None:
         return section
-    slide = open_slide(section.image)
-    try:
+    with opened(section.image) as slide:
         outside = find_outside(section.located, slide)
-    finally:
-        slide.close()
     if not outside.any():
         return section
     names = listing(section.spots[outside], 3)

@@ -9,7 +9,7 @@ import numpy as np
 from spatialrag.errors import InputError
 from spatialrag.slides.mpp import derive_mpp
 from spatialrag.slides.pixel_size import PixelSize, parse_mpp, reconcile
-from spatialrag.slides.slide import open_slide
+from spatialrag.slides.slide import Slide, opened
 
 GIVEN, IMAGE, PITCH, FILE = "given", "image", "pitch", "file"
 SOURCES = (GIVEN, IMAGE, PITCH, FILE)
@@ -23,15 +23,12 @@ class Picture:
     mpp: float | None = None
 
 
-def look_at(image: str | Path | None) -> Picture:
-    """Return the stated pixel size of an image; nothing where there is none."""
+def look_at(image: str | Path | Slide | None) -> Picture:
+    """Return the stated pixel size of an image, or of an open slide; nothing where there is none."""
     if image is None:
         return Picture()
-    slide = open_slide(image)
-    try:
-        return Picture(Path(image), slide.mpp)
-    finally:
-        slide.close()
+    with opened(image) as slide:
+        return Picture(slide.path, slide.mpp)
 
 
 def known_sizes(

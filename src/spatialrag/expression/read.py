@@ -19,7 +19,6 @@ from spatialrag.registry import expression_readers
 from spatialrag.slides.patches import drop_outside
 from spatialrag.slides.pixel_size import PixelSize
 from spatialrag.slides.platforms import check_pitch
-from spatialrag.slides.slide import open_slide
 from spatialrag.slides.spots import Spots
 
 _EXPECTED = "expression (h5ad, a Space Ranger folder, CSV, TSV or Parquet)"
@@ -111,7 +110,7 @@ def read_positions(
     path: str | Path,
     *,
     slide: str,
-    image: str | Path | None = None,
+    image: str | Path | Slide | None = None,
     mpp: float | None = None,
     pitch_um: float | None = None,
     library: str | None = None,
@@ -129,8 +128,16 @@ def read_positions(
         HER2ST selection file (its pixel size is then derived from the 200 µm pitch).
     slide
         Name of the slide; selects it where the file holds several.
-    image, mpp, pitch_um, library, mpp_from
+    image
+        The H&E file whose full-resolution pixels the centres index, or that slide opened: it then
+        stays open.
+    mpp, pitch_um, library, mpp_from
         As in `read_section`.
+
+    Raises
+    ------
+    InputError
+        As `read_section`, of names and places alone.
     """
     path = _existing(path)
     spots, notes, stated = _spots(path, slide, library)
@@ -142,13 +149,10 @@ def read_positions(
     check_pitch(spots)
     for note in (*notes, *more):
         warnings.warn(note, stacklevel=2)
-    if picture.path is None:
+    if image is None:
         return spots
-    opened = open_slide(picture.path)
-    try:
-        return drop_outside(spots, opened)
-    finally:
-        opened.close()
+    with opened(image) as opened_image:
+        return drop_outside(spots, opened_image)
 
 
 def _spots(

@@ -1,1 +1,1 @@
-from . import pl as pl, pp as pp, tl as tl
+from . import pl as pl

@@ -141,6 +141,36 @@ def from_anndata(adata: ad.AnnData) -> Prediction:
     return prediction
 
 
+def attach(prediction: Prediction, adata: ad.AnnData, *, key: str) -> None:
+    """Keep a whole prediction within the AnnData of the measured slide, for `prediction_of`."""
+    adata.uns[keys.prediction_key(key)] = to_anndata(prediction)
+
+
+def prediction_of(adata: ad.AnnData, *, key: str = "predicted") -> Prediction:
+    """Return the prediction that `spatialrag.tl.predict` kept within an AnnData.
+
+    Parameters
+    ----------
+    adata
+        The measured slide.
+    key
+        Layer that holds its values.
+
+    Raises
+    ------
+    InputError
+        There is none of this name, or what `from_anndata` raises.
+    """
+    found = adata.uns.get(keys.prediction_key(key))
+    if found is None:
+        raise InputError(
+            f"no prediction is called {key!r}",
+            expected=f"uns[{keys.prediction_key(key)!r}] as sr.tl.predict writes it",
+            fix="run sr.tl.predict first, or pass key=…",
+        )
+    return from_anndata(found)
+
+
 def _build(adata: ad.AnnData, record: dict[str, Any]) -> Prediction:
     citations = None
     if _CITED in record:

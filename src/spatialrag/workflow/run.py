@@ -11,25 +11,17 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from spatialrag.anndata_file import read_anndata
 from spatialrag.bank.bank import Bank
 from spatialrag.bank.build import build_bank
 from spatialrag.bank.store import open_bank, write_bank
-from spatialrag.cells.build import cells_from_anndata
 from spatialrag.cells.cell_bank import CellBank
-from spatialrag.cells.store import open_cells
-from spatialrag.cells.types import read_type_map
 from spatialrag.encoders.encoder import Encoder, make_encoder
 from spatialrag.encoders.tiles import Tiles, embed_tiles
 from spatialrag.errors import InputError, listing
-from spatialrag.expression.cohort import read_cohort, read_her2st_cohort
-from spatialrag.expression.hest import read_hest_cohort
-from spatialrag.expression.proportions import (
-    Proportions,
-    read_her2st_proportions,
-    read_proportions,
-)
+from spatialrag.expression.proportions import Proportions
 from spatialrag.expression.section import Section
+from spatialrag.jobs.cells import GivenProportions, SingleCells
+from spatialrag.jobs.slides import Slides
 from spatialrag.locks import locked
 from spatialrag.progress import track
 from spatialrag.provenance import fingerprint, origin, plain
@@ -37,7 +29,7 @@ from spatialrag.replace import replace_text
 from spatialrag.solvers.kernels import kernels_for
 from spatialrag.workflow.cohort import describe_cohort
 from spatialrag.workflow.page import write_page
-from spatialrag.workflow.recipe import Recipe
+from spatialrag.workflow.recipe import Recipe, SingleCell
 from spatialrag.workflow.results import Results, read_results
 from spatialrag.workflow.sweep import plot_sweep
 from spatialrag.workflow.units import Material, Unit, plan, run_unit
@@ -87,7 +79,7 @@ def run_experiment(
     out, data = Path(out), Path(data)
     sections = read_sections(recipe, data)
     check_folds(recipe, sections)
-    cells = None if recipe.ragst is None else _read_cells(recipe, data)
+    cells = None if recipe.ragst is None else _read_cells(recipe.ragst, data)
     slides = [section.slide for section in sections]
     proportions = _read_proportions(recipe, data, slides)
     banks = _banks(recipe, sections, data, out, cache_folder or out / "cache", device)
@@ -119,16 +111,11 @@ def _write_recipe(record: dict[str, Any], out: Path) -> None:
 
 def read_sections(recipe: Recipe, data: Path) -> list[Section]:
     """Return the recipe's slides."""
-    cohort, wanted = recipe.cohort, list(recipe.cohort.slides) or None
-    if cohort.her2st:
-        return read_her2st_cohort(data / cohort.her2st, wanted)
-    if cohort.hest:
-        return read_hest_cohort(data / cohort.hest, wanted)
-    sections = read_cohort(data / cohort.table)
-    missing = set(wanted or []) - {section.slide for section in sections}
-    if missing:
-        raise InputError(f"slides not in {cohort.table}: {listing(sorted(missing))}")
-    return [section for section in sections if wanted is None or section.slide in wanted]
+    cohort = recipe.cohort
+    her2st, hest, table = (
+        data / each if each else None for each in (cohort.her2st, cohort.hest, cohort.table)
+    )
+    return Slides(table, her2st, hest, cohort.slides).read()
 
 
 def check_folds(recipe: Recipe, sections: list[Section]) -> None:
@@ -206,29 +193,19 @@ def _store(bank: Bank, path: Path) -> Bank:
     return stored if stored.fingerprint == bank.fingerprint else bank
 
 
-def _read_cells(recipe: Recipe, data: Path) -> CellBank:
+def _read_cells(given: SingleCell, data: Path) -> CellBank:
     import_module("spatialrag.prediction.ragst.ragst")  # told now when torch is missing
-    given = recipe.ragst
-    path = data / given.cells
-    if path.suffix == ".zarr":
-        return open_cells(path)
-
-    if not path.is_file():
-        raise InputError(f"the single cells {path} do not exist")
-    kinds = read_type_map(given.type_map) if given.type_map else None
-    return cells_from_anndata(
-        read_anndata(path), dataset=path.stem, type_column=given.type_column, type_map=kinds
-    )
+    named = data / given.type_map
+    kinds = str(named) if given.type_map and named.is_file() else given.type_map or None
+    return SingleCells(data / given.cells, given.type_column, kinds).read()
 
 
 def _read_proportions(recipe: Recipe, data: Path, slides: list[str]) -> Proportions | None:
     if recipe.ragst is None:
         return None
-    if recipe.ragst.proportions:
-        return read_proportions(data / recipe.ragst.proportions)
-    if recipe.cohort.her2st:
-        return read_her2st_proportions(data / recipe.cohort.her2st, slides)
-    return None
+    table, her2st = recipe.ragst.proportions, recipe.cohort.her2st
+    given = GivenProportions(data / table if table else None, data / her2st if her2st else None)
+    return given.read(slides)
 
 
 def _run(units: list[Unit], material: dict[str, Material], out: Path, jobs: int) -> list[Path]:

@@ -1,0 +1,1 @@
+"""One request in, one result out: the flows that every entrance is a face of."""

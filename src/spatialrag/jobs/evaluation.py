@@ -1,0 +1,155 @@
+"""Score a prediction against measured counts, beside the controls that need no images."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from spatialrag.bank.bank import Bank
+from spatialrag.bank.store import open_bank
+from spatialrag.evaluation.columns import ORACLE
+from spatialrag.evaluation.oracle import depth_oracle
+from spatialrag.evaluation.panel import Panel, fix_panel
+from spatialrag.evaluation.report import Report
+from spatialrag.evaluation.scores import (
+    evaluate as score,
+    null_levels,
+    smooth_levels,
+    surrogates_for,
+)
+from spatialrag.expression.read import read_section
+from spatialrag.expression.section import Section
+from spatialrag.expression.table import read_frame
+from spatialrag.jobs.outputs import check_outputs, write_json
+from spatialrag.metrics.biology import read_gmt
+from spatialrag.metrics.surrogates import Surrogates
+from spatialrag.prediction.controls import MeanProfile
+from spatialrag.prediction.prediction import Prediction
+from spatialrag.prediction.store import read_prediction
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluateRequest:
+    """A prediction, the bank that fixes the genes, and the measured section.
+
+    Parameters
+    ----------
+    prediction, bank, measured
+        Files, or what they hold.
+    n_core, n_global
+        Panel sizes, see `spatialrag.fix_panel`.
+    gmt
+        Gene sets to score per spot.
+    regions
+        Table of spot and region: markers are compared.
+    layer, scale, library, gene_column
+        Of a measured file, as in `spatialrag.read_section`.
+    json
+        Scores to write as JSON.
+    """
+
+    prediction: Path | Prediction
+    bank: Path | Bank
+    measured: Path | Section
+    n_core: int = 300
+    n_global: int = 5000
+    gmt: Path | None = None
+    regions: Path | None = None
+    layer: str | None = None
+    scale: str | None = None
+    library: str | None = None
+    gene_column: str | None = None
+    json: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluateResult:
+    """Scores of a prediction and of the controls.
+
+    Parameters
+    ----------
+    report
+        The table, its slide the predicted one.
+    markers
+        Share of each region's 20 measured markers among its predicted ones; empty without regions.
+    notes
+        What reading the measured section left out or changed.
+    """
+
+    report: Report
+    markers: Mapping[str, float]
+    notes: tuple[str, ...]
+
+
+def evaluate(request: EvaluateRequest) -> EvaluateResult:
+    """Score a prediction beside measured depth, the mean profile and random smooth maps.
+
+    Raises
+    ------
+    InputError
+        Outputs that cannot be written, files that cannot be read, spots or genes not in common.
+    """
+    read = (request.prediction, request.bank, request.measured, request.gmt, request.regions)
+    check_outputs(request.json, inputs=read)
+    result, section, references = _read(request)
+    panel = fix_panel(references, section.genes, n_core=request.n_core, n_global=request.n_global)
+    labels = None
+    if request.regions is not None:
+        frame = read_frame(request.regions)
+        labels = frame[frame.columns[0]].reindex(section.spots).fillna("none").to_numpy(str)
+    surrogates = surrogates_for(result, section)
+    scores = score(
+        result,
+        section,
+        panel=panel,
+        gene_sets=read_gmt(request.gmt) if request.gmt else None,
+        regions=labels,
+        surrogates=surrogates,
+    )
+    entries = {str(result.record.get("method", "prediction")): scores.entry}
+    entries |= _controls(result, section, references, panel, surrogates)
+    if levels := smooth_levels(entries):
+        entries["null_smooth"] = levels
+    entries["null"] = null_levels(scores.n_spots, panel)
+    found = {"scores": entries, "gene_sets": scores.gene_sets, "markers": scores.markers}
+    write_json(request.json, found | {"n_spots": scores.n_spots, "notes": section.notes})
+    return EvaluateResult(Report({result.slide: entries}), scores.markers or {}, section.notes)
+
+
+def _read(request: EvaluateRequest) -> tuple[Prediction, Section, Bank]:
+    given = request.prediction
+    result = given if isinstance(given, Prediction) else read_prediction(given)
+    section = request.measured
+    if not isinstance(section, Section):
+        section = read_section(
+            section,
+            slide=result.slide,
+            layer=request.layer,
+            scale=request.scale,
+            library=request.library,
+            gene_column=request.gene_column,
+        )
+    references = request.bank if isinstance(request.bank, Bank) else open_bank(request.bank)
+    if result.slide in references.slides.index:
+        references = references.without(slides=[result.slide])
+    return result, section, references
+
+
+def _controls(
+    prediction: Prediction,
+    section: Section,
+    references: Bank,
+    panel: Panel,
+    surrogates: Surrogates | None,
+) -> dict[str, dict]:
+    """Return the scores of measured depth (of sections with counts) and of the mean profile."""
+    found = {}
+    if section.scale == "counts":
+        totals = pd.Series(section.totals, section.spots).reindex(prediction.spots).to_numpy()
+        found[ORACLE] = depth_oracle(totals, references, like=prediction)
+    found["mean_profile"] = MeanProfile(prediction.scale).fit(references).predict(prediction)
+    return {
+        name: score(each, section, panel=panel, surrogates=surrogates).entry
+        for name, each in found.items()
+    }

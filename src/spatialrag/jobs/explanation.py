@@ -1,0 +1,71 @@
+"""Explain a predicted value, and write the evidence as table, figure and JSON."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from spatialrag.escaping import csv_text
+from spatialrag.explanation.explanation import Explanation, explain as explain_value
+from spatialrag.explanation.types import carriers
+from spatialrag.jobs.outputs import check_outputs, write_json
+from spatialrag.plots.citations import save_citations
+from spatialrag.plots.types import save_attention
+from spatialrag.prediction.prediction import Prediction
+from spatialrag.prediction.store import read_prediction
+from spatialrag.replace import replace_text
+
+
+@dataclass(frozen=True, eq=False)
+class ExplainRequest:
+    """One value of a prediction, and where its evidence is written.
+
+    Parameters
+    ----------
+    prediction
+        A file by `spatialrag predict`, or a prediction in memory.
+    spot, gene
+        Names.
+    csv
+        Every citation, as a table.
+    figure
+        Query patch and strongest references (PNG).
+    attention
+        For RAG-ST: maps of attention by cell type (PNG).
+    carriers
+        For RAG-ST: which cell types carry every gene, as a table.
+    json
+        Value and citations as JSON.
+    """
+
+    prediction: Path | Prediction
+    spot: str
+    gene: str
+    csv: Path | None = None
+    figure: Path | None = None
+    attention: Path | None = None
+    carriers: Path | None = None
+    json: Path | None = None
+
+
+def explain(request: ExplainRequest) -> tuple[Explanation, Prediction]:
+    """Return the evidence for a value and the prediction it is of; write what was asked for.
+
+    Raises
+    ------
+    InputError
+        Outputs that cannot be written, unknown names, a prediction without citations.
+    """
+    given = request.prediction
+    tables = (request.csv, request.carriers, request.json)
+    check_outputs(*tables, request.figure, request.attention, inputs=[given])
+    prediction = given if isinstance(given, Prediction) else read_prediction(given)
+    found = explain_value(prediction, spot=request.spot, gene=request.gene)
+    if request.attention is not None:
+        save_attention(prediction, request.attention)
+    if request.carriers is not None:
+        replace_text(request.carriers, csv_text(carriers(prediction), index_label="gene"))
+    if request.csv is not None:
+        replace_text(request.csv, csv_text(found.citations, index=False))
+    if request.figure is not None:
+        save_citations(found, request.figure)
+    write_json(request.json, found.to_json())
+    return found, prediction

@@ -1,0 +1,182 @@
+"""GeneRAG as a user states it: a preset, and what differs from it."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, get_args
+
+from spatialrag.bank.bank import Bank
+from spatialrag.errors import InputError
+from spatialrag.evaluation.devices import solving_on
+from spatialrag.evaluation.methods import PUBLISHED, published
+from spatialrag.jobs.devices import Devices
+from spatialrag.prediction.backbones.from_file import FromFile, read_names
+from spatialrag.prediction.generag.generag import GeneRAG
+from spatialrag.prediction.generag.tuning import ImageWeightChosen
+from spatialrag.prediction.predictor import Predictor
+from spatialrag.retrieval.anchors import RULES
+
+Preset = Literal["default", "paper", "released", "released_lognorm"]
+Missing = Literal["raise", "drop"]
+PUBLISHED_ANCHORS = 300  # core genes, the anchors of the published settings
+_NATIVE_SCALE = {"released": "counts"}  # what a preset predicts unless told otherwise
+_DEFAULT_SCALE = "log1p_cp10k"
+
+
+@dataclass(frozen=True)
+class InitialFile:
+    """Someone else's predictions, taken as the initial prediction of the anchor genes.
+
+    Parameters
+    ----------
+    path, scale, genes, spots, samples
+        As in `spatialrag.prediction.backbones.FromFile`.
+    """
+
+    path: Path
+    scale: str = "undeclared"
+    genes: Path | None = None
+    spots: Path | None = None
+    samples: int = 1
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """Settings of GeneRAG as options name them.
+
+    Parameters
+    ----------
+    preset
+        ``default``, or one of the published settings under the names of `loso`'s rows, see
+        `spatialrag.evaluation.methods.published`.
+    backbone
+        Registered name of the initial prediction.
+    anchors
+        ``variable``, ``coexpressed``, or a file of gene names, one per line.
+    missing
+        ``raise``, or ``drop`` listed anchors that the bank lacks.
+    scale
+        Expression scale; the preset's own when None (counts for ``released``).
+    image_weight, strength
+        w and l of Eq. 1; the default's when None.
+    tuned
+        Choose the image weight inside the bank, leaving its slides out.
+    initial
+        Predictions of someone else instead of a backbone.
+
+    Raises
+    ------
+    InputError
+        Options of which one would do nothing, unknown names, an unreadable list of anchors.
+    """
+
+    preset: Preset = "default"
+    backbone: str = "linear"
+    anchors: str = "variable"
+    missing: Missing = "raise"
+    scale: str | None = None
+    image_weight: float | None = None
+    strength: float | None = None
+    tuned: bool = False
+    initial: InitialFile | None = None
+
+    def __post_init__(self) -> None:
+        if self.preset not in get_args(Preset):
+            raise InputError(
+                f"unknown preset {self.preset!r}", expected=f"one of {', '.join(get_args(Preset))}"
+            )
+        stated = self.image_weight is not None or self.strength is not None
+        if self.preset in PUBLISHED and (stated or self.tuned or self.anchors != "variable"):
+            raise InputError(
+                f"the preset {self.preset} fixes anchors, image weight and strength",
+                fix="leave --image-weight, --strength, --anchors and --tune out, or the preset",
+            )
+        if self.tuned and self.image_weight is not None:
+            raise InputError(
+                "the image weight is given, and is to be chosen",
+                expected="--tune or --image-weight",
+            )
+        if self.initial is None:
+            return
+        if self.tuned:
+            raise InputError(
+                "tuning trains the backbone again without each slide, which --initial cannot be",
+                expected="--tune or --initial",
+            )
+        if self.backbone != "linear":
+            raise InputError("two initial predictions", expected="--initial or --backbone")
+
+    def settings(self, devices: Devices) -> GeneRAG:
+        """Return the default's settings with what differs from it, solved on the devices."""
+        if self.initial is not None:
+            # An initial prediction of someone else needs no image, so images have no weight
+            # unless it is stated.
+            return replace(self._changed(devices), backbone=self._from_file(self.initial))
+        return self._changed(devices)
+
+    def _changed(self, devices: Devices) -> GeneRAG:
+        default = GeneRAG(
+            scale=self.scale or _DEFAULT_SCALE,
+            missing=self.missing,
+            solver=devices.make_solver(),
+            backbone=devices.make_backbone(self.backbone),
+            anchors=read_anchors(self.anchors),
+        )
+        weight = self.image_weight
+        if weight is None and self.initial is not None:
+            weight = 0.0
+        return replace(
+            default,
+            image_weight=default.image_weight if weight is None else weight,
+            strength=default.strength if self.strength is None else self.strength,
+        )
+
+    def predictor(self, bank: Bank, devices: Devices) -> Predictor:
+        """Return the method to fit on a bank.
+
+        Parameters
+        ----------
+        bank
+            References: published settings take their strength from its embeddings.
+        devices
+            Where the backbone is trained and Eq. 1 is solved.
+        """
+        settings = self.settings(devices)
+        if self.preset == "default":
+            return ImageWeightChosen(settings) if self.tuned else settings
+        method = published(
+            self.preset,
+            bank,
+            n_core=PUBLISHED_ANCHORS,
+            scale=self.scale or _NATIVE_SCALE.get(self.preset, _DEFAULT_SCALE),
+            backbone=settings.backbone,
+        )
+        return solving_on(method, devices.make_solver().device)
+
+    @staticmethod
+    def _from_file(file: InitialFile) -> FromFile:
+        return FromFile(
+            file.path,
+            scale=file.scale,
+            genes=file.genes,
+            spots=file.spots,
+            samples=file.samples,
+        )
+
+
+def read_anchors(anchors: str) -> str | list[str]:
+    """Return the rule by which anchor genes are chosen, or the genes that a file lists.
+
+    Raises
+    ------
+    InputError
+        Neither a rule nor a file.
+    """
+    if anchors in RULES:
+        return anchors
+    if not Path(anchors).is_file():
+        raise InputError(
+            "unknown anchor genes",
+            expected=f"one of {', '.join(RULES)}, or a file of names, one per line",
+            got=repr(anchors),
+        )
+    return read_names(anchors)
