@@ -198,7 +198,7 @@ class PatchRounds:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.toy = folder / "patches", folder / "toy"
-        self.module = import_module("spatialrag.encoders.embed")
+        self.module = import_module("spatialrag.encoders.embedding")
 
     def prepare(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)

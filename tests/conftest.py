@@ -1,7 +1,8 @@
 import ast
 import json
 import os
-from dataclasses import replace
+import threading
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from filelock import FileLock
 from spatialrag.bank.build import bank_of_section, build_bank, join_banks
 from spatialrag.compatibility import prepare_torchvision
 from spatialrag.expression.cohort import read_cohort
-from spatialrag.slides.slide import open_slide
+from spatialrag.slides.slide import MultiSizeSlide, open_slide
 from spatialrag.toy import ToyTissue, make_toy
 
 if find_spec("torch"):
@@ -171,6 +172,47 @@ def write_hest(section, root, *, whole=True, patches=True, without=0, **facts):
             file["coords"] = corners[order]
             file["barcode"] = section.spots[without:][order].astype("S")[:, None]
     image.close()
+
+
+@dataclass
+class SlidesRead:
+    """What was asked of slides: files opened, how often closed, regions decoded."""
+
+    opened: list[str] = field(default_factory=list)
+    closed: int = 0
+    regions: int = 0
+
+    def lend(self, slide):
+        """Return a slide that is open already, counted as well."""
+        return CountedSlide(slide, self)
+
+
+class CountedSlide(MultiSizeSlide):
+    def __init__(self, slide, read):
+        self.path, self.size, self.mpp = slide.path, slide.size, slide.mpp
+        self._slide, self._read, self._lock = slide, read, threading.Lock()
+
+    def read_sizes(self, x, y, width, height, sizes):
+        with self._lock:
+            self._read.regions += 1
+        return self._slide.read_sizes(x, y, width, height, sizes)
+
+    def close(self):
+        self._read.closed += 1
+        self._slide.close()
+
+
+@pytest.fixture
+def slides_read(monkeypatch):
+    """Count what is read of slides from here on."""
+    read = SlidesRead()
+
+    def open_counted(path):
+        read.opened.append(Path(path).name)
+        return CountedSlide(open_slide(path), read)
+
+    monkeypatch.setattr("spatialrag.slides.slide.open_slide", open_counted)
+    return read
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from .cells.deconvolve import deconvolve as deconvolve
 from .cells.store import open_cells as open_cells, write_cells as write_cells
 from .domains.semst.semst import SemST as SemST
 from .domains.tissue import Tissue as Tissue
-from .encoders.embed import embed as embed
+from .encoders.embedding import embed as embed
 from .encoders.load import load_encoder as load_encoder
 from .evaluation.domains import compare_domains as compare_domains
 from .evaluation.loso import loso as loso

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from spatialrag.bank.build import build_bank
-from spatialrag.encoders.embed import embed
+from spatialrag.encoders.embedding import embed
 from spatialrag.encoders.precomputed import Precomputed, from_spec
 from spatialrag.encoders.vector_files import VectorFile
 from spatialrag.errors import InputError

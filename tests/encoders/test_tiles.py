@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from spatialrag.encoders.embed import embed
+from spatialrag.encoders.embedding import embed
 from spatialrag.encoders.tiles import TileEncoder, embed_tiles
 from spatialrag.errors import InputError
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from spatialrag.bank.build import build_bank
-from spatialrag.encoders.embed import embed
+from spatialrag.encoders.embedding import embed
 from spatialrag.errors import InputError
 from spatialrag.expression.cohort import read_her2st_cohort
 from spatialrag.expression.hest import hest_slides, read_hest_cohort, read_hest_section

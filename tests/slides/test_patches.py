@@ -1,3 +1,5 @@
+from dataclasses import dataclass, field
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -6,11 +8,12 @@ from spatialrag.errors import InputError
 from spatialrag.slides.patches import (
     PatchGrid,
     check_side,
+    cut_patches,
+    cut_thumbnails,
     drop_outside,
     find_outside,
-    iterate_patches,
 )
-from spatialrag.slides.slide import open_slide
+from spatialrag.slides.slide import Slide, open_slide
 from spatialrag.slides.spots import Spots
 
 
@@ -26,7 +29,7 @@ def slide(tmp_path):
 def test_side_is_in_micrometres(slide):
     grid = PatchGrid(np.array([[50.0, 40.0]]), np.array(["a"]), side_um=20, mpp=0.5)
     assert grid.side_px == 40
-    (block,) = iterate_patches(slide, grid, size_px=40, batch=8)
+    (block,) = cut_patches(slide, grid, sizes_px=(40,))
     assert block.shape == (1, 40, 40, 3)
     # Centred on the spot: x from 30 to 69, y from 20 to 59.
     np.testing.assert_array_equal(block[0, 0, :, 0], np.arange(30, 70))
@@ -35,7 +38,7 @@ def test_side_is_in_micrometres(slide):
 
 def test_border_is_padded_white(slide):
     grid = PatchGrid(np.array([[0.0, 0.0]]), np.array(["a"]), side_um=10, mpp=1.0)
-    (block,) = iterate_patches(slide, grid, size_px=10, batch=8)
+    (block,) = cut_patches(slide, grid, sizes_px=(10,))
     assert (block[0, :5, :5] == 255).all()
     assert block[0, 5, 5].tolist() == [0, 0, 0]
 
@@ -78,9 +81,58 @@ def test_patches_far_larger_than_the_picture(slide):
         check_side(PatchGrid(np.zeros((1, 2)), np.array(["a"]), 1e6, 1.0), slide)
 
 
-def test_batches_keep_order(slide):
+def test_rows_keep_order(slide):
     xy = np.column_stack([np.arange(10, 90, 10.0), np.full(8, 40.0)])
     grid = PatchGrid(xy, np.arange(8).astype(str), side_um=2, mpp=1.0)
-    blocks = list(iterate_patches(slide, grid, size_px=2, batch=3))
+    blocks = [
+        cut_patches(slide, grid, sizes_px=(2,), rows=slice(start, start + 3))[0]
+        for start in (0, 3, 6)
+    ]
     assert [len(block) for block in blocks] == [3, 3, 2]
     assert np.concatenate(blocks)[:, 0, 0, 0].tolist() == list(range(9, 89, 10))
+
+
+def test_several_sizes_of_one_decoding_are_those_of_one_each(slide):
+    """Both are resampled from the picture's own pixels, not one from the other."""
+    grid = PatchGrid(np.array([[50.0, 40.0], [2.0, 3.0]]), np.array(["a", "b"]), 30, 1.0)
+    both = cut_patches(slide, grid, sizes_px=(20, 8))
+    for block, size in zip(both, (20, 8), strict=True):
+        np.testing.assert_array_equal(block, cut_patches(slide, grid, sizes_px=(size,))[0])
+
+
+@dataclass
+class OneSize:
+    """A reader that knows `read_region` alone, and what was asked of it."""
+
+    slide: Slide
+    asked: list[tuple[int, int]] = field(default_factory=list)
+
+    def __post_init__(self):
+        self.path, self.size, self.mpp = self.slide.path, self.slide.size, self.slide.mpp
+
+    def read_region(self, x, y, width, height, out):
+        self.asked.append(out)
+        return self.slide.read_region(x, y, width, height, out)
+
+    def close(self):
+        self.slide.close()
+
+
+def test_a_reader_of_one_size_is_asked_once_per_patch(slide):
+    plain = OneSize(slide)
+    grid = PatchGrid(np.array([[50.0, 40.0]]), np.array(["a"]), 30, 1.0)
+    large, small = cut_patches(plain, grid, sizes_px=(20, 10))
+    assert plain.asked == [(20, 20)]
+    np.testing.assert_allclose(small[0].astype(int), large[0, ::2, ::2], atol=3)
+    cut_patches(plain, grid, sizes_px=(10, 20))  # never enlarged
+    assert plain.asked[1:] == [(10, 10), (20, 20)]
+
+
+def test_thumbnails_open_the_image_unless_it_is_open(slide, slides_read):
+    spots = Spots("P1", ["a", "b"], np.array([[50.0, 40], [30, 30]]), slide.path, 1.0)
+    found = cut_thumbnails(spots, patch_um=10, size_px=10)
+    assert slides_read.opened == [slide.path.name]
+    lent = slides_read.lend(slide)
+    np.testing.assert_array_equal(cut_thumbnails(spots, patch_um=10, size_px=10, slide=lent), found)
+    assert slides_read.opened == [slide.path.name]
+    assert (slides_read.closed, slides_read.regions) == (1, 4)

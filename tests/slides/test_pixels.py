@@ -59,7 +59,8 @@ def test_large_regions_are_shrunk_in_bands(monkeypatch):
         return crop_padded(plane, x, y, width, height)
 
     monkeypatch.setattr(pixels, "BLOCK", 20_000)
-    found = shrink(read, (-20, 3, 700, 530), (70, 53))
+    found, again = shrink(read, (-20, 3, 700, 530), [(70, 53)] * 2)
+    np.testing.assert_array_equal(again, found)
     whole = fit(crop_padded(plane, -20, 3, 700, 530), (70, 53))
     assert found.shape == (53, 70, 3)
     assert max(asked) <= 20_000

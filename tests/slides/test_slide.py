@@ -13,7 +13,7 @@ from spatialrag.slides import tiff_slide
 from spatialrag.slides.openslide_slide import OpenSlideSlide
 from spatialrag.slides.patch_slide import PatchSlide
 from spatialrag.slides.pillow_slide import PillowSlide
-from spatialrag.slides.slide import open_slide, thumbnail
+from spatialrag.slides.slide import open_slide, opened, thumbnail
 from spatialrag.slides.tiff_slide import TiffSlide
 
 TILES = {"tile": (64, 64)}
@@ -405,3 +405,13 @@ def test_thumbnail_keeps_proportions(tmp_path):
     picture, scale = thumbnail(open_slide(tmp_path / "s.png"), longest=60)
     assert picture.shape == (20, 60, 3)
     assert scale == 0.2
+
+
+def test_an_open_slide_stays_open(tmp_path, slides_read):
+    Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(tmp_path / "s.png")
+    with opened(tmp_path / "s.png") as slide, opened(slide) as lent:
+        assert lent is slide
+    assert slides_read.closed == 1
+    with pytest.raises(KeyError), opened(tmp_path / "s.png"):
+        raise KeyError
+    assert slides_read.closed == 2

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from spatialrag.bank.bank import Bank, hash_slide
-from spatialrag.encoders.embed import CONTEXT, check_spots, embed, side_of
+from spatialrag.encoders.embedding import CONTEXT, check_spots, embed, side_of
 from spatialrag.encoders.embeddings import Embeddings
 from spatialrag.encoders.encoder import Encoder, PatchEncoder, make_encoder
 from spatialrag.errors import InputError, listing, raise_all
@@ -18,9 +18,7 @@ from spatialrag.expression.genes import spread_columns
 from spatialrag.expression.section import Section
 from spatialrag.names import keys_of
 from spatialrag.progress import track
-from spatialrag.slides.patches import PatchGrid, check_side, find_outside, iterate_patches
-from spatialrag.slides.slide import open_slide
-from spatialrag.slides.spots import Spots
+from spatialrag.slides.patches import cut_thumbnails
 
 THUMBNAIL_PX = 64
 
@@ -63,14 +61,18 @@ def build_bank(
     pictures = thumbnail_px > 0 and all(s.image is not None and s.mpp is not None for s in sections)
     parts = []
     for section in track(sections, label="bank", total=len(sections)):
-        vectors = None
+        vectors, thumbnails = None, None
         if encoder is not None:
             vectors = embed(
-                section, encoder=encoder, patch_um=patch_um, context=context, cache=cache
+                section,
+                encoder=encoder,
+                patch_um=patch_um,
+                context=context,
+                cache=cache,
+                thumbnail_px=thumbnail_px if pictures else 0,
             )
-            section = section.of_spots(vectors.spots)
-        thumbnails = None
-        if pictures:
+            section, thumbnails = section.of_spots(vectors.spots), vectors.thumbnails
+        elif pictures:
             thumbnails = cut_thumbnails(section.located, patch_um=patch_um, size_px=thumbnail_px)
         parts.append(bank_of_section(section, vectors, thumbnails))
     return join_banks(parts)
@@ -104,18 +106,6 @@ def _check_sections(sections: list[Section]) -> None:
             got=listing(by_scale),
             fix="use counts throughout",
         )
-
-
-def cut_thumbnails(spots: Spots, *, patch_um: float, size_px: int) -> np.ndarray:
-    """Return pictures of the patches of a slide's spots, (n_spots, size_px, size_px, 3) uint8."""
-    slide = open_slide(spots.require_image())
-    try:
-        grid = PatchGrid(spots.xy, spots.spots, patch_um, spots.require_mpp())
-        check_side(grid, slide)
-        find_outside(spots, slide)  # the picture of a spot outside is white; many are an error
-        return np.concatenate(list(iterate_patches(slide, grid, size_px=size_px, batch=256)))
-    finally:
-        slide.close()
 
 
 def bank_of_section(

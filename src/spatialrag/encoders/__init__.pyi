@@ -1,5 +1,6 @@
 from .color import Color as Color
 from .dihedral import Dihedral as Dihedral
+from .embedding import embed as embed
 from .embeddings import Embeddings as Embeddings, EncoderRecord as EncoderRecord
 from .encoder import (
     Encoder as Encoder,

@@ -36,6 +36,8 @@ class VectorCache:
         Hash of everything the vectors follow from.
     n_rows
         How many vectors there are when all are done.
+    dtype
+        Of the vectors; pictures are vectors of uint8.
 
     Raises
     ------
@@ -43,8 +45,17 @@ class VectorCache:
         The folder cannot be written.
     """
 
-    def __init__(self, folder: str | Path, name: str, *, key: str, n_rows: int) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        name: str,
+        *,
+        key: str,
+        n_rows: int,
+        dtype: type[np.generic] = np.float32,
+    ) -> None:
         self._folder, self._key, self._n_rows = Path(folder), key, n_rows
+        self._dtype = dtype
         self._stem = f"{file_name(name)}-{key[:16]}"
         self._full = False
         try:
@@ -126,7 +137,7 @@ class VectorCache:
         except UNREADABLE:
             return None
         expected = {"key": self._key, "start": start, "stop": stop}
-        whole = vectors.dtype == np.float32 and vectors.ndim == 2 and len(vectors) == stop - start
+        whole = vectors.dtype == self._dtype and vectors.ndim == 2 and len(vectors) == stop - start
         if not whole or {name: record.get(name) for name in expected} != expected:
             return None
         return vectors, record["facts"]

@@ -59,6 +59,8 @@ class Embeddings:
         How the vectors were made.
     placement
         How the spots lie on the slide; None for precomputed vectors.
+    thumbnails : (n_spots, px, px, 3) uint8, optional
+        Pictures of the patches, where they were asked for.
     """
 
     vectors: np.ndarray
@@ -68,6 +70,7 @@ class Embeddings:
     mpp: float | None
     encoder: EncoderRecord
     placement: Placement | None = None
+    thumbnails: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.vectors.shape != (len(self.spots), self.encoder.dim):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from spatialrag.encoders.embed import embed, side_of
+from spatialrag.encoders.embedding import embed, side_of
 from spatialrag.encoders.encoder import PatchEncoder, make_encoder
 from spatialrag.errors import InputError, listing
 from spatialrag.expression.section import Section

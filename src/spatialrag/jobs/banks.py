@@ -6,7 +6,7 @@ from pathlib import Path
 from spatialrag.bank.bank import Bank
 from spatialrag.bank.build import THUMBNAIL_PX, build_bank, check_addition, join_banks
 from spatialrag.bank.store import describe, open_bank, update_bank, write_bank
-from spatialrag.encoders.embed import CONTEXT
+from spatialrag.encoders.embedding import CONTEXT
 from spatialrag.encoders.encoder import Encoder
 from spatialrag.errors import InputError
 from spatialrag.jobs.devices import Devices

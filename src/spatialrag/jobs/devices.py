@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from spatialrag.bank.bank import Bank
-from spatialrag.encoders.embed import check_encoder
+from spatialrag.encoders.embedding import check_encoder
 from spatialrag.encoders.encoder import Encoder, device_of, make_encoder
 from spatialrag.prediction.backbones.backbone import OnDevice, has_network, make_backbone
 from spatialrag.solvers.kernels import kernels_for

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spatialrag.encoders.embed import embed as embed_spots
+from spatialrag.encoders.embedding import embed as embed_spots
 from spatialrag.encoders.embeddings import Embeddings
 from spatialrag.encoders.encoder import Encoder
 from spatialrag.file_names import file_name

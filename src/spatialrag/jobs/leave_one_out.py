@@ -7,7 +7,7 @@ from typing import Literal
 from spatialrag.bank.bank import Bank
 from spatialrag.bank.build import build_bank
 from spatialrag.bank.store import open_bank
-from spatialrag.encoders.embed import CONTEXT
+from spatialrag.encoders.embedding import CONTEXT
 from spatialrag.encoders.encoder import Encoder
 from spatialrag.errors import InputError
 from spatialrag.evaluation.devices import solved_on

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from spatialrag.bank.bank import Bank
 from spatialrag.bank.store import open_bank
-from spatialrag.encoders.embed import embed
+from spatialrag.encoders.embedding import embed
 from spatialrag.encoders.embeddings import Embeddings
 from spatialrag.encoders.encoder import Encoder
 from spatialrag.jobs.devices import Devices

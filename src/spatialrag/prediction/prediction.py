@@ -8,7 +8,7 @@ import pandas as pd
 
 from spatialrag.errors import InputError, listing, raise_all
 from spatialrag.prediction.citations import Citations
-from spatialrag.slides.slide import open_slide, thumbnail
+from spatialrag.slides.slide import Slide, opened, thumbnail
 from spatialrag.slides.spots import Spots, spot_pitch
 
 
@@ -30,13 +30,22 @@ class TissuePicture:
     spot_px: float
 
 
-def picture_tissue(spots: Spots, *, longest: int = 1000) -> TissuePicture:
-    """Return a picture of the slide whose longest side is ``longest`` pixels."""
-    slide = open_slide(spots.require_image())
-    try:
+def picture_tissue(
+    spots: Spots, *, longest: int = 1000, slide: Slide | None = None
+) -> TissuePicture:
+    """Return a picture of the slide whose longest side is ``longest`` pixels.
+
+    Parameters
+    ----------
+    spots
+        On an image.
+    longest
+        Longer side of the picture, pixels.
+    slide
+        Their image, if it is open already.
+    """
+    with opened(slide or spots.require_image()) as slide:
         pixels, scale = thumbnail(slide, longest=longest)
-    finally:
-        slide.close()
     pitch = spot_pitch(spots.xy) if len(spots.xy) > 1 else 1.0
     return TissuePicture(pixels, scale, 0.7 * pitch)
 

@@ -1,5 +1,6 @@
 """Whole-slide formats of scanners through OpenSlide, read by region from their pyramid."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,12 +12,13 @@ from spatialrag.errors import InputError, MissingDependencyError
 from spatialrag.slides.decoding import READABLE, decoding
 from spatialrag.slides.pixel_size import square_side
 from spatialrag.slides.pixels import shrink
+from spatialrag.slides.slide import MultiSizeSlide
 
 # TIFF in general is left to tifffile: OpenSlide misses OME, orientation, alpha and larger series.
 _GENERAL = {"generic-tiff"}
 
 
-class OpenSlideSlide:
+class OpenSlideSlide(MultiSizeSlide):
     """A slide of a scanner."""
 
     def __init__(self, path: Path) -> None:
@@ -51,11 +53,11 @@ class OpenSlideSlide:
             known = openslide.OpenSlide.detect_format(path)
         return known is not None and known not in _GENERAL
 
-    def read_region(
-        self, x: int, y: int, width: int, height: int, out: tuple[int, int]
-    ) -> np.ndarray:
-        """Return a rectangle as uint8 RGB of ``out`` pixels, decoding only the level that fits."""
-        level = self._file.get_best_level_for_downsample(max(1.0, width / out[0]))
+    def read_sizes(
+        self, x: int, y: int, width: int, height: int, sizes: Sequence[tuple[int, int]]
+    ) -> list[np.ndarray]:
+        """Return a rectangle as uint8 RGB of these sizes, from the level that fits the first."""
+        level = self._file.get_best_level_for_downsample(max(1.0, width / sizes[0][0]))
         step = self._file.level_downsamples[level]
         rectangle = (0, 0, max(1, round(width / step)), max(1, round(height / step)))
 
@@ -64,7 +66,7 @@ class OpenSlideSlide:
             return self._read(place, level, (width, height))
 
         with decoding(self.path):
-            return shrink(read, rectangle, out)
+            return shrink(read, rectangle, sizes)
 
     def _read(self, place: tuple[int, int], level: int, size: tuple[int, int]) -> np.ndarray:
         region = self._file.read_region(place, level, size)

@@ -1,5 +1,6 @@
 """Cut patches as a slide: HEST's ``patches/<id>.h5``, where the whole image was not downloaded."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import h5py
@@ -8,11 +9,12 @@ import numpy as np
 from spatialrag.errors import InputError, listing
 from spatialrag.slides.decoding import decoding
 from spatialrag.slides.pixels import fit
+from spatialrag.slides.slide import MultiSizeSlide
 
 _SIDES = ("patch_size_src", "patch_size_level0")
 
 
-class PatchSlide:
+class PatchSlide(MultiSizeSlide):
     """What patches cover of a slide; everything else is white.
 
     Reads ``img`` (n, side, side, 3) uint8, ``coords`` (n, 2), their top-left corners in pixels of
@@ -83,24 +85,25 @@ class PatchSlide:
             got=listing(f"{key} {value}" for key, value in stated.items()) or "no attributes",
         )
 
-    def read_region(
-        self, x: int, y: int, width: int, height: int, out: tuple[int, int]
-    ) -> np.ndarray:
-        """Return a rectangle as uint8 RGB of ``out`` pixels; the patch nearest its centre wins."""
-        canvas = np.full((out[1], out[0], 3), 255, np.uint8)
-        scale = np.array([out[0] / width, out[1] / height])
+    def read_sizes(
+        self, x: int, y: int, width: int, height: int, sizes: Sequence[tuple[int, int]]
+    ) -> list[np.ndarray]:
+        """Return a rectangle as uint8 RGB of these sizes; the patch nearest its centre wins."""
+        canvases = [np.full((*out[::-1], 3), 255, np.uint8) for out in sizes]
         low, high = self._corners, self._corners + self._side
         inside = (low < [x + width, y + height]).all(axis=1) & (high > [x, y]).all(axis=1)
         centre = np.array([x + width / 2, y + height / 2])
         distance = np.abs((low + high) / 2 - centre).max(axis=1)
         rows = np.flatnonzero(inside)
         for row in rows[np.argsort(-distance[rows], kind="stable")]:
-            start = np.round((low[row] - [x, y]) * scale).astype(int)
-            side = np.maximum(np.round(self._side * scale).astype(int), 1)
             with decoding(self.path):
                 patch = self._file["img"][row]
-            _paste(canvas, fit(patch, tuple(side.tolist())), start)
-        return canvas
+            for canvas, out in zip(canvases, sizes, strict=True):
+                scale = np.array([out[0] / width, out[1] / height])
+                start = np.round((low[row] - [x, y]) * scale).astype(int)
+                side = np.maximum(np.round(self._side * scale).astype(int), 1)
+                _paste(canvas, fit(patch, tuple(side.tolist())), start)
+        return canvases
 
     def close(self) -> None:
         """Release the file."""

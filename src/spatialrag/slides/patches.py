@@ -1,14 +1,15 @@
 """Patches: squares of tissue in µm, centred on spots."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from spatialrag.errors import InputError, listing
+from spatialrag.slides.pixels import fit
 from spatialrag.slides.readings import other_readings
-from spatialrag.slides.slide import Slide
+from spatialrag.slides.slide import MultiSizeSlide, Slide, opened
 from spatialrag.slides.spots import Spots
 
 _FEW = 0.2  # share of the spots that may lie outside the picture
@@ -85,15 +86,23 @@ def find_outside(spots: Spots, slide: Slide) -> np.ndarray:
     return outside
 
 
-def drop_outside(spots: Spots, slide: Slide) -> Spots:
+def drop_outside(spots: Spots, slide: Slide | None = None) -> Spots:
     """Return the spots whose centres lie on the picture; a few others are left out, and said.
+
+    Parameters
+    ----------
+    spots
+        On an image.
+    slide
+        Their image, if it is open already.
 
     Raises
     ------
     InputError
         As `find_outside`.
     """
-    outside = find_outside(spots, slide)
+    with opened(slide or spots.require_image()) as slide:
+        outside = find_outside(spots, slide)
     if not outside.any():
         return spots
     warnings.warn(
@@ -116,16 +125,72 @@ def _explained(spots: Spots, size: tuple[int, int]) -> str:
     return ""
 
 
-def iterate_patches(
-    slide: Slide, grid: PatchGrid, *, size_px: int, batch: int
-) -> Iterator[np.ndarray]:
-    """Yield patches in spot order as uint8 RGB, (≤ batch, size_px, size_px, 3)."""
+def cut_patches(
+    slide: Slide, grid: PatchGrid, *, sizes_px: Sequence[int], rows: slice = slice(None)
+) -> list[np.ndarray]:
+    """Return patches in spot order, each decoded once: a block of uint8 RGB for every size.
+
+    Parameters
+    ----------
+    slide
+        The slide, opened.
+    grid
+        Which squares.
+    sizes_px
+        Sides of the pictures, pixels. The first one decides at which resolution a slide that
+        keeps several is decoded.
+    rows
+        Which of the spots.
+
+    Returns
+    -------
+    blocks
+        Arrays (n_spots, size_px, size_px, 3), in the order of ``sizes_px``.
+    """
     side = grid.side_px
-    corners = np.round(grid.xy - side / 2).astype(int)
-    for start in range(0, len(corners), batch):
-        yield np.stack(
-            [
-                slide.read_region(int(x), int(y), side, side, (size_px, size_px))
-                for x, y in corners[start : start + batch]
-            ]
-        )
+    corners = np.round(grid.xy[rows] - side / 2).astype(int).tolist()
+    blocks = [np.empty((len(corners), size, size, 3), np.uint8) for size in sizes_px]
+    for row, (x, y) in enumerate(corners):
+        for block, picture in zip(blocks, _read(slide, x, y, side, sizes_px), strict=True):
+            block[row] = picture
+    return blocks
+
+
+def _read(slide: Slide, x: int, y: int, side: int, sizes_px: Sequence[int]) -> list[np.ndarray]:
+    """Return a square at each size; of a reader that knows one size, the first one shrunk."""
+    sizes = [(size, size) for size in sizes_px]
+    if isinstance(slide, MultiSizeSlide):
+        return slide.read_sizes(x, y, side, side, sizes)
+    first = slide.read_region(x, y, side, side, sizes[0])
+    return [
+        fit(first, size) if size <= sizes[0] else slide.read_region(x, y, side, side, size)
+        for size in sizes
+    ]
+
+
+def cut_thumbnails(
+    spots: Spots, *, patch_um: float, size_px: int, slide: Slide | None = None
+) -> np.ndarray:
+    """Return pictures of the patches of a slide's spots, (n_spots, size_px, size_px, 3) uint8.
+
+    Parameters
+    ----------
+    spots
+        Positions on an image of known µm per pixel; the picture of a spot outside is white.
+    patch_um
+        Side of the patches, µm.
+    size_px
+        Side of the pictures, pixels.
+    slide
+        Their image, if it is open already.
+
+    Raises
+    ------
+    InputError
+        No image, an unknown pixel size, patches far larger than the image, many spots outside.
+    """
+    with opened(slide or spots.require_image()) as slide:
+        grid = PatchGrid(spots.xy, spots.spots, patch_um, spots.require_mpp())
+        check_side(grid, slide)
+        find_outside(spots, slide)
+        return cut_patches(slide, grid, sizes_px=(size_px,))[0]

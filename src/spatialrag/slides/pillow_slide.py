@@ -2,6 +2,7 @@
 
 import os
 import struct
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from spatialrag.slides.decoding import READABLE, check_decodable, decoding
 from spatialrag.slides.kinds import image_kind
 from spatialrag.slides.orientation import TAG, Orientation
 from spatialrag.slides.pixels import Samples, check_brightness, crop_padded, shrink
+from spatialrag.slides.slide import MultiSizeSlide
 
 # Made directly and not by Image.open, whose limit on pixels is global and below a slide's size.
 _PLUGINS = {
@@ -43,7 +45,7 @@ _ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}
 _TAIL = 1 << 16
 
 
-class PillowSlide:
+class PillowSlide(MultiSizeSlide):
     """A picture that has no regions; a JPEG's dpi tag is never µm per pixel."""
 
     mpp = None
@@ -69,12 +71,12 @@ class PillowSlide:
         with decoding(self.path), self._open() as image:
             return self._orientation.show(to_rgb(image, self.path.name))
 
-    def read_region(
-        self, x: int, y: int, width: int, height: int, out: tuple[int, int]
-    ) -> np.ndarray:
-        """Return a rectangle as uint8 RGB of ``out`` pixels."""
+    def read_sizes(
+        self, x: int, y: int, width: int, height: int, sizes: Sequence[tuple[int, int]]
+    ) -> list[np.ndarray]:
+        """Return a rectangle as uint8 RGB of each of these sizes."""
         pixels = self._pixels
-        return shrink(lambda *part: crop_padded(pixels, *part), (x, y, width, height), out)
+        return shrink(lambda *part: crop_padded(pixels, *part), (x, y, width, height), sizes)
 
     def close(self) -> None:
         """Forget the decoded pixels."""

@@ -4,7 +4,7 @@ Grey is repeated, 9 to 16 bits are scaled to 8, min-is-white is inverted, palett
 transparency is laid on white. What has no colors of its own is refused by name.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -110,9 +110,11 @@ def fit(pixels: np.ndarray, out: tuple[int, int]) -> np.ndarray:
 def shrink(
     read: Callable[[int, int, int, int], np.ndarray],
     rectangle: tuple[int, int, int, int],
-    out: tuple[int, int],
-) -> np.ndarray:
-    """Return a rectangle resampled to ``out``; a large one in bands, so that memory stays bounded.
+    sizes: Sequence[tuple[int, int]],
+) -> list[np.ndarray]:
+    """Return a rectangle resampled to each of these sizes; it is read once.
+
+    A large one is read in bands for every size, so that memory stays bounded.
 
     Parameters
     ----------
@@ -120,13 +122,24 @@ def shrink(
         Returns the uint8 RGB pixels of a rectangle (x, y, width, height).
     rectangle
         x, y, width, height in the pixels of ``read``.
-    out
-        Width and height of the result, pixels.
+    sizes
+        Width and height of each result, pixels.
     """
+    if rectangle[2] * rectangle[3] > BLOCK:
+        return [_shrink_in_bands(read, rectangle, out) for out in sizes]
+    pixels = read(*rectangle)
+    return [fit(pixels, out) for out in sizes]
+
+
+def _shrink_in_bands(
+    read: Callable[[int, int, int, int], np.ndarray],
+    rectangle: tuple[int, int, int, int],
+    out: tuple[int, int],
+) -> np.ndarray:
     x, y, width, height = rectangle
     step = max(1, int(min(width / out[0], height / out[1]) / _GAP))
-    if width * height <= BLOCK or step == 1:
-        return fit(read(x, y, width, height), out)
+    if step == 1:
+        return fit(read(*rectangle), out)
     rows = max(1, BLOCK // (width * step)) * step
     bands = [
         np.asarray(Image.fromarray(read(x, top, width, min(rows, y + height - top))).reduce(step))

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.signal import fftconvolve
 
 from spatialrag.slides.readings import other_readings
-from spatialrag.slides.slide import Slide
+from spatialrag.slides.slide import Slide, opened
 from spatialrag.slides.spots import Spots, spot_pitch
 from spatialrag.slides.tissue import TissueMask, tissue_mask
 
@@ -57,7 +57,7 @@ class Placement:
         return many or bool(self.better)
 
 
-def place(spots: Spots, slide: Slide) -> Placement:
+def place(spots: Spots, slide: Slide | None = None) -> Placement:
     """Return how spots lie on their slide.
 
     A spot (a disc of half the pitch) lies off the tissue if less than half of it is on the tissue
@@ -69,17 +69,19 @@ def place(spots: Spots, slide: Slide) -> Placement:
     spots
         With their pixel size; at least one.
     slide
-        Their picture, opened.
+        Their image, if it is open already.
     """
     mpp = spots.require_mpp()
+    with opened(slide or spots.require_image()) as slide:
+        size, tissue = slide.size, tissue_mask(slide)
     pitch_px = spot_pitch(spots.xy) if len(spots.xy) > 1 else float("nan")
-    n_off, better, tissue = None, "", tissue_mask(slide)
+    n_off, better = None, ""
     if tissue.shows_glass:
         radius = tissue.scale * (_RADIUS * pitch_px if pitch_px > 0 else 27.5 / mpp)
         bare = _bare(tissue.mask, radius)
         n_off = _count(bare, spots.xy * tissue.scale)
         if n_off >= max(2, _NORMAL * len(spots.xy)):
-            better = _better(bare, spots, tissue, slide.size, n_off)
+            better = _better(bare, spots, tissue, size, n_off)
     return Placement(mpp, spots.mpp_source, pitch_px * mpp, len(spots.xy), n_off, better)
 
 

@@ -1,5 +1,7 @@
 """What a slide is, and how a file becomes one."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -11,7 +13,7 @@ from spatialrag.slides.kinds import PLAIN, image_kind
 
 @runtime_checkable
 class Slide(Protocol):
-    """An H&E image one can read by region.
+    """An H&E image one can read by region, from several threads at once.
 
     Attributes
     ----------
@@ -38,6 +40,23 @@ class Slide(Protocol):
 
     def close(self) -> None:
         """Release the file."""
+        ...
+
+
+@runtime_checkable
+class MultiSizeSlide(Slide, Protocol):
+    """A slide that returns one decoded region at several sizes."""
+
+    def read_region(
+        self, x: int, y: int, width: int, height: int, out: tuple[int, int]
+    ) -> np.ndarray:
+        """Return the rectangle as uint8 RGB of ``out`` = (width, height) pixels."""
+        return self.read_sizes(x, y, width, height, (out,))[0]
+
+    def read_sizes(
+        self, x: int, y: int, width: int, height: int, sizes: Sequence[tuple[int, int]]
+    ) -> list[np.ndarray]:
+        """Return the rectangle as `read_region` does, at each size; decoded for the first."""
         ...
 
 
@@ -68,6 +87,25 @@ def open_slide(path: str | Path) -> Slide:
     if kind == "TIFF":
         return slide_readers.get("tifffile")(path)
     return slide_readers.get("pillow")(path) if kind in PLAIN else scanner(path)
+
+
+@contextmanager
+def opened(image: str | Path | Slide) -> Iterator[Slide]:
+    """Open an image for the time of a ``with`` block; a slide that is open already stays so.
+
+    Parameters
+    ----------
+    image
+        The H&E file, or a slide that someone else closes.
+    """
+    if isinstance(image, Slide):
+        yield image
+        return
+    slide = open_slide(image)
+    try:
+        yield slide
+    finally:
+        slide.close()
 
 
 def thumbnail(slide: Slide, *, longest: int) -> tuple[np.ndarray, float]:

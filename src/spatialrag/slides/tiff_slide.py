@@ -1,5 +1,6 @@
 """TIFF and OME-TIFF through tifffile: only the tiles that a region touches are decoded."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +15,7 @@ from spatialrag.slides.mpp import mpp_of_tiff
 from spatialrag.slides.orientation import TAG, Orientation
 from spatialrag.slides.pillow_slide import to_rgb
 from spatialrag.slides.pixels import Samples, check_brightness, padded, shrink
+from spatialrag.slides.slide import MultiSizeSlide
 from spatialrag.slides.tiff_kinds import (
     Layout,
     check_complete,
@@ -27,7 +29,7 @@ _WHOLE = 1 << 24  # bytes: a plane of larger tiles or strips is decoded once, as
 _PROBE = 256  # pixels
 
 
-class TiffSlide:
+class TiffSlide(MultiSizeSlide):
     """The largest picture of a TIFF."""
 
     def __init__(self, path: Path) -> None:
@@ -66,11 +68,11 @@ class TiffSlide:
         height, width = self._levels[0].shape
         self.size = self._orientation.shown_size((width, height))
 
-    def read_region(
-        self, x: int, y: int, width: int, height: int, out: tuple[int, int]
-    ) -> np.ndarray:
-        """Return a rectangle as uint8 RGB of ``out`` pixels from the level that fits."""
-        wanted = max(1.0, width / out[0]) * 1.01
+    def read_sizes(
+        self, x: int, y: int, width: int, height: int, sizes: Sequence[tuple[int, int]]
+    ) -> list[np.ndarray]:
+        """Return a rectangle as uint8 RGB of these sizes from the level that fits the first."""
+        wanted = max(1.0, width / sizes[0][0]) * 1.01
         full = self._levels[0].shape[1]
         steps = [(full / level.shape[1], number) for number, level in enumerate(self._levels)]
         step, number = max(pair for pair in steps if pair[0] <= wanted)
@@ -83,7 +85,7 @@ class TiffSlide:
 
         size = (max(1, round(width / step)), max(1, round(height / step)))
         with decoding(self.path):
-            return shrink(read, (round(x / step), round(y / step), *size), out)
+            return shrink(read, (round(x / step), round(y / step), *size), sizes)
 
     def close(self) -> None:
         """Release the file, and decoded pixels."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from spatialrag.errors import InputError
 from spatialrag.slides.glass import find_tissue
-from spatialrag.slides.slide import Slide, open_slide, thumbnail
+from spatialrag.slides.slide import Slide, opened, thumbnail
 from spatialrag.slides.spots import Spots
 
 _MOST_SPOTS = 5_000_000  # of a grid: Visium HD bins of 2 µm over a whole array are twice as many
@@ -104,14 +104,14 @@ def tissue_grid(slide: Slide, *, mpp: float, spacing_um: float) -> tuple[np.ndar
 
 
 def grid_spots(
-    image: str | Path | None, *, slide: str, mpp: float | None, spacing_um: float
+    image: str | Path | Slide | None, *, slide: str, mpp: float | None, spacing_um: float
 ) -> Spots:
     """Return a square grid of spots over the tissue of a slide without measured spots.
 
     Parameters
     ----------
     image
-        The H&E file.
+        The H&E file, or the slide if it is open already.
     slide
         Name of the slide.
     mpp
@@ -121,12 +121,9 @@ def grid_spots(
     """
     if image is None:
         raise InputError("neither spots nor an image were given", fix="pass the H&E file")
-    opened = open_slide(image)
-    try:
+    with opened(image) as found:
         source = "given" if mpp is not None else "file"
-        mpp = opened.mpp if mpp is None else mpp
-        unplaced = Spots(slide, np.empty(0), np.empty((0, 2)), Path(image), mpp, source)
-        names, xy = tissue_grid(opened, mpp=unplaced.require_mpp(), spacing_um=spacing_um)
-    finally:
-        opened.close()
-    return Spots(slide, names, xy, Path(image), mpp, source)
+        mpp = found.mpp if mpp is None else mpp
+        unplaced = Spots(slide, np.empty(0), np.empty((0, 2)), found.path, mpp, source)
+        names, xy = tissue_grid(found, mpp=unplaced.require_mpp(), spacing_um=spacing_um)
+    return Spots(slide, names, xy, unplaced.image, mpp, source)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spatialrag.encoders.embed import CONTEXT
+from spatialrag.encoders.embedding import CONTEXT
 from spatialrag.errors import InputError, raise_all
 from spatialrag.evaluation.loso import check_leave
 from spatialrag.evaluation.methods import PUBLISHED

@@ -5,8 +5,12 @@ import pytest
 from PIL import Image
 
 from spatialrag.bank.build import build_bank
-from spatialrag.encoders.embed import check_encoder, embed
+from spatialrag.encoders.embedding import check_encoder, embed
+from spatialrag.encoders.precomputed import Precomputed
 from spatialrag.errors import InputError
+from spatialrag.prediction.prediction import picture_tissue
+from spatialrag.slides.patches import cut_thumbnails
+from spatialrag.slides.slide import opened
 from spatialrag.slides.spots import Spots
 
 
@@ -151,3 +155,60 @@ def test_pixel_size_against_the_pitch_of_the_platform(toy_sections):
         embed(Spots("toy1", names, xy, section.image, 0.5, "given"), encoder=encoder)
     assert encoder.calls == []
     embed(Spots("toy1", names, xy, section.image, 1.0, "given"), encoder=encoder)
+
+
+def test_one_opening_and_one_decoding_for_vectors_pictures_and_tissue(toy_sections, slides_read):
+    """A patch each, the thumbnail that the spots' place is judged by, and the tissue's picture."""
+    located = toy_sections[0].located
+    with opened(located.image) as slide:
+        found = embed(located, encoder=Counting(), slide=slide, thumbnail_px=16)
+        tissue = picture_tissue(located, slide=slide)
+    assert slides_read.opened == ["toy1.jpg"]
+    assert (slides_read.closed, slides_read.regions) == (1, 56 + 2)
+    assert tissue.pixels.shape[2] == 3
+    plain = embed(located, encoder=Counting())
+    np.testing.assert_array_equal(found.vectors, plain.vectors)
+    assert plain.thumbnails is None
+    np.testing.assert_array_equal(
+        found.thumbnails, cut_thumbnails(located, patch_um=150, size_px=16)
+    )
+
+
+def test_pictures_are_kept_and_cut_alone_where_vectors_are_kept(
+    toy_sections, slides_read, tmp_path
+):
+    section, options = toy_sections[0], {"batch": 10, "cache": tmp_path}
+    with pytest.raises(KeyboardInterrupt):
+        embed(section, encoder=Counting(fail_at=3), **options)
+    first = Counting()
+    found = embed(section, encoder=first, thumbnail_px=16, **options)
+    assert first.calls == [10, 10, 6]
+    np.testing.assert_array_equal(
+        found.thumbnails, cut_thumbnails(section.located, patch_um=150, size_px=16)
+    )
+    slides_read.regions, second = 0, Counting()
+    again = embed(section, encoder=second, thumbnail_px=16, **options)
+    assert (second.calls, slides_read.regions) == ([], 0)
+    np.testing.assert_array_equal(again.thumbnails, found.thumbnails)
+    np.testing.assert_array_equal(again.vectors, found.vectors)
+    other = embed(section, encoder=second, thumbnail_px=8, **options)
+    assert (second.calls, slides_read.regions) == ([], 56)
+    assert other.thumbnails.shape == (56, 8, 8, 3)
+
+
+def test_pictures_of_vectors_that_exist_already(toy_sections, slides_read):
+    """A bank of precomputed vectors records a side of 0: pictures are of 150 µm then."""
+    located = toy_sections[0].located
+    vectors = Precomputed({"toy1": (located.spots[2:], np.ones((54, 3)))})
+    found = embed(located, encoder=vectors, patch_um=0.0, thumbnail_px=16)
+    assert len(slides_read.opened) == 1
+    expected = cut_thumbnails(located.of_names(found.spots), patch_um=150, size_px=16)
+    np.testing.assert_array_equal(found.thumbnails, expected)
+    with pytest.raises(InputError, match="has no image"):
+        embed(replace(located, image=None), encoder=vectors, thumbnail_px=16)
+
+
+@pytest.mark.parametrize("wrong", [{"batch": 0}, {"thumbnail_px": -1}])
+def test_sizes_that_are_none(toy_sections, wrong):
+    with pytest.raises(InputError, match=f"{next(iter(wrong))} must be at least"):
+        embed(toy_sections[0], encoder=Counting(), **wrong)

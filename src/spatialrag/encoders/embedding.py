@@ -1,29 +1,24 @@
 """Embed the spots of a slide: batched, cached by content, resumable."""
 
 import warnings
-from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from spatialrag.encoders.cache import VectorCache
 from spatialrag.encoders.context import join_context
 from spatialrag.encoders.embeddings import Embeddings, EncoderRecord
 from spatialrag.encoders.encoder import Encoder, PatchEncoder, SpotEncoder, make_encoder
+from spatialrag.encoders.patch_vectors import encode_patches
 from spatialrag.errors import InputError, listing
 from spatialrag.expression.section import Section
-from spatialrag.progress import track
-from spatialrag.provenance import fingerprint
-from spatialrag.slides.patches import PatchGrid, check_side, drop_outside, iterate_patches
-from spatialrag.slides.placement import Placement, place, warn_if_doubtful
+from spatialrag.slides.patches import PatchGrid, check_side, cut_thumbnails, drop_outside
+from spatialrag.slides.placement import warn_if_doubtful
 from spatialrag.slides.platforms import check_pitch
-from spatialrag.slides.slide import open_slide
+from spatialrag.slides.slide import Slide, opened
 from spatialrag.slides.spots import Spots
 
 PATCH_UM = 150.0
 CONTEXT = 6
-PIXELS = "pixels 2"  # changes when slides are read differently: older vectors are not taken then
 COARSEST = 4.0  # image pixels of so many encoder pixels are blur, not tissue
 
 
@@ -35,6 +30,8 @@ def embed(
     context: int = CONTEXT,
     cache: str | Path | None = None,
     batch: int = 32,
+    slide: Slide | None = None,
+    thumbnail_px: int = 0,
 ) -> Embeddings:
     """Return the embeddings of one slide's spots.
 
@@ -53,10 +50,14 @@ def embed(
     context
         Nearest spots whose mean vector is joined to a spot's own; 0 for none.
     cache
-        Folder that keeps vectors by content (image, spots, encoder, mpp); an interrupted run
-        resumes after its last finished batch.
+        Folder that keeps vectors by content (image, spots, encoder, mpp), and pictures; an
+        interrupted run resumes after its last finished batch.
     batch
         Patches encoded at a time.
+    slide
+        The spots' image, if it is open already; it stays open.
+    thumbnail_px
+        Side of the pictures of the patches that are returned as well, pixels; 0 for none.
 
     Raises
     ------
@@ -66,26 +67,64 @@ def embed(
     """
     spots = spots.located if isinstance(spots, Section) else spots
     encoder = make_encoder(encoder)
-    by_patch = isinstance(encoder, PatchEncoder)
+    if not isinstance(encoder, PatchEncoder):
+        return _embed_by_lookup(spots, encoder, patch_um, context, slide, thumbnail_px)
     patch_um = side_of(encoder, patch_um)
-    placement = None
-    if by_patch:
-        spots = check_spots(spots, encoder=encoder, patch_um=patch_um)
-        vectors, placement = _encode_patches(spots, encoder, patch_um, cache, batch)
-        warn_if_doubtful(placement, spots)
-    else:
-        spots, vectors = _look_up(spots, encoder)
+    with opened(slide or spots.require_image()) as slide:
+        spots = check_spots(spots, encoder=encoder, patch_um=patch_um, slide=slide)
+        made = encode_patches(
+            slide,
+            spots,
+            encoder=encoder,
+            patch_um=patch_um,
+            cache=cache,
+            batch=batch,
+            thumbnail_px=thumbnail_px,
+        )
+    warn_if_doubtful(made.placement, spots)
+    vectors = join_context(made.vectors, spots.xy, n_neighbors=context)
+    return Embeddings(
+        vectors,
+        spots.slide,
+        spots.spots,
+        spots.xy,
+        spots.mpp,
+        _record(encoder, vectors, patch_um, context),
+        made.placement,
+        made.thumbnails,
+    )
+
+
+def _embed_by_lookup(
+    spots: Spots,
+    encoder: SpotEncoder,
+    patch_um: float | None,
+    context: int,
+    slide: Slide | None,
+    thumbnail_px: int,
+) -> Embeddings:
+    """Return vectors that exist already; a bank records a side of 0 µm for them, as unknown."""
+    spots, vectors = _look_up(spots, encoder)
     vectors = join_context(vectors, spots.xy, n_neighbors=context)
-    record = EncoderRecord(
+    thumbnails = None
+    if thumbnail_px:
+        side = side_of(encoder, patch_um or None)
+        thumbnails = cut_thumbnails(spots, patch_um=side, size_px=thumbnail_px, slide=slide)
+    record = _record(encoder, vectors, 0.0, context)
+    return Embeddings(
+        vectors, spots.slide, spots.spots, spots.xy, None, record, thumbnails=thumbnails
+    )
+
+
+def _record(encoder: Encoder, vectors: np.ndarray, patch_um: float, context: int) -> EncoderRecord:
+    return EncoderRecord(
         name=encoder.name,
         fingerprint=encoder.fingerprint,
         dim=vectors.shape[1],
-        patch_um=patch_um if by_patch else 0.0,
+        patch_um=patch_um,
         context=context,
         source=getattr(encoder, "source", ""),
     )
-    mpp = spots.mpp if by_patch else None
-    return Embeddings(vectors, spots.slide, spots.spots, spots.xy, mpp, record, placement)
 
 
 def _look_up(spots: Spots, encoder: SpotEncoder) -> tuple[Spots, np.ndarray]:
@@ -97,7 +136,7 @@ def _look_up(spots: Spots, encoder: SpotEncoder) -> tuple[Spots, np.ndarray]:
     warnings.warn(
         f"{without.sum()} of {len(without)} spots of {spots.slide!r} have no vector and are left "
         f"out: {names}",
-        stacklevel=3,
+        stacklevel=4,
     )
     return spots.of_names(spots.spots[~without]), vectors[~without]
 
@@ -142,10 +181,23 @@ def check_encoder(
     return made
 
 
-def check_spots(spots: Spots, *, encoder: PatchEncoder, patch_um: float) -> Spots:
-    """Return the spots that lie on their slide; nothing is decoded.
+def check_spots(
+    spots: Spots, *, encoder: PatchEncoder, patch_um: float, slide: Slide | None = None
+) -> Spots:
+    """Return the spots that lie on their slide; no patch is decoded.
 
     A few spots outside the picture are left out, with a warning.
+
+    Parameters
+    ----------
+    spots
+        Positions on an image.
+    encoder
+        Of patches.
+    patch_um
+        Side of the patches, µm.
+    slide
+        Their image, if it is open already.
 
     Raises
     ------
@@ -172,50 +224,6 @@ def check_spots(spots: Spots, *, encoder: PatchEncoder, patch_um: float) -> Spot
             got=f"{mpp:.3g} µm per pixel ({spots.mpp_source})",
             fix="give an image of higher resolution, a larger patch_um, or the encoder color",
         )
-    slide = open_slide(spots.require_image())
-    try:
+    with opened(slide or spots.require_image()) as slide:
         check_side(grid, slide)
         return drop_outside(spots, slide)
-    finally:
-        slide.close()
-
-
-def _encode_patches(
-    spots: Spots, encoder: PatchEncoder, patch_um: float, cache: str | Path | None, batch: int
-) -> tuple[np.ndarray, Placement]:
-    """Return the vectors of spots that were checked, and how they lie on their slide."""
-    if batch < 1:
-        raise InputError("batch must be at least 1", got=str(batch))
-    image, mpp = spots.require_image(), spots.require_mpp()
-    kept = None
-    if cache is not None:
-        grid_parts = (spots.spots.tolist(), spots.xy, f"{mpp:.9g}", f"{patch_um:g}")
-        key = fingerprint(PIXELS, image, *grid_parts, encoder.fingerprint)
-        kept = VectorCache(cache, f"{spots.slide}-{encoder.name}", key=key, n_rows=len(spots.xy))
-        if (done := kept.finished()) is not None:
-            vectors, facts = done
-            return vectors, Placement(**facts | {"mpp_source": spots.mpp_source})
-    slide = open_slide(image)
-    try:
-        placement = place(spots, slide)
-        parts = kept.resume() if kept else []
-        start = sum(len(part) for part in parts)
-        rest = PatchGrid(spots.xy[start:], spots.spots[start:], patch_um, mpp)
-        patches = iterate_patches(slide, rest, size_px=encoder.size_px, batch=batch)
-        total = -(-len(rest.xy) // batch)
-        for part in _encoded(encoder, track(patches, label=f"embed {spots.slide}", total=total)):
-            if kept:
-                kept.append(part, start)
-            parts.append(part)
-            start += len(part)
-    finally:
-        slide.close()
-    vectors = np.concatenate(parts)
-    if kept:
-        kept.finish(vectors, asdict(placement))
-    return vectors, placement
-
-
-def _encoded(encoder: PatchEncoder, patches: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    for block in patches:
-        yield np.asarray(encoder.encode(block), np.float32)

@@ -1,0 +1,168 @@
+"""Vectors and pictures of a slide's patches: cut once, encoded in batches, kept and taken up."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from spatialrag.encoders.cache import VectorCache
+from spatialrag.encoders.encoder import PatchEncoder
+from spatialrag.errors import InputError
+from spatialrag.progress import track
+from spatialrag.provenance import fingerprint
+from spatialrag.slides.patches import PatchGrid, cut_patches
+from spatialrag.slides.placement import Placement, place
+from spatialrag.slides.slide import Slide
+from spatialrag.slides.spots import Spots
+
+PIXELS = "pixels 2"  # changes when slides are read differently: older vectors are not taken then
+
+
+@dataclass(frozen=True, eq=False)
+class PatchVectors:
+    """What was made of the patches of a slide.
+
+    Parameters
+    ----------
+    vectors : (n_spots, dim) float32
+    placement
+        How the spots lie on the slide.
+    thumbnails : (n_spots, px, px, 3) uint8, optional
+        Pictures of the patches.
+    """
+
+    vectors: np.ndarray
+    placement: Placement
+    thumbnails: np.ndarray | None = None
+
+
+def encode_patches(
+    slide: Slide,
+    spots: Spots,
+    *,
+    encoder: PatchEncoder,
+    patch_um: float,
+    cache: str | Path | None = None,
+    batch: int = 32,
+    thumbnail_px: int = 0,
+) -> PatchVectors:
+    """Return the vectors of spots that were checked, and pictures of their patches.
+
+    Every patch is decoded once, at the resolution that the encoder needs; both are made of it.
+
+    Parameters
+    ----------
+    slide
+        The slide, opened; nothing is decoded where the cache holds everything.
+    spots, encoder, patch_um, cache, batch, thumbnail_px
+        As in `spatialrag.embed`.
+
+    Raises
+    ------
+    InputError
+        A batch or a picture of no size, a cache folder that cannot be written, a damaged image.
+    """
+    for name, value, least in (("batch", batch, 1), ("thumbnail_px", thumbnail_px, 0)):
+        if value < least:
+            raise InputError(f"{name} must be at least {least}", got=str(value))
+    n, mpp = len(spots.xy), spots.require_mpp()
+    grid = PatchGrid(spots.xy, spots.spots, patch_um, mpp)
+    vectors, pictures = _Rows(n), _Rows(n)
+    if cache is not None:
+        parts = (spots.spots.tolist(), spots.xy, f"{mpp:.9g}", f"{patch_um:g}")
+        key = fingerprint(PIXELS, spots.require_image(), *parts, encoder.fingerprint)
+        name = f"{spots.slide}-{encoder.name}"
+        vectors = _Rows.kept(VectorCache(cache, name, key=key, n_rows=n), n)
+        if thumbnail_px:
+            key = fingerprint("thumbnails", key, encoder.size_px, thumbnail_px)
+            name = f"{name}-thumbnails{thumbnail_px}"
+            kept = VectorCache(cache, name, key=key, n_rows=n, dtype=np.uint8)
+            pictures = _Rows.kept(kept, n)
+    facts = vectors.facts or asdict(place(spots, slide))
+    patches = _Patches(slide, grid, encoder, thumbnail_px, batch)
+    if thumbnail_px:
+        _cut_pictures(patches, pictures, until=vectors.done, label=f"pictures {spots.slide}")
+    _encode(patches, vectors, pictures, label=f"embed {spots.slide}")
+    thumbnails = None
+    if thumbnail_px:
+        thumbnails = pictures.finish({}).reshape(n, thumbnail_px, thumbnail_px, 3)
+    placement = Placement(**facts | {"mpp_source": spots.mpp_source})
+    return PatchVectors(vectors.finish(facts), placement, thumbnails)
+
+
+@dataclass
+class _Rows:
+    """Rows of one kind as far as they are done, from the first on."""
+
+    n: int
+    cache: VectorCache | None = None
+    facts: dict[str, object] = field(default_factory=dict)
+    parts: list[np.ndarray] = field(default_factory=list)
+
+    @classmethod
+    def kept(cls, cache: VectorCache, n: int) -> "_Rows":
+        """Return what the cache holds."""
+        if (found := cache.finished()) is not None:
+            return cls(n, None, found[1], [found[0]])
+        return cls(n, cache, {}, cache.resume())
+
+    @property
+    def done(self) -> int:
+        return sum(map(len, self.parts))
+
+    def append(self, part: np.ndarray) -> None:
+        part = part.reshape(len(part), -1)
+        if self.cache is not None:
+            self.cache.append(part, self.done)
+        self.parts.append(part)
+
+    def forget(self, start: int) -> None:
+        """Forget the rows from ``start`` on."""
+        if 0 <= start < self.done:
+            self.parts = [np.concatenate(self.parts)[:start]]
+
+    def finish(self, facts: dict[str, object]) -> np.ndarray:
+        rows = np.concatenate(self.parts)
+        if self.cache is not None:
+            self.cache.finish(rows, facts)
+        return rows
+
+
+@dataclass(frozen=True)
+class _Patches:
+    """The patches of a slide, by rows."""
+
+    slide: Slide
+    grid: PatchGrid
+    encoder: PatchEncoder
+    thumbnail_px: int
+    batch: int
+
+    def pieces(self, start: int, stop: int) -> list[slice]:
+        edges = range(start, stop, self.batch)
+        return [slice(edge, min(edge + self.batch, stop)) for edge in edges]
+
+    def cut(self, rows: slice, *, pictured: bool) -> list[np.ndarray]:
+        sizes = (self.encoder.size_px, self.thumbnail_px)[: 1 + pictured]
+        return cut_patches(self.slide, self.grid, sizes_px=sizes, rows=rows)
+
+
+def _cut_pictures(patches: _Patches, pictures: _Rows, *, until: int, label: str) -> None:
+    """Cut the pictures of patches whose vectors an earlier run has made."""
+    if pictures.done < pictures.n:
+        pictures.forget(until)
+    pieces = patches.pieces(pictures.done, until)
+    for rows in track(pieces, label=label, total=len(pieces)):
+        pictures.append(patches.cut(rows, pictured=True)[1])
+
+
+def _encode(patches: _Patches, vectors: _Rows, pictures: _Rows, *, label: str) -> None:
+    """Encode the patches that have no vector yet, and cut their pictures where they are wanted."""
+    pictured = bool(patches.thumbnail_px) and pictures.done < pictures.n
+    pieces = patches.pieces(vectors.done, vectors.n)
+    blocks: Iterator[list[np.ndarray]] = (patches.cut(rows, pictured=pictured) for rows in pieces)
+    for block, *pictures_of_block in track(blocks, label=label, total=len(pieces)):
+        for part in pictures_of_block:
+            pictures.append(part)
+        vectors.append(np.asarray(patches.encoder.encode(block), np.float32))
