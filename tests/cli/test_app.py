@@ -210,7 +210,10 @@ def test_embed_writes_what_precomputed_reads(run, toy_table, toy_cache, work):
         (["loso", "--slides", "no.csv"], "does not exist"),
         (["loso", "--slides", "no.csv", "--image-weights", "0,x"], "not a list of numbers"),
         (["loso", "--slides", "no.csv", "--image-weights", "0,2"], "image_weight must be in"),
-        (["loso", "--slides", "no.csv", "--leave", "spot"], "leave='slide' or 'donor'"),
+        (
+            ["loso", "--slides", "no.csv", "--leave", "spot"],
+            "'spot' is not one of 'slide', 'donor'",
+        ),
         (["explain", "no.h5ad", "--spot", "a", "--gene", "b"], "does not exist"),
         (["predict", "BANK", "o.h5ad", "--slide", "q", "--spots", "no.csv"], "does not exist"),
         (["predict", "BANK", "o.h5ad", "--slide", "q", "--device", "nonsense"], "'nonsense'"),

@@ -9,8 +9,8 @@ import pandas as pd
 import typer
 
 from spatialrag.anndata_file import read_anndata
-from spatialrag.cli.arguments import Json, check_outputs, write_json
-from spatialrag.cli.devices import Device, Devices
+from spatialrag.cli.arguments import Json
+from spatialrag.cli.devices import Device
 from spatialrag.cli.printing import console, print_frame, print_legend
 from spatialrag.domains.clustering import Clustering
 from spatialrag.domains.controls import SmoothedPCA
@@ -20,6 +20,8 @@ from spatialrag.domains.store import to_anndata
 from spatialrag.domains.tissue import Tissue
 from spatialrag.errors import InputError
 from spatialrag.escaping import csv_text
+from spatialrag.jobs.devices import Devices
+from spatialrag.jobs.outputs import check_outputs, write_json
 from spatialrag.metrics.domains import domain_scores
 from spatialrag.replace import replace_file, replace_text
 from spatialrag.semantics.specification import semantics_of

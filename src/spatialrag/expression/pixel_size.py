@@ -24,7 +24,7 @@ class Picture:
 
 
 def look_at(image: str | Path | Slide | None) -> Picture:
-    """Return the stated pixel size of an image, or of an open slide; nothing where there is none."""
+    """Return what an image, or an open slide, states of its pixel size."""
     if image is None:
         return Picture()
     with opened(image) as slide:

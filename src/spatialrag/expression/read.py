@@ -19,6 +19,7 @@ from spatialrag.registry import expression_readers
 from spatialrag.slides.patches import drop_outside
 from spatialrag.slides.pixel_size import PixelSize
 from spatialrag.slides.platforms import check_pitch
+from spatialrag.slides.slide import Slide, opened
 from spatialrag.slides.spots import Spots
 
 _EXPECTED = "expression (h5ad, a Space Ranger folder, CSV, TSV or Parquet)"

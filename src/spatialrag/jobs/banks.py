@@ -89,9 +89,9 @@ def build(request: BuildRequest) -> BankResult:
     InputError
         Before any slide is embedded: a path that is taken, slides that cannot be read or embedded.
     """
+    check_outputs(request.json)
     if request.path is not None:
         check_store(request.path, overwrite=request.overwrite, inputs=request.slides.sources)
-    check_outputs(request.json)
     encoder = None
     if request.encoder is not None:
         encoder = request.devices.make_encoder(request.encoder)

@@ -130,17 +130,16 @@ class Retrieval:
             strength=default.strength if self.strength is None else self.strength,
         )
 
-    def predictor(self, bank: Bank, devices: Devices) -> Predictor:
+    def predictor(self, settings: GeneRAG, bank: Bank) -> Predictor:
         """Return the method to fit on a bank.
 
         Parameters
         ----------
+        settings
+            From `settings`, which fails on bad values before a bank is read.
         bank
             References: published settings take their strength from its embeddings.
-        devices
-            Where the backbone is trained and Eq. 1 is solved.
         """
-        settings = self.settings(devices)
         if self.preset == "default":
             return ImageWeightChosen(settings) if self.tuned else settings
         method = published(
@@ -150,7 +149,7 @@ class Retrieval:
             scale=self.scale or _NATIVE_SCALE.get(self.preset, _DEFAULT_SCALE),
             backbone=settings.backbone,
         )
-        return solving_on(method, devices.make_solver().device)
+        return solving_on(method, settings.solver.device)
 
     @staticmethod
     def _from_file(file: InitialFile) -> FromFile:

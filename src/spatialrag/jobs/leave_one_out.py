@@ -88,11 +88,11 @@ def leave_one_out(request: LeaveOneOutRequest) -> tuple[Report, tuple[str, ...]]
     sources = request.cohort.sources if isinstance(request.cohort, Slides) else [request.cohort]
     check_outputs(request.json, inputs=sources)
     settings = request.retrieval.settings(request.devices)
+    weighted = image_weight_rows(settings, request.image_weights)
     sets = read_gmt(request.gmt) if request.gmt else None
     cells = None if request.cells is None else request.cells.read()
     bank, notes = _bank(request)
-    rows = standard_rows(settings, bank, n_core=request.n_core, tuned=request.tuned)
-    rows += image_weight_rows(settings, request.image_weights)
+    rows = standard_rows(settings, bank, n_core=request.n_core, tuned=request.tuned) + weighted
     if request.cells is not None and cells is not None:
         from spatialrag.prediction.ragst.generator import Generator
         from spatialrag.prediction.ragst.ragst import RAGST

@@ -13,7 +13,7 @@ from spatialrag.jobs.devices import Devices
 from spatialrag.jobs.generag import Retrieval
 from spatialrag.jobs.outputs import check_outputs, write_json
 from spatialrag.jobs.queries import QuerySlide
-from spatialrag.prediction.generag.generag import FittedGeneRAG, GeneRAG
+from spatialrag.prediction.generag.generag import FittedGeneRAG
 from spatialrag.prediction.prediction import Prediction, picture_tissue
 from spatialrag.prediction.predictor import FittedPredictor, Predictor, Queries
 from spatialrag.prediction.store import write_prediction
@@ -91,18 +91,21 @@ def predict(request: PredictRequest) -> PredictResult:
         Before any work: outputs that cannot be written, an encoder that is not the bank's, spots
         and images that cannot be read or do not fit each other.
     """
-    read = [request.bank, request.queries.spots, request.queries.image]
-    if isinstance(request.method, Retrieval) and request.method.initial is not None:
-        read.append(request.method.initial.path)
-    check_outputs(request.out, request.json, inputs=read)
+    stated = request.method if isinstance(request.method, Retrieval) else None
+    check_outputs(request.out, request.json, inputs=_inputs(request, stated))
+    settings = None if stated is None else stated.settings(request.devices)
     bank = request.bank if isinstance(request.bank, Bank) else open_bank(request.bank)
     bank = bank.without(slides=request.without_slides, donors=request.without_donors)
-    method = request.method
-    if isinstance(method, Retrieval):
-        method = method.predictor(bank, request.devices)
-    prediction, notes = run(request, bank, method.fit, blind=_is_blind(request.method, method))
+    method = request.method if settings is None else stated.predictor(settings, bank)
+    blind = stated is not None and stated.initial is not None and settings.image_weight == 0
+    prediction, notes = run(request, bank, method.fit, blind=blind)
     facts = facts_of(prediction) | _facts_of_retrieval(prediction)
     return finish(request, prediction, facts, notes)
+
+
+def _inputs(request: PredictRequest, stated: Retrieval | None) -> list[object]:
+    initial = None if stated is None or stated.initial is None else stated.initial.path
+    return [request.bank, request.queries.spots, request.queries.image, initial]
 
 
 def run(
@@ -178,12 +181,6 @@ def _facts_of_retrieval(prediction: Prediction) -> dict[str, object]:
         facts["largest_relative_gap"] = float(certificate["relative_gap"].max())
     facts["genes_with_missing_values"] = int(prediction.missing.any(axis=0).sum())
     return facts
-
-
-def _is_blind(stated: Retrieval | Predictor, method: Predictor) -> bool:
-    """Return whether nothing of a method reads images: its anchors come from a file, w is 0."""
-    from_file = isinstance(stated, Retrieval) and stated.initial is not None
-    return from_file and isinstance(method, GeneRAG) and method.image_weight == 0
 
 
 def _embed(

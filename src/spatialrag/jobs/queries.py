@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spatialrag.errors import InputError
 from spatialrag.expression.read import read_positions
-from spatialrag.slides.slide import Slide, open_slide
+from spatialrag.slides.slide import Slide, opened
 from spatialrag.slides.spots import Spots
 from spatialrag.slides.tissue import grid_spots
 
@@ -60,11 +60,8 @@ class QuerySlide:
         if image is None:
             yield self._locate(None), None
             return
-        slide = open_slide(image)
-        try:
+        with opened(image) as slide:
             yield self._locate(slide), slide
-        finally:
-            slide.close()
 
     def _locate(self, slide: Slide | None) -> Spots:
         if isinstance(self.spots, Spots):

@@ -42,7 +42,7 @@ def gene(
 def citations(
     data: Prediction | ad.AnnData, *, spot: str, gene: str, n: int = 5, key: str = "predicted"
 ) -> Figure:
-    """Draw a query patch beside its ``n`` strongest references; ``data`` and ``key`` as in `gene`."""
+    """Draw a query patch beside its strongest references; ``data`` and ``key`` as in `gene`."""
     return plot_citations(explain(_prediction(data, key), spot=spot, gene=gene), n=n)
 
 

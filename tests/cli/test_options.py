@@ -5,9 +5,6 @@ import pytest
 import typer
 
 from spatialrag.cli.app import app
-from spatialrag.cli.devices import Devices
-from spatialrag.encoders.encoder import device_of
-from spatialrag.errors import InputError
 
 ABSENT = "warp"  # no build of torch has such a device
 
@@ -41,41 +38,6 @@ def test_every_verb_places_its_parts_by_the_same_options():
         same = [options[wanted] for options in found.values() if wanted in options]
         assert {option.default for option in same} == {default}
         assert len({option.help for option in same}) == 1
-
-
-def test_one_device_reaches_encoder_backbone_and_solver(capsys):
-    torch = pytest.importorskip("torch")
-    from spatialrag.encoders.network import NetworkEncoder
-
-    network = NetworkEncoder(torch.nn.Linear(3, 2), "net", "print", 16)
-    devices = Devices("meta")  # a device of every machine, on which nothing can be computed
-    assert device_of(devices.make_encoder(network)) == "meta"
-    assert devices.make_backbone("probe").settings.fitting.device == "meta"
-    assert devices.make_solver().device == "meta"
-    assert capsys.readouterr().out == ""
-    # What has no network stays on the CPU, and says so.
-    assert device_of(devices.make_encoder("color")) == "cpu"
-    assert device_of(devices.make_encoder("dihedral:color")) == "cpu"
-    assert devices.make_backbone("linear") == "linear"
-    said = capsys.readouterr().out
-    assert "encoder color: on the CPU" in said
-    assert "backbone linear: on the CPU" in said
-    # Placed one by one.
-    apart = Devices("meta", encoder="cpu", backbone="cpu", solver="cpu")
-    assert device_of(apart.make_encoder("color")) == "cpu"
-    assert apart.make_backbone("probe") == "probe"
-    assert apart.make_solver().device == "cpu"
-    assert capsys.readouterr().out == ""
-    for part, make in (("encoder", "make_encoder"), ("backbone", "make_backbone")):
-        with pytest.raises(InputError, match="runs on the CPU alone"):
-            getattr(Devices(**{part: "meta"}), make)("color" if part == "encoder" else "linear")
-
-
-@pytest.mark.parametrize("part", ["everywhere", "encoder", "backbone", "solver"])
-def test_an_absent_device_is_an_error_at_once(part):
-    pytest.importorskip("torch")
-    with pytest.raises(InputError, match=f"no device '{ABSENT}'"):
-        Devices(**{part: ABSENT})
 
 
 @pytest.mark.parametrize(
