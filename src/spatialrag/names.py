@@ -57,7 +57,8 @@ def clean_names(
         Something else than text, empty names, unsafe characters, or repeated names.
     """
     written = _as_text(values, kind, subject)
-    names, changed, notes = written, [], ()
+    names, changed = written, list[str]()
+    notes: tuple[str, ...] = ()
     if not _all_plain(written):
         names = [_EDGES.sub("", unicodedata.normalize("NFC", name)) for name in written]
         changed = [repr(old) for old, new in zip(written, names, strict=True) if old != new]

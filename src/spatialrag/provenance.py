@@ -23,7 +23,7 @@ def fingerprint(*parts: object) -> str:
     return digest.hexdigest()
 
 
-def _update(digest: "hashlib._Hash", part: object) -> None:
+def _update(digest: "hashlib._Hash", part: Any) -> None:
     if isinstance(part, Path):
         with part.open("rb") as stream:
             while block := stream.read(_BLOCK):

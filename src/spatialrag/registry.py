@@ -10,7 +10,8 @@ parties add theirs through entry points of the group ``spatialrag.<seam>``::
 import difflib
 from dataclasses import dataclass, field
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoints, entry_points
+from typing import Any
 
 from spatialrag.errors import InputError, MissingDependencyError
 
@@ -37,7 +38,7 @@ class Registry:
         """Return every known name, built-in and from entry points, sorted."""
         return sorted({*self.builtin, *(point.name for point in self._entry_points())})
 
-    def get(self, name: str) -> object:
+    def get(self, name: str) -> Any:  # noqa: ANN401  (each seam has parts of its own)
         """Return the part registered under ``name``.
 
         Raises
@@ -59,7 +60,7 @@ class Registry:
             fix=f"did you mean {nearest[0]!r}?" if nearest else "",
         )
 
-    def _load(self, name: str) -> object:
+    def _load(self, name: str) -> Any:  # noqa: ANN401
         module, _, attribute = self.builtin[name].partition(":")
         try:
             return getattr(import_module(module), attribute)
@@ -72,8 +73,8 @@ class Registry:
                 package, extra=self.extra, needed_for=needed_for
             ) from error
 
-    def _entry_points(self) -> list:
-        return list(entry_points(group=f"spatialrag.{self.seam}"))
+    def _entry_points(self) -> EntryPoints:
+        return entry_points(group=f"spatialrag.{self.seam}")
 
 
 PUBLISHED_ENCODERS = (

@@ -39,6 +39,7 @@ def predict(
     mpp: float | None = None,
     pitch_um: float | None = None,
     method: Predictor | None = None,
+    allow_self: bool = False,
     removed: int = 0,
     cache: str | Path | None = None,
     key_added: str = "predicted",
@@ -60,6 +61,9 @@ def predict(
         References, in memory or on disk.
     method
         `GeneRAG` with its defaults when not given.
+    allow_self
+        Predict a slide that the bank holds under another name from itself. Of its own name it is
+        left out of the bank.
     removed
         For each spot, how many of its strongest references are left out one at a time, so that
         `spatialrag.explain` tells what each changes.
@@ -81,6 +85,7 @@ def predict(
         QuerySlide(slide, spots=spots),
         method=method or Retrieval(),
         encoder=encoder,
+        allow_self=allow_self,
         removed=removed,
         cache=None if cache is None else Path(cache),
     )

@@ -130,9 +130,8 @@ def _draw_picture(
     """Return the H&E-like picture and the nuclei's centres, (n, 2) in µm."""
     width, height = (round(side / settings.mpp) for side in _extent_um(settings))
     background = np.array([_LOOK[name][0] for name in REGIONS], float)[regions]
-    canvas = Image.fromarray(background.astype(np.uint8)).resize((width, height), Image.BICUBIC)
-    canvas = _add_fibers(np.asarray(canvas, float), regions, rng)
-    picture = Image.fromarray(canvas)
+    canvas = Image.fromarray(background.astype(np.uint8)).resize((width, height), Image.Resampling.BICUBIC)
+    picture = Image.fromarray(_add_fibers(np.asarray(canvas, float), regions, rng))
     pen = ImageDraw.Draw(picture)
     lumens = _draw_lumens(pen, settings, regions, rng)
     nuclei = _draw_nuclei(pen, settings, regions, rng, lumens)
@@ -160,7 +159,7 @@ def _draw_lumens(
     pen: ImageDraw.ImageDraw, settings: ToyTissue, regions: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """Draw gland lumens and fat vacuoles; return gland lumens as (n, 3): x, y, radius in µm."""
-    glands = []
+    glands = np.empty((0, 3))
     for name, per_mm2, low, high in (("gland", 110, 14, 30), ("adipose", 420, 16, 27)):
         centres = _scatter(regions, REGIONS.index(name), per_mm2, rng)
         radii = rng.uniform(low, high, len(centres))
@@ -170,7 +169,7 @@ def _draw_lumens(
             )
         if name == "gland":
             glands = np.column_stack([centres, radii])
-    return np.asarray(glands)
+    return glands
 
 
 def _draw_nuclei(
@@ -261,8 +260,8 @@ def _draw_expression(
     rng: np.random.Generator,
     donor: int,
 ) -> ad.AnnData:
-    column, row = np.meshgrid(np.arange(settings.columns), np.arange(settings.rows))
-    column, row = column.ravel(), row.ravel()
+    grid = np.meshgrid(np.arange(settings.columns), np.arange(settings.rows))
+    column, row = (axis.ravel() for axis in grid)
     xy_um = (np.column_stack([column, row]) + 1.0) * settings.pitch_um
     offset = nuclei[None] - xy_um[:, None]
     cells = (np.hypot(offset[..., 0], offset[..., 1]) < settings.spot_um / 2).sum(axis=1)

@@ -203,6 +203,13 @@ class Bank:
                 "no images (from_file)",
             )
 
+    def require_encoder(self) -> EncoderRecord:
+        """Return how the embeddings were made, or raise `InputError` when there are none."""
+        self.require_embeddings()
+        if self.encoder is None:
+            raise InputError("the bank has embeddings, but not how they were made")
+        return self.encoder
+
     def check_queries(self, queries: Embeddings) -> None:
         """Raise `InputError` when query embeddings cannot be compared with the bank's."""
         self.require_embeddings()

@@ -102,7 +102,7 @@ def cells_from_census(
         banks = []
         groups = list(drawn.groupby("dataset_id", sort=True))
         for dataset, rows in track(groups, label="census", total=len(groups)):
-            adata = _read(census, query, np.sort(rows["soma_joinid"].to_numpy()))
+            adata = _read(census, query, np.sort(rows["soma_joinid"].to_numpy()).tolist())
             bank = cells_from_anndata(
                 adata,
                 dataset=str(dataset),

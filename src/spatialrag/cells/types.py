@@ -60,8 +60,8 @@ class TypeMap:
         InputError
             Labels that the table does not have.
         """
-        labels = pd.Series(np.asarray(list(labels), dtype=object).astype(str))
-        unknown = sorted(set(labels) - set(self.types))
+        written = pd.Series(np.asarray(list(labels), dtype=object).astype(str))
+        unknown = sorted(set(written) - set(self.types))
         if unknown:
             raise InputError(
                 f"{len(unknown)} labels of {source} are in no line of the type map",
@@ -70,7 +70,7 @@ class TypeMap:
                 fix="add a line per label to the --type-map file: label, a tab, then its type, or "
                 "nothing to leave its cells out",
             )
-        return labels.map(lambda label: self.types[label] or "").to_numpy(str)
+        return written.map(lambda label: self.types[label] or "").to_numpy(str)
 
 
 def identity(labels: Iterable[str]) -> TypeMap:

@@ -87,6 +87,13 @@ WithoutDonor = Annotated[
     list[str] | None,
     typer.Option("--exclude-donor", help="Never learn from or cite this donor (repeatable)."),
 ]
+AllowSelf = Annotated[
+    bool,
+    typer.Option(
+        "--allow-self",
+        help="Predict a slide that the bank holds, under whatever name, from itself; marked.",
+    ),
+]
 NCore = Annotated[int, typer.Option("--core", help="Core genes.")]
 NGlobal = Annotated[int, typer.Option("--global", help="Global genes at most.")]
 Gmt = Annotated[Path | None, typer.Option("--gmt", help="Gene sets to score per spot.")]

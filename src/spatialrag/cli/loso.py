@@ -120,5 +120,5 @@ def _numbers(text: str | None) -> tuple[float, ...]:
         return tuple(float(part) for part in text.split(",")) if text else ()
     except ValueError as error:
         raise InputError(
-            "--image-weights is not a list of numbers", expected="e.g. 0,0.25,0.5", got=text
+            "--image-weights is not a list of numbers", expected="e.g. 0,0.25,0.5", got=text or ""
         ) from error

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from spatialrag.cli.arguments import (
+    AllowSelf,
     Anchors,
     BackboneName,
     BankEncoder,
@@ -103,6 +104,7 @@ def predict(
     ] = None,
     exclude_slide: WithoutSlide = None,
     exclude_donor: WithoutDonor = None,
+    allow_self: AllowSelf = False,
     removed: Annotated[
         int,
         typer.Option(
@@ -137,6 +139,7 @@ def predict(
             encoder=encoder,
             without_slides=tuple(exclude_slide or ()),
             without_donors=tuple(exclude_donor or ()),
+            allow_self=allow_self,
             removed=removed,
             devices=Devices(device, encoder_device, backbone_device, solver_device),
             cache=cache,

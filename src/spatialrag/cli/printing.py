@@ -40,8 +40,11 @@ def print_frame(frame: pd.DataFrame, *, title: str, index: str = "") -> None:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
         table.add_column(Text(index), overflow="fold")
         for place in chosen:
-            side = "right" if numeric[place] else "left"
-            table.add_column(Text(shown.columns[place]), justify=side, overflow="fold")
+            table.add_column(
+                Text(shown.columns[place]),
+                justify="right" if numeric[place] else "left",
+                overflow="fold",
+            )
         for name, row in shown.iterrows():
             table.add_row(Text(name), *(Text(row.iloc[place]) for place in chosen))
         out.print(table)
@@ -52,7 +55,8 @@ def _parts(
 ) -> Iterator[list[int]]:
     """Yield places of columns that fit beside the index; at least one at a time."""
     first = max(map(len, [index, *shown.index])) + _BETWEEN
-    chosen, used = [], first
+    chosen: list[int] = []
+    used = first
     for place, heading in enumerate(shown.columns):
         longest = max(map(len, [heading, *shown[heading]]))
         needed = _BETWEEN + (longest if numeric[place] else min(longest, _FOLDED))

@@ -7,6 +7,7 @@ import typer
 
 from spatialrag.cells.build import TYPE_COLUMN
 from spatialrag.cli.arguments import (
+    AllowSelf,
     BankEncoder,
     BankPath,
     Cache,
@@ -113,6 +114,7 @@ def predict(
     residual: Annotated[
         bool, typer.Option("--residual/--no-residual", help="Add what rests on no citation.")
     ] = True,
+    allow_self: AllowSelf = False,
     device: Device = "cpu",
     encoder_device: EncoderDevice = None,
     cache: Cache = None,
@@ -132,6 +134,7 @@ def predict(
                 library=library,
             ),
             encoder=encoder,
+            allow_self=allow_self,
             devices=Devices(device, encoder=encoder_device),
             cache=cache,
             out=out,

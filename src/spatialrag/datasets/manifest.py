@@ -189,7 +189,8 @@ def read_manifest(path: str | Path | None = None) -> dict[str, Cohort]:
     for name, entry in zip(names, entries, strict=True):
         found = _faults(entry)
         try:
-            cohorts[name] = None if found else _cohort(entry)
+            if not found:
+                cohorts[name] = _cohort(entry)
         except InputError as error:
             found = [str(error).replace("\n", "\n    ")]
         faults += [f"{name}: {fault}" for fault in found]

@@ -122,8 +122,9 @@ def explain(prediction: Prediction, *, spot: str, gene: str) -> Explanation:
 
 
 def _certified(certificate: pd.DataFrame | None, column: str, row: int) -> float:
-    known = certificate is not None and column in certificate
-    return float(certificate[column].iloc[row]) if known else np.nan
+    if certificate is None or column not in certificate:
+        return np.nan
+    return float(certificate[column].iloc[row])
 
 
 def _changes(
@@ -148,7 +149,7 @@ def top_genes(prediction: Prediction, cited: np.ndarray, *, n: int = TOP_GENES) 
     Genes seen in less than a quarter of the cited references are left out: one count of a rare
     gene would exceed any mean.
     """
-    expression = prediction.citations.expression
+    expression = prediction.require_citations().expression
     excess = expression[cited].toarray() - np.asarray(expression.mean(axis=0)).ravel()
     seen = expression.getnnz(axis=0) / expression.shape[0]
     if (seen >= _SEEN).sum() >= n:

@@ -22,7 +22,7 @@ def attention_by_type(prediction: Prediction) -> pd.DataFrame:
         The references carry no types.
     """
     member, names = _members(prediction)
-    weights = prediction.citations.weights @ member
+    weights = prediction.require_citations().weights @ member
     return pd.DataFrame(weights, index=np.asarray(prediction.spots), columns=names)
 
 
@@ -44,7 +44,7 @@ def carriers(prediction: Prediction, genes: list[str] | None = None) -> pd.DataF
     """
     member, names = _members(prediction)
     columns = [prediction.position_of(gene=gene) for gene in genes or prediction.genes]
-    citations = prediction.citations
+    citations = prediction.require_citations()
     mean = np.asarray(citations.weights.mean(axis=0)).ravel()
     expression = citations.expression[:, columns]
     parts = np.asarray(expression.T @ (member * mean[:, None]))

@@ -1,7 +1,8 @@
 """A cohort: the sections a ``slides.csv`` (or a HER2ST repository) describes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from spatialrag.errors import InputError, listing, raise_all
@@ -47,17 +48,23 @@ def read_cohort(table: str | Path) -> list[Section]:
     sections = []
     for row in track(rows, label="sections", total=len(rows)):
         stated = {name: row.get(name) or None for name in OPTIONAL}
-        for name in _NUMBERS:
-            if stated[name] is not None:
-                stated[name] = parse_number(stated[name], what=f"{name} of {row['slide']}")
-        image = stated.pop("image")
+        numbers = {
+            name: None if not stated[name] else parse_number(row[name], what=f"{name} of {row['slide']}")
+            for name in _NUMBERS
+        }
         sections.append(
             read_section(
                 path.parent / row["expression"],
                 slide=row["slide"],
                 donor=row["donor"],
-                image=path.parent / image if image else None,
-                **stated,
+                image=path.parent / row["image"] if stated["image"] else None,
+                mpp=numbers["mpp"],
+                pitch_um=numbers["pitch_um"],
+                layer=stated["layer"],
+                scale=stated["scale"],
+                library=stated["library"],
+                gene_column=stated["gene_column"],
+                mpp_from=stated["mpp_from"],
             )
         )
     sections = agree_on_genes(sections)
@@ -87,10 +94,11 @@ def _row_faults(row: dict[str, str]) -> list[str]:
     """Return what is wrong with a row, in a line each."""
     slide = row["slide"] or "a row without a slide"
     faults = []
-    checks = [lambda: clean_part(row["slide"]), lambda: clean_name(row["donor"], kind="donor")]
-    checks += [
-        lambda name=name: parse_number(row[name], what=name) for name in _NUMBERS if row.get(name)
+    checks: list[Callable[[], object]] = [
+        partial(clean_part, row["slide"]),
+        partial(clean_name, row["donor"], kind="donor"),
     ]
+    checks += [partial(parse_number, row[name], what=name) for name in _NUMBERS if row.get(name)]
     for check in checks:
         try:
             check()

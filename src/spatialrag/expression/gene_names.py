@@ -31,7 +31,8 @@ _DATE = re.compile(r"(\d{1,2}-(Mar|Sep|Sept|Dec|Oct|Apr|Feb))|((Mar|Sep|Sept|Dec
 def is_ensembl(names: np.ndarray) -> bool:
     """Return whether most names are Ensembl ids."""
     sample = [str(name) for name in names[:: max(1, len(names) // 200)]]
-    return bool(sample) and np.mean([bool(_ENSEMBL.fullmatch(name)) for name in sample]) > 0.5
+    found = sum(bool(_ENSEMBL.fullmatch(name)) for name in sample)
+    return found > len(sample) / 2
 
 
 def without_versions(names: np.ndarray) -> np.ndarray:

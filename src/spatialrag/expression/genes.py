@@ -10,7 +10,7 @@ _BLOCK = 1024  # genes whose correlations with all others are held at a time
 
 def gene_variance(matrix: sparse.csr_matrix | np.ndarray) -> np.ndarray:
     """Return the variance of each column, (n_genes,), float64."""
-    if not sparse.issparse(matrix):
+    if isinstance(matrix, np.ndarray):
         return np.var(matrix, axis=0, dtype=np.float64)
     wide = matrix.astype(np.float64)
     mean = np.asarray(wide.mean(axis=0)).ravel()
@@ -54,7 +54,7 @@ def coexpressed(
 
 def _unit_columns(columns: sparse.csr_matrix | np.ndarray) -> np.ndarray:
     """Return the columns centred and divided by their norm, float32; constant ones are 0."""
-    dense = columns.toarray() if sparse.issparse(columns) else columns
+    dense = columns if isinstance(columns, np.ndarray) else columns.toarray()
     unit = np.asarray(dense, np.float32) - dense.mean(axis=0, dtype=np.float64).astype(np.float32)
     norm = np.linalg.norm(unit, axis=0)
     constant = np.ptp(dense, axis=0) == 0

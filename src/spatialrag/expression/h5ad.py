@@ -186,7 +186,7 @@ def _spots_of(
     return Selection(spots, found.library, (*found.notes, *notes))
 
 
-def _pixel_sizes(uns: object, library: str) -> tuple[PixelSize, ...]:
+def _pixel_sizes(uns: Mapping[str, Any], library: str) -> tuple[PixelSize, ...]:
     """Return what a file states about µm per pixel."""
     stated = [(f"the file: uns[{key!r}]", uns[key]) for key in _MPP_KEYS if key in uns]
     entry = libraries_of(uns).get(library, {})

@@ -117,9 +117,9 @@ def _named(
         labels = _labels(obs[column])
         if name in labels:
             return _of_labels(labels, name, subject)
-        known = sorted(set(labels) - {""})
         raise InputError(
-            f"{subject} has no slide {library!r}", expected=f"{column}= one of {listing(known, 20)}"
+            f"{subject} has no slide {library!r}",
+            expected=f"{column}= one of {listing(sorted(set(labels) - {''}), 20)}",
         )
     known: set[str] = set()
     for column in (*_SLIDES, *_MAYBE):
@@ -203,10 +203,8 @@ def _sign(obs: pd.DataFrame, pictures: Mapping[str, object], xy: np.ndarray | No
 
 def _cores(names: pd.Index) -> np.ndarray | None:
     """Return barcodes less what was added to tell slides apart; None where names hold none."""
-    found = [_BARCODE.search(str(name)) for name in names]
-    if not found or not all(found):
-        return None
-    return np.array([match.group() for match in found], object)
+    found = [match.group() for name in names if (match := _BARCODE.search(str(name)))]
+    return np.array(found, object) if found and len(found) == len(names) else None
 
 
 def _labels(column: pd.Series) -> np.ndarray:

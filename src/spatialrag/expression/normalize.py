@@ -1,5 +1,7 @@
 """The three expression scales, and how one becomes another."""
 
+from typing import TypeAlias, cast
+
 import numpy as np
 from scipy import sparse
 
@@ -8,7 +10,7 @@ from spatialrag.errors import InputError
 SCALES = ("counts", "log1p", "log1p_cp10k")
 SIZE_FACTOR = 1e4
 
-Matrix = sparse.csr_matrix | np.ndarray
+Matrix: TypeAlias = sparse.csr_matrix | np.ndarray
 
 
 def check_scale(scale: str) -> str:
@@ -58,10 +60,9 @@ def to_scale(
     if wanted == "log1p_cp10k":
         totals = np.asarray(matrix.sum(axis=1)).ravel() if totals is None else totals
         factor = SIZE_FACTOR / np.where(totals > 0, totals, np.inf)
-        matrix = (
-            sparse.diags(factor) @ matrix if sparse.issparse(matrix) else matrix * factor[:, None]
-        )
-    values = matrix.data if sparse.issparse(matrix) else matrix
+        dense = isinstance(matrix, np.ndarray)
+        matrix = matrix * factor[:, None] if dense else sparse.diags(factor) @ matrix
+    values = np.asarray(matrix if isinstance(matrix, np.ndarray) else matrix.data)
     if (values <= -1).any():
         raise InputError(
             f"{(values <= -1).sum()} values have no {wanted}",
@@ -73,8 +74,8 @@ def to_scale(
 
 
 def _elementwise(matrix: Matrix, function: np.ufunc) -> Matrix:
-    if not sparse.issparse(matrix):
-        return function(matrix)
+    if isinstance(matrix, np.ndarray):
+        return cast(np.ndarray, function(matrix))
     result = matrix.tocsr(copy=True)
     result.data = function(result.data)
     return result

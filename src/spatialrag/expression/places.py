@@ -1,6 +1,7 @@
 """Where spots are, whatever form a file gives it: arrays, named columns, columns of ``obs``."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -75,7 +76,7 @@ def refuse_depth(frame: pd.DataFrame, *, subject: str) -> None:
 
 
 def _of_element(
-    element: object, spots: pd.Index, subject: str
+    element: Any, spots: pd.Index, subject: str
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     if isinstance(element, pd.DataFrame):
         return _of_frame(element, subject)

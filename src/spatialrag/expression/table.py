@@ -191,7 +191,7 @@ def _columns(frame: pd.DataFrame, name: str) -> tuple[list[str], list[str]]:
 
 def _check(matrix: sparse.csr_matrix, scale: str, genes: list[str], name: str) -> None:
     """Raise when values are not on their scale; a few columns of fractions are named."""
-    fractions = np.unique(matrix.indices[matrix.data % 1 != 0]) if scale == "counts" else []
+    fractions = np.unique(matrix.indices[(scale == "counts") & (matrix.data % 1 != 0)])
     fix = ""
     if 0 < len(fractions) <= max(3, len(genes) // 20):
         named = listing([genes[j] for j in fractions])

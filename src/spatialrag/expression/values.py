@@ -1,6 +1,7 @@
 """Expression values as a matrix, and what is refused on each scale, alike in every reader."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -119,7 +120,7 @@ def matrices_with_counts(matrices: Mapping[str, object]) -> str:
     return listing([name for name, values in matrices.items() if holds_counts(values)], 8)
 
 
-def _in_memory(values: object) -> object:
+def _in_memory(values: Any) -> Any:  # noqa: ANN401  (arrays of any library)
     """Return what a file stands behind as an array or sparse matrix."""
     if hasattr(values, "to_memory"):  # sparse, backed by a file
         return values.to_memory()

@@ -68,7 +68,10 @@ def _read_h5(path: Path) -> tuple[sparse.csc_matrix, np.ndarray, pd.DataFrame]:
             "feature_types": _text(group, "features/feature_type"),
         }
         features = _features(columns, shape[0], path)
-        return matrix.T, _text(group, "barcodes"), features
+        barcodes = _text(group, "barcodes")
+        if barcodes is None:
+            raise refusal(path, _EXPECTED)
+        return matrix.T, barcodes, features
 
 
 def _old_group(file: h5py.File, path: Path) -> h5py.Group:

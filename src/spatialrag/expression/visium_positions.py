@@ -88,7 +88,7 @@ def stated_sizes(factors: Path | None, xy: np.ndarray, spots: np.ndarray) -> lis
         sizes.append(PixelSize(stated, "Space Ranger: microns_per_pixel"))
     if side is None and stated is None and diameter is not None:
         lattice = check_pitch(Spots("slide", spots, xy), platform="Visium")
-        sizes += [lattice] * (lattice is not None)
+        sizes += [] if lattice is None else [lattice]
     if diameter is not None:
         width, what = (SPOT_UM, "spot") if side is None else (side, "bin")
         source = f"derived: {width:g} µm {what} / {diameter:.2f} px (spot_diameter_fullres)"

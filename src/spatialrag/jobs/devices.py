@@ -46,10 +46,9 @@ class Devices:
 
     def check_encoder(self, encoder: str | Encoder | None, bank: Bank) -> Encoder:
         """Return the encoder that the bank was built with, where it is to run."""
-        bank.require_embeddings()
         return check_encoder(
             encoder,
-            bank.encoder,
+            bank.require_encoder(),
             device=self.encoder or self.everywhere,
             required=self.encoder is not None,
         )

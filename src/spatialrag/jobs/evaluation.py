@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from spatialrag.bank.bank import Bank
+from spatialrag.bank.copies import find_copies
 from spatialrag.bank.store import open_bank
 from spatialrag.evaluation.columns import ORACLE
 from spatialrag.evaluation.oracle import depth_oracle
@@ -92,7 +93,10 @@ def evaluate(request: EvaluateRequest) -> EvaluateResult:
     """
     read = (request.prediction, request.bank, request.measured, request.gmt, request.regions)
     check_outputs(request.json, inputs=read)
-    result, section, references = _read(request)
+    result, section, bank = _read(request)
+    references = bank
+    if result.slide in bank.slides.index:
+        references = bank.without(slides=[result.slide])
     panel = fix_panel(references, section.genes, n_core=request.n_core, n_global=request.n_global)
     labels = None
     if request.regions is not None:
@@ -107,17 +111,42 @@ def evaluate(request: EvaluateRequest) -> EvaluateResult:
         regions=labels,
         surrogates=surrogates,
     )
-    entries = {str(result.record.get("method", "prediction")): scores.entry}
+    seen = _seen(result, bank, section)
+    method = str(result.record.get("method", "prediction"))
+    entries = {f"{method} (saw this slide)" if seen else method: scores.entry}
     entries |= _controls(result, section, references, panel, surrogates)
     if levels := smooth_levels(entries):
         entries["null_smooth"] = levels
     entries["null"] = null_levels(scores.n_spots, panel)
     found = {"scores": entries, "gene_sets": scores.gene_sets, "markers": scores.markers}
-    write_json(request.json, found | {"n_spots": scores.n_spots, "notes": section.notes})
-    return EvaluateResult(Report({result.slide: entries}), scores.markers or {}, section.notes)
+    notes = (*section.notes, *seen)
+    write_json(request.json, found | {"n_spots": scores.n_spots, "notes": notes})
+    return EvaluateResult(Report({result.slide: entries}), scores.markers or {}, notes)
+
+
+def _seen(prediction: Prediction, bank: Bank, section: Section) -> tuple[str, ...]:
+    """Return why a prediction may rest on the slide that it is scored on; nothing if it does not.
+
+    What predicted it left a slide of its own name out, and refused known copies unless they were
+    allowed; the counts that are scored are known only now.
+    """
+    allowed = {
+        str(copy["slide"])
+        for copy in prediction.record.get("copies", ())
+        if not copy["left_out"]
+    }
+    citations = prediction.citations
+    cited = set() if citations is None else set(citations.slides)
+    by_counts = find_copies(bank, slide=prediction.slide, section=section)
+    allowed |= {copy.slide for copy in by_counts if copy.slide in cited}
+    return tuple(
+        f"{prediction.slide} was predicted from {slide}, a copy of it: its scores say nothing"
+        for slide in sorted(allowed)
+    )
 
 
 def _read(request: EvaluateRequest) -> tuple[Prediction, Section, Bank]:
+    bank = request.bank if isinstance(request.bank, Bank) else open_bank(request.bank)
     given = request.prediction
     result = given if isinstance(given, Prediction) else read_prediction(given)
     section = request.measured
@@ -130,10 +159,7 @@ def _read(request: EvaluateRequest) -> tuple[Prediction, Section, Bank]:
             library=request.library,
             gene_column=request.gene_column,
         )
-    references = request.bank if isinstance(request.bank, Bank) else open_bank(request.bank)
-    if result.slide in references.slides.index:
-        references = references.without(slides=[result.slide])
-    return result, section, references
+    return result, section, bank
 
 
 def _controls(

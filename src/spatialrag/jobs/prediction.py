@@ -1,22 +1,25 @@
 """Predict a slide's spots from a bank: one flow for every entrance and every method."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from spatialrag.bank.bank import Bank
+from spatialrag.bank.copies import Copy, describe_copies, find_copies, leave_out_copies
 from spatialrag.bank.store import open_bank
 from spatialrag.encoders.embedding import embed
 from spatialrag.encoders.embeddings import Embeddings
 from spatialrag.encoders.encoder import Encoder
+from spatialrag.errors import InputError, listing
 from spatialrag.jobs.devices import Devices
 from spatialrag.jobs.generag import Retrieval
 from spatialrag.jobs.outputs import check_outputs, write_json
 from spatialrag.jobs.queries import QuerySlide
-from spatialrag.prediction.generag.generag import FittedGeneRAG
+from spatialrag.prediction.generag.generag import FittedGeneRAG, GeneRAG
 from spatialrag.prediction.prediction import Prediction, picture_tissue
 from spatialrag.prediction.predictor import FittedPredictor, Predictor, Queries
 from spatialrag.prediction.store import write_prediction
+from spatialrag.slides.picture_marks import mark_picture
 from spatialrag.slides.slide import Slide
 from spatialrag.slides.spots import Spots
 
@@ -37,6 +40,9 @@ class PredictRequest:
         The bank's own; not needed where the method reads no images.
     without_slides, without_donors
         References that are never cited.
+    allow_self
+        Predict a slide that is in the bank, by name, picture or counts, from itself; the result
+        is marked.
     removed
         For each spot, how many of its strongest references are left out one at a time, for
         `spatialrag.explain` to tell what each changes; GeneRAG alone.
@@ -56,6 +62,7 @@ class PredictRequest:
     encoder: str | Encoder | None = None
     without_slides: tuple[str, ...] = ()
     without_donors: tuple[str, ...] = ()
+    allow_self: bool = False
     removed: int = 3
     devices: Devices = field(default_factory=Devices)
     cache: Path | None = None
@@ -91,60 +98,97 @@ def predict(request: PredictRequest) -> PredictResult:
         Before any work: outputs that cannot be written, an encoder that is not the bank's, spots
         and images that cannot be read or do not fit each other.
     """
-    stated = request.method if isinstance(request.method, Retrieval) else None
-    check_outputs(request.out, request.json, inputs=_inputs(request, stated))
-    settings = None if stated is None else stated.settings(request.devices)
+    read = [request.bank, request.queries.spots, request.queries.image]
+    fit, blind = request.method, False
+    if isinstance(request.method, Retrieval):
+        settings = request.method.settings(request.devices)
+        fit = _Stated(request.method, settings)
+        read += [] if request.method.initial is None else [request.method.initial.path]
+        blind = request.method.initial is not None and settings.image_weight == 0
+    check_outputs(request.out, request.json, inputs=read)
     bank = request.bank if isinstance(request.bank, Bank) else open_bank(request.bank)
-    bank = bank.without(slides=request.without_slides, donors=request.without_donors)
-    method = request.method if settings is None else stated.predictor(settings, bank)
-    blind = stated is not None and stated.initial is not None and settings.image_weight == 0
-    prediction, notes = run(request, bank, method.fit, blind=blind)
+    prediction, notes = run(request, bank, fit, blind=blind)
     facts = facts_of(prediction) | _facts_of_retrieval(prediction)
     return finish(request, prediction, facts, notes)
 
 
-def _inputs(request: PredictRequest, stated: Retrieval | None) -> list[object]:
-    initial = None if stated is None or stated.initial is None else stated.initial.path
-    return [request.bank, request.queries.spots, request.queries.image, initial]
+@dataclass(frozen=True)
+class _Stated:
+    """GeneRAG as options state it, as a method to fit on the bank that copies were taken from."""
+
+    stated: Retrieval
+    settings: GeneRAG
+
+    def fit(self, bank: Bank) -> FittedPredictor:
+        return self.stated.predictor(self.settings, bank).fit(bank)
 
 
 def run(
     request: PredictRequest,
     bank: Bank,
-    fit: Callable[[Bank], FittedPredictor],
+    method: Predictor,
     *,
     blind: bool = False,
+    trained: bool = False,
 ) -> tuple[Prediction, tuple[str, ...]]:
     """Return the prediction of a request by a method, and what is to be said of it.
 
     Parameters
     ----------
     request
-        Which slide, which encoder.
+        Which slide, which encoder, which references are left out.
     bank
-        The references that may be cited.
-    fit
-        Bank to fitted method.
+        The whole bank.
+    method
+        What is fitted on the references.
     blind
         Whether the method reads no images: nothing is embedded then.
+    trained
+        Whether the method was trained on this bank before, so that nothing can be left out.
+
+    Raises
+    ------
+    InputError
+        The query is in the bank under another name, or was trained on, and what its slide and the
+        method refuse.
     """
-    notes: tuple[str, ...] = ()
+    rest = bank.without(slides=request.without_slides, donors=request.without_donors)
     with request.queries.opened() as (spots, slide):
-        queries, thumbnails, tissue = spots, None, None
+        marks = None if slide is None else mark_picture(slide)
+        copies = find_copies(bank, slide=spots.slide, marks=marks)
+        if trained and copies and not request.allow_self:
+            raise _trained_on(spots.slide, copies)
+        references, notes = leave_out_copies(
+            rest, copies, query=spots.slide, allow_self=request.allow_self
+        )
+        queries: Queries = spots
+        thumbnails = tissue = None
         if not blind:
-            encoder = request.devices.check_encoder(request.encoder, bank)
-            notes = request.devices.notes(encoder=encoder)
-            queries = _embed(spots, slide, bank, encoder, request.cache)
+            encoder = request.devices.check_encoder(request.encoder, references)
+            notes += request.devices.notes(encoder=encoder)
+            queries = _embed(spots, slide, references, encoder, request.cache)
             thumbnails = queries.thumbnails
         if slide is not None:
             tissue = picture_tissue(spots, slide=slide)
-    fitted = fit(bank)
+    fitted = method.fit(references)
     if isinstance(fitted, FittedGeneRAG):
         prediction = fitted.predict(queries, removed=request.removed)
     else:
         prediction = fitted.predict(queries)
     record = prediction.record | {"query": _record(spots, queries)}
+    record |= {"copies": describe_copies(copies, references)} if copies else {}
     return replace(prediction, record=record).with_pictures(thumbnails, tissue), notes
+
+
+def _trained_on(query: str, copies: Sequence[Copy]) -> InputError:
+    return InputError(
+        f"the model was trained on the slide {query!r} that it is to predict",
+        expected="a model that never saw it",
+        got=listing([str(copy) for copy in copies]),
+        fix="fit it again with "
+        + " ".join(f"--exclude-slide {copy.slide}" for copy in copies)
+        + "; or, if this is meant, allow it: --allow-self",
+    )
 
 
 def finish(
@@ -187,12 +231,13 @@ def _embed(
     spots: Spots, slide: Slide | None, bank: Bank, encoder: Encoder, cache: Path | None
 ) -> Embeddings:
     """Return query embeddings as the bank was embedded, with pictures where the bank has some."""
+    made = bank.require_encoder()
     pictured = bank.thumbnails is not None and slide is not None
     return embed(
         spots,
         encoder=encoder,
-        patch_um=bank.encoder.patch_um,
-        context=bank.encoder.context,
+        patch_um=made.patch_um,
+        context=made.context,
         cache=cache,
         slide=slide,
         thumbnail_px=bank.thumbnails.shape[1] if pictured else 0,

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from spatialrag.bank.bank import Bank
 from spatialrag.bank.store import open_bank
 from spatialrag.errors import InputError
 from spatialrag.explanation.types import attention_by_type
@@ -11,6 +12,7 @@ from spatialrag.jobs.cells import GivenProportions, SingleCells
 from spatialrag.jobs.devices import Devices
 from spatialrag.jobs.outputs import check_outputs, write_json
 from spatialrag.jobs.prediction import PredictRequest, PredictResult, facts_of, finish, run
+from spatialrag.prediction.predictor import FittedPredictor
 
 if TYPE_CHECKING:
     from spatialrag.cells.cell_bank import CellBank
@@ -128,6 +130,16 @@ def _facts(fitted: "FittedRAGST", cells: "CellBank") -> dict[str, object]:
     }
 
 
+@dataclass(frozen=True, eq=False)
+class _Trained:
+    """A method that is fitted already."""
+
+    fitted: "FittedRAGST"
+
+    def fit(self, bank: Bank) -> FittedPredictor:  # noqa: ARG002  (what it was trained on)
+        return self.fitted
+
+
 def predict(
     request: PredictRequest, model: Path, cells: SingleCells, *, residual: bool = True
 ) -> PredictResult:
@@ -157,7 +169,7 @@ def predict(
     fitted = read_ragst(model, bank=bank, cells=cells.read(), device=request.devices.everywhere)
     if not residual:
         fitted = fitted.without_residual()
-    prediction, notes = run(request, bank, lambda _: fitted)
+    prediction, notes = run(request, fitted.bank, _Trained(fitted), trained=True)
     facts = facts_of(prediction) | {
         "uncited_share": prediction.uncited_share,
         "attention": attention_by_type(prediction).mean().round(4).to_dict(),

@@ -40,10 +40,11 @@ def plot_domains(
     names = _ordered(labels[~missing])
     colors = colors or dict(zip(names, palette(len(names)), strict=True))
     size = marker_size(xy, ax)
-    ax.scatter(*xy[missing].T, s=size, c=_MISSING, linewidths=0)
+    ax.scatter(xy[missing, 0], xy[missing, 1], s=size, c=_MISSING, linewidths=0)
     for name in names:
         at = labels == name
-        ax.scatter(*xy[at].T, s=size, c=colors.get(name, _MISSING), linewidths=0, label=name)
+        color = colors.get(name, _MISSING)
+        ax.scatter(xy[at, 0], xy[at, 1], s=size, c=color, linewidths=0, label=name)
     ax.set(title=title, aspect="equal", xticks=[], yticks=[])
     ax.invert_yaxis()
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=7)
@@ -112,7 +113,8 @@ def plot_coefficients(domains: Domains, *, axes: list[Axes] | None = None) -> li
     colors = palette(len(domains.sizes))
     for ax, name in zip(axes, ("alpha", "beta"), strict=True):
         values = _array(domains, name)
-        bins = np.linspace(*np.percentile(values, [0.5, 99.5]), 60)
+        low, high = np.percentile(values, [0.5, 99.5])
+        bins = np.linspace(low, high, 60)
         for label, color in zip(domains.sizes, colors, strict=True):
             part = values[domains.labels == label].ravel()
             ax.hist(part, bins=bins, density=True, histtype="step", color=color, label=label)

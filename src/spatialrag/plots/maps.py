@@ -38,9 +38,10 @@ def plot_map(
         limits = tuple(np.percentile(finite, [1, 99])) if len(finite) else (0.0, 1.0)
     missing = ~np.isfinite(values)
     size = marker_size(xy, ax)
-    ax.scatter(*xy[missing].T, s=size, c="0.85", linewidths=0)
+    ax.scatter(xy[missing, 0], xy[missing, 1], s=size, c="0.85", linewidths=0)
     drawn = ax.scatter(
-        *xy[~missing].T,
+        xy[~missing, 0],
+        xy[~missing, 1],
         s=size,
         c=values[~missing],
         cmap=cmap,
@@ -77,7 +78,7 @@ def marker_size(xy: np.ndarray, ax: Axes) -> float:
     """Return a marker area (points²) that nearly fills the spot grid."""
     span = np.ptp(xy, axis=0).max()
     pitch = spot_pitch(xy) if len(xy) > 1 else 1.0
-    inches = ax.get_position().width * ax.figure.get_size_inches()[0]
+    inches = ax.get_position().width * ax.figure.get_figure(root=True).get_size_inches()[0]
     return float(np.clip((0.8 * inches * 72 * pitch / max(span, 1e-9)) ** 2, 1, 400))
 
 

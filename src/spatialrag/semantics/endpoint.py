@@ -5,6 +5,7 @@ import math
 import os
 import time
 from collections.abc import Sequence
+from typing import Any
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,9 +106,9 @@ class Endpoint:
                 raise InputError(f"{show_address(self.url)} changed its dimension between requests")
         return np.concatenate(found) if found else np.empty((0, self.dim or 1), np.float32)
 
-    def _ask(self, texts: list[str]) -> object:
+    def _ask(self, texts: list[str]) -> Any:  # noqa: ANN401  (what JSON holds)
         """Return what the server answers, parsed; busy servers are asked again."""
-        body = {"model": self.model, "input": texts, "encoding_format": "float"}
+        body: dict[str, object] = {"model": self.model, "input": texts, "encoding_format": "float"}
         if self.ask_dim:
             body["dimensions"] = self.dim
         headers = {"Content-Type": "application/json"} | self._authorization()
@@ -177,7 +178,7 @@ class Endpoint:
         asked = float(retry_after) if said else self.wait * 2**attempt
         return min(asked, _LONGEST_WAIT)
 
-    def _ordered(self, answer: object, n_texts: int) -> np.ndarray:
+    def _ordered(self, answer: Any, n_texts: int) -> np.ndarray:
         """Return vectors in the order asked for: servers may answer in another."""
         try:
             found = [(row["index"], np.asarray(row["embedding"])) for row in answer["data"]]
@@ -205,7 +206,8 @@ class Endpoint:
                 expected=str(self.dim or "the same for all"),
                 got=", ".join(map(str, sorted(lengths))),
             )
-        return require_vectors([rows[i] for i in range(n_texts)], n_texts, show_address(self.url))
+        found = np.stack([rows[i] for i in range(n_texts)])
+        return require_vectors(found, n_texts, show_address(self.url))
 
 
 def from_spec(where: str) -> Endpoint:

@@ -103,7 +103,8 @@ class LanguageModel:
         tokenizer, _ = self._loaded
         turns = [{"role": "system", "content": instruction}] * bool(instruction)
         turns.append({"role": "user", "content": text})
-        return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        worded = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        return str(worded)
 
     @cached_property
     def _loaded(self) -> "tuple[PreTrainedTokenizerBase, PreTrainedModel]":

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from scipy import sparse
@@ -18,7 +18,7 @@ PROMPTS = {"genes": spot_prompt, "unrelated": unrelated_prompt}
 RANKINGS = ("expression", "scaled")
 _RANDOM_VARIANCE = 0.85  # of SemST's random embeddings
 
-Expression = np.ndarray | sparse.csr_matrix
+Expression: TypeAlias = np.ndarray | sparse.csr_matrix
 
 
 @dataclass(frozen=True, eq=False)

@@ -67,7 +67,7 @@ def parse(
     if not text.strip():
         raise InputError(f"{name} is empty", expected="a header line and rows")
     separator, short_header = _find_separator(text, usual)
-    notes = ()
+    notes: tuple[str, ...] = ()
     if separator != usual:
         notes = (f"{name} is separated by {_SEPARATORS[separator]}",)
     first, _, body = text.partition("\n")

@@ -55,7 +55,8 @@ def to_numbers(
     converted = 0
     numeric = np.array([dtype.kind in "iuf" for dtype in frame.dtypes], bool)
     values[:, numeric] = frame.loc[:, numeric].to_numpy(np.float64, na_value=np.nan)
-    texts = {j: frame.iloc[:, j].astype(str).to_numpy(object) for j in np.flatnonzero(~numeric)}
+    written = np.flatnonzero(~numeric).tolist()
+    texts = {j: frame.iloc[:, j].astype(str).to_numpy(object) for j in written}
     if texts and not commas:
         _refuse_thousands(texts, frame, name)
     for j, cells in texts.items():

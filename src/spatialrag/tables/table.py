@@ -151,13 +151,15 @@ def table_of_text(
     if found.header is None:
         frame = found.cells.set_axis([str(i) for i in found.cells], axis=1)
         return Table(frame, name, found.separator, found.notes)
-    frame, notes = _with_header(found, name)
+    frame, notes = _with_header(found.header, found.cells, name)
     return Table(frame, name, found.separator, (*found.notes, *notes))
 
 
-def _with_header(found: Delimited, name: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def _with_header(
+    titles: list[str], cells: pd.DataFrame, name: str
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return cells under their names: the first may be nameless, other nameless ones are empty."""
-    header, cells = [title.strip() for title in found.header], found.cells
+    header = [title.strip() for title in titles]
     empty = [i for i, title in enumerate(header) if not title and i > 0 and _is_blank(cells[i])]
     nameless = [i + 1 for i, title in enumerate(header) if not title and i > 0 and i not in empty]
     if nameless:
@@ -170,8 +172,8 @@ def _with_header(found: Delimited, name: str) -> tuple[pd.DataFrame, tuple[str, 
     kept = [i for i in range(len(header)) if i not in empty]
     if len(kept) < 2 and not len(cells):
         raise InputError(f"{name} holds no table", expected="columns separated by commas or tabs")
-    titles, notes = _clean_titles([found.header[i] for i in kept], name)
-    return cells[kept].set_axis(titles, axis=1), notes
+    clean, notes = _clean_titles([titles[i] for i in kept], name)
+    return cells[kept].set_axis(clean, axis=1), notes
 
 
 def _clean_titles(titles: Sequence[object], name: str) -> tuple[np.ndarray, tuple[str, ...]]:
