@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from spatialrag import GeneRAG, build_bank
-from spatialrag.evaluation.loso import section_of
+from spatialrag.bank.bank import section_of
 from spatialrag.evaluation.panel import Panel, fix_panel
 from spatialrag.evaluation.report import markdown_table
 from spatialrag.evaluation.scores import evaluate

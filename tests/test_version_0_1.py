@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spatialrag.bank.bank import section_of
 from spatialrag.bank.store import open_bank, verify_bank
 from spatialrag.cells.store import open_cells, verify_cells
 from spatialrag.domains.controls import SmoothedPCA
 from spatialrag.domains.tissue import Tissue
-from spatialrag.evaluation.loso import loso, section_of
+from spatialrag.evaluation.loso import loso
 from spatialrag.evaluation.methods import standard_rows
 from spatialrag.evaluation.panel import fix_panel
 from spatialrag.evaluation.scores import evaluate

@@ -7,9 +7,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from spatialrag.bank.bank import Bank
+from spatialrag.bank.bank import Bank, section_of
 from spatialrag.bank.store import write_bank
-from spatialrag.evaluation.loso import loso, section_of
+from spatialrag.evaluation.loso import loso
 from spatialrag.evaluation.methods import standard_rows
 from spatialrag.evaluation.report import CORE_COLUMNS, GLOBAL_COLUMNS, Report
 from spatialrag.explanation.explanation import Explanation

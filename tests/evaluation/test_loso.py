@@ -1,8 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from spatialrag.bank.bank import section_of
+from spatialrag.bank.build import join_banks
 from spatialrag.errors import InputError
-from spatialrag.evaluation.loso import loso, section_of
+from spatialrag.evaluation.loso import loso, references_for
 from spatialrag.evaluation.methods import Row
 from spatialrag.prediction.controls import MeanProfile
 from spatialrag.prediction.generag import GeneRAG
@@ -94,6 +98,51 @@ def test_which_rows_are_compared_can_be_chosen(toy_bank):
 
 def test_per_gene_scores_are_kept(report):
     assert len(report.per_gene().loc["toy4"].loc["generag"]) == 200
+
+
+def copy_of(bank, slide, name, donor):
+    """Return one slide of a bank under another name, as a bank."""
+    alone = bank.only([slide])
+    return replace(
+        alone,
+        slides=alone.slides.rename(index={slide: name}).assign(donor=donor),
+        references=alone.references.assign(slide=name, donor=donor).set_axis(
+            [f"{name}:{barcode}" for barcode in alone.references["barcode"]]
+        ),
+    )
+
+
+def test_copies_count_as_one_slide(toy_bank):
+    """Of toy1 (donor1) and toy3 (donor1), copies under the names and donors of others."""
+    bank = join_banks(
+        [
+            toy_bank,
+            copy_of(toy_bank, "toy1", "again", "donor9"),
+            copy_of(toy_bank, "toy3", "third", "donor8"),
+        ]
+    )
+    with pytest.warns(UserWarning, match=r"left out with slide 'toy1': again \(the same picture\)"):
+        left = references_for(bank, "toy1", leave="slide")
+    assert list(left.slides.index) == ["toy2", "toy3", "toy4", "third"]
+    with pytest.warns(UserWarning, match="again"):
+        left = references_for(bank, "toy1", leave="donor")
+    assert list(left.slides.index) == ["toy2", "toy4"]
+    with pytest.warns(UserWarning, match="toy1"):
+        left = references_for(bank, "again", leave="donor")
+    assert list(left.slides.index) == ["toy2", "toy3", "toy4", "third"]
+    spy = Spy()
+    with pytest.warns(UserWarning, match="again"):
+        report = loso(bank, rows=[Row("spy", spy)], slides=["toy1"], n_core=10, n_global=20)
+    assert spy.seen == [("toy2", "toy3", "toy4", "third")]
+    copy = {"slide": "again", "by": "image", "score": 1.0, "left_out": True}
+    assert report.record["copies"] == {"toy1": [copy]}
+    assert "Copies left out of the references: again with toy1 (by image)." in report.markdown()
+
+
+def test_honest_slides_are_no_copies(toy_bank, recwarn):
+    left = references_for(toy_bank, "toy1", leave="slide")
+    assert list(left.slides.index) == ["toy2", "toy3", "toy4"]
+    assert not recwarn.list
 
 
 def test_bad_folds(toy_bank):

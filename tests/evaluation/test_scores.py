@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from spatialrag.bank.bank import section_of
 from spatialrag.errors import InputError
-from spatialrag.evaluation.loso import section_of
 from spatialrag.evaluation.panel import fix_panel
 from spatialrag.evaluation.scores import evaluate, null_levels, smooth_levels, surrogates_for
 from spatialrag.prediction.generag import GeneRAG

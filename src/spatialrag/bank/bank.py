@@ -12,6 +12,7 @@ from spatialrag.bank.content import hash_part
 from spatialrag.encoders.embeddings import Embeddings, EncoderRecord
 from spatialrag.errors import InputError, listing, raise_all
 from spatialrag.expression.normalize import to_scale
+from spatialrag.expression.section import Section
 from spatialrag.provenance import fingerprint
 
 _MPP_TOLERANCE = 1.25  # a query's pixel size may leave the bank's range by this factor
@@ -34,7 +35,8 @@ class Bank:
         Which slide measured which gene; columns in the order of ``slides``.
     slides : pandas.DataFrame
         Index slide; columns donor, mpp (µm per pixel, NaN when unknown), mpp_source, pitch_um and
-        off_tissue (measured spot pitch, share of spots off the tissue; NaN when unknown), hash.
+        off_tissue (measured spot pitch, share of spots off the tissue; NaN when unknown), notes,
+        marks of the picture (`PictureMarks.columns`; ``""`` when unknown), hash.
     scale
         Expression scale of ``expression``.
     embeddings : (n_references, dim), optional
@@ -231,6 +233,20 @@ class Bank:
                 got=f"{queries.mpp:.3g} µm per pixel",
                 fix="check mpp; if it is right, add references scanned at this resolution",
             )
+
+
+def section_of(bank: Bank, slide: str) -> Section:
+    """Return one slide of a bank as a section."""
+    alone = bank.only([slide])
+    return Section(
+        slide=slide,
+        donor=str(alone.slides["donor"].iloc[0]),
+        expression=alone.expression,
+        genes=alone.genes,
+        spots=alone.references["barcode"].to_numpy(str),
+        xy=None,
+        scale=alone.scale,
+    )
 
 
 def hash_slide(bank: Bank, slide: str) -> str:

@@ -1,7 +1,7 @@
 """Build a bank from sections, or join banks."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,8 @@ from spatialrag.expression.section import Section
 from spatialrag.names import keys_of
 from spatialrag.progress import track
 from spatialrag.slides.patches import cut_thumbnails
+from spatialrag.slides.picture_marks import PictureMarks, mark_picture
+from spatialrag.slides.slide import Slide, opened
 
 THUMBNAIL_PX = 64
 
@@ -60,22 +62,50 @@ def build_bank(
         sections = [s.of_spots(spots) for s, spots in zip(sections, kept, strict=True)]
     pictures = thumbnail_px > 0 and all(s.image is not None and s.mpp is not None for s in sections)
     parts = []
+    settings = _Settings(encoder, patch_um, context, thumbnail_px if pictures else 0, cache)
     for section in track(sections, label="bank", total=len(sections)):
-        vectors, thumbnails = None, None
-        if encoder is not None:
-            vectors = embed(
-                section,
-                encoder=encoder,
-                patch_um=patch_um,
-                context=context,
-                cache=cache,
-                thumbnail_px=thumbnail_px if pictures else 0,
-            )
-            section, thumbnails = section.of_spots(vectors.spots), vectors.thumbnails
-        elif pictures:
-            thumbnails = cut_thumbnails(section.located, patch_um=patch_um, size_px=thumbnail_px)
-        parts.append(bank_of_section(section, vectors, thumbnails))
+        if section.image is None:
+            parts.append(_bank_of(section, None, settings))
+            continue
+        with opened(section.image) as slide:
+            parts.append(_bank_of(section, slide, settings))
     return join_banks(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class _Settings:
+    """How the sections of one bank are embedded and pictured."""
+
+    encoder: Encoder | None
+    patch_um: float
+    context: int
+    thumbnail_px: int
+    cache: str | Path | None
+
+
+def _bank_of(section: Section, slide: Slide | None, settings: _Settings) -> Bank:
+    """Return the bank of one section, whose image was opened once."""
+    vectors, thumbnails = None, None
+    if settings.encoder is not None:
+        vectors = embed(
+            section,
+            encoder=settings.encoder,
+            patch_um=settings.patch_um,
+            context=settings.context,
+            cache=settings.cache,
+            slide=slide,
+            thumbnail_px=settings.thumbnail_px,
+        )
+        section, thumbnails = section.of_spots(vectors.spots), vectors.thumbnails
+    elif settings.thumbnail_px:
+        thumbnails = cut_thumbnails(
+            section.located,
+            patch_um=settings.patch_um,
+            size_px=settings.thumbnail_px,
+            slide=slide,
+        )
+    marks = None if slide is None else mark_picture(slide)
+    return bank_of_section(section, vectors, thumbnails, marks)
 
 
 def check_addition(bank: Bank, sections: Sequence[Section]) -> None:
@@ -109,9 +139,24 @@ def _check_sections(sections: list[Section]) -> None:
 
 
 def bank_of_section(
-    section: Section, embeddings: Embeddings | None = None, thumbnails: np.ndarray | None = None
+    section: Section,
+    embeddings: Embeddings | None = None,
+    thumbnails: np.ndarray | None = None,
+    marks: PictureMarks | None = None,
 ) -> Bank:
-    """Return the bank of one section; `join_banks` makes larger ones."""
+    """Return the bank of one section; `join_banks` makes larger ones.
+
+    Parameters
+    ----------
+    section
+        Expression, places and names.
+    embeddings
+        Of its spots, in their order.
+    thumbnails : (n_spots, px, px, 3) uint8, optional
+        Pictures of the patches.
+    marks
+        Of its picture, by which copies of it are found; unknown without them.
+    """
     order = np.argsort(section.genes)
     xy = np.full((section.n_spots, 2), np.nan) if section.xy is None else section.xy
     references = pd.DataFrame(
@@ -134,6 +179,7 @@ def bank_of_section(
             "pitch_um": np.nan if placement is None else placement.pitch_um,
             "off_tissue": np.nan if placement is None else placement.off_tissue,
             "notes": "; ".join(section.notes),
+            **(marks or PictureMarks()).columns,
             "hash": "",
         },
         index=[section.slide],
@@ -180,7 +226,9 @@ def join_banks(banks: Sequence[Bank]) -> Bank:
         genes=genes,
         references=pd.concat([bank.references for bank in banks]),
         measured=measured,
-        slides=pd.concat([bank.slides for bank in banks]).fillna({"notes": ""}),
+        slides=pd.concat([bank.slides for bank in banks]).fillna(
+            {"notes": "", **PictureMarks().columns}
+        ),
         embeddings=_stack([bank.embeddings for bank in banks]),
         thumbnails=_stack([bank.thumbnails for bank in banks]),
     )

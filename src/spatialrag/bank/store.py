@@ -27,6 +27,7 @@ from spatialrag.bank.zarr_store import (
 )
 from spatialrag.encoders.embeddings import EncoderRecord
 from spatialrag.provenance import fingerprint, origin
+from spatialrag.slides.picture_marks import PictureMarks
 
 SCHEMA = 2  # 1: slides' hashes pass over some names and attributes, and nothing seals the record
 BANK = StoreKind("bank", SCHEMA, "spatialrag bank build")
@@ -208,7 +209,7 @@ def _python(record: dict[str, Any]) -> dict[str, Any]:
 def describe(bank: Bank) -> dict[str, Any]:
     """Return what `spatialrag bank info` prints, as plain values."""
     everywhere = int(bank.measured_everywhere.sum())
-    table = bank.slides.drop(columns="hash").assign(
+    table = bank.slides.drop(columns=["hash", *PictureMarks().columns], errors="ignore").assign(
         spots=bank.references["slide"].value_counts().reindex(bank.slides.index),
         genes=bank.measured.sum(axis=0),
     )

@@ -1,12 +1,14 @@
 """Leave one slide, or one donor, out: every method and control on every fold."""
 
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from spatialrag.bank.bank import Bank
+from spatialrag.bank.bank import Bank, section_of
+from spatialrag.bank.copies import Copy, copies_within, describe_copies
 from spatialrag.errors import InputError, listing
 from spatialrag.evaluation.citation_scores import score_citations
 from spatialrag.evaluation.columns import ORACLE
@@ -90,6 +92,11 @@ def loso(
         "encoder": str(bank.encoder),
         "empty_spots": bank.references.index[bank.empty].tolist(),
         "donors": bank.slides["donor"].to_dict(),
+        "copies": {
+            fold.slide: describe_copies(copies, fold.references)
+            for fold in folds
+            if (copies := fold_copies(bank, fold.slide, leave=leave))
+        },
     }
     return Report(scored, record)
 
@@ -111,11 +118,47 @@ def _folds(bank: Bank, leave: str, slides: Sequence[str] | None) -> Iterator[Fol
 
 
 def references_for(bank: Bank, slide: str, *, leave: str) -> Bank:
-    """Return what a slide may be predicted from: without it, or without all of its donor's."""
+    """Return what a slide may be predicted from: without it, or without all of its donor's.
+
+    Copies of what is left out, under other names or donors, go with it, with a warning.
+    """
+    out = _slides_left(bank, slide, leave)
+    copies = fold_copies(bank, slide, leave=leave)
+    if copies:
+        warnings.warn(
+            f"left out with slide {slide!r}: {listing([str(copy) for copy in copies])}",
+            stacklevel=2,
+        )
+    return bank.without(slides=out | {copy.slide for copy in copies})
+
+
+def fold_copies(bank: Bank, slide: str, *, leave: str) -> tuple[Copy, ...]:
+    """Return the copies, among a fold's references, of what it leaves out.
+
+    Parameters
+    ----------
+    bank
+        All slides.
+    slide
+        The test slide.
+    leave
+        ``slide``, or ``donor``.
+    """
+    out = _slides_left(bank, slide, leave)
+    found = {
+        copy.slide: copy
+        for name in sorted(out)
+        for copy in copies_within(bank, name)
+        if copy.slide not in out
+    }
+    return tuple(found.values())
+
+
+def _slides_left(bank: Bank, slide: str, leave: str) -> set[str]:
+    """Return the test slide, or all of its donor's."""
     check_leave(leave)
-    if leave == "slide":
-        return bank.without(slides=[slide])
-    return bank.without(donors=[bank.slides.loc[slide, "donor"]])
+    donors = bank.slides["donor"]
+    return set(donors.index[donors == donors[slide]]) if leave == "donor" else {slide}
 
 
 def _score_fold(
@@ -197,17 +240,3 @@ def _entry(
             "uncited_share": prediction.uncited_share,
         }
     return entry
-
-
-def section_of(bank: Bank, slide: str) -> Section:
-    """Return one slide of a bank as a section."""
-    alone = bank.only([slide])
-    return Section(
-        slide=slide,
-        donor=str(alone.slides["donor"].iloc[0]),
-        expression=alone.expression,
-        genes=alone.genes,
-        spots=alone.references["barcode"].to_numpy(str),
-        xy=None,
-        scale=alone.scale,
-    )

@@ -141,12 +141,23 @@ class Report:
             if "n_surrogate_spots" in entry
         )
 
+    @property
+    def copies_note(self) -> str:
+        """A sentence on the copies that folds left out with their test slides; empty without."""
+        found = [
+            f"{copy['slide']} with {slide} (by {copy['by']})"
+            for slide, copies in self.record.get("copies", {}).items()
+            for copy in copies
+        ]
+        return f"Copies left out of the references: {', '.join(found)}." if found else ""
+
     def markdown(self) -> str:
         """Return the mean tables, then core and global tables of every slide."""
         parts = ["# Scores", ""]
         counts = ", ".join(f"{self.n_genes(group)} {group} genes" for group in ("core", "global"))
         parts += [f"Mean over slides: {', '.join(self.slides)}; {counts}.", ""]
-        parts += [self.surrogates_note, ""] * bool(self.surrogates_note)
+        for note in (self.surrogates_note, self.copies_note):
+            parts += [note, ""] * bool(note)
         views = [
             ("core", CORE_COLUMNS),
             ("global", GLOBAL_COLUMNS),
