@@ -11,6 +11,8 @@ from spatialrag.bank.bank import Bank, section_of
 from spatialrag.errors import InputError, listing
 from spatialrag.expression.equal_spots import share_of_equal_spots
 from spatialrag.expression.section import Section
+from spatialrag.slides.keypoints import Keypoints
+from spatialrag.slides.likeness import LIKE, likeness
 from spatialrag.slides.picture_marks import PictureMarks
 
 Evidence = Literal["name", "image", "likeness", "counts"]
@@ -74,6 +76,7 @@ def find_copies(
     found = (
         _by_name(name, slide)
         or _by_image(name, marks_of(bank, name), marks)
+        or _by_likeness(name, marks_of(bank, name), marks)
         or _by_counts(bank, name, section)
         for name in bank.slides.index
     )
@@ -172,7 +175,7 @@ def describe_copies(copies: Sequence[Copy], bank: Bank) -> list[dict[str, str | 
 
 def marks_of(bank: Bank, slide: str) -> PictureMarks:
     """Return what a bank holds of a slide's picture; stores of version 0.1 hold nothing."""
-    return PictureMarks.of_columns(bank.slides.loc[slide])
+    return PictureMarks.of_columns(bank.slides.loc[slide].to_dict())
 
 
 def unmarked_slides(bank: Bank) -> list[str]:
@@ -188,6 +191,16 @@ def _by_image(name: str, known: PictureMarks, marks: PictureMarks | None) -> Cop
     if marks is None or not marks.image_hash or not known.image_hash:
         return None
     return Copy(name, "image") if marks.image_hash == known.image_hash else None
+
+
+def _by_likeness(name: str, known: PictureMarks, marks: PictureMarks | None) -> Copy | None:
+    if marks is None:
+        return None
+    one, other = Keypoints.of_text(known.keypoints), Keypoints.of_text(marks.keypoints)
+    if one is None or other is None:
+        return None
+    score = likeness(one, other)
+    return Copy(name, "likeness", score) if score >= LIKE else None
 
 
 def _by_counts(bank: Bank, name: str, section: Section | None) -> Copy | None:

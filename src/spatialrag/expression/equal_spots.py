@@ -47,7 +47,8 @@ def share_of_equal_spots(
         for matrix, scale in zip((one, other), scales, strict=True)
     ]
     fewer = min(len(part) for part in keys)
-    return len(np.intersect1d(*keys, assume_unique=True)) / fewer if fewer else 0.0
+    shared = np.intersect1d(keys[0], keys[1], assume_unique=True)
+    return len(shared) / fewer if fewer else 0.0
 
 
 def _keys(

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from spatialrag.provenance import fingerprint
+from spatialrag.slides.keypoints import find_keypoints
 from spatialrag.slides.slide import Slide, open_slide, thumbnail
 
-LONGEST = 512  # pixels of the look from which marks are made, longer side
+_LONGEST = 512  # pixels of the look from which marks are made, longer side
 _BLANK = 2.0  # standard deviation of the look, of 255: a plain sheet is a copy of nothing
 
 
@@ -20,39 +22,53 @@ class PictureMarks:
     Parameters
     ----------
     image_hash
-        SHA-256 of the pixels of a look of `LONGEST` pixels and of the full size: equal for the
-        same pixels under any file name and in any lossless format. ``""`` where unknown.
+        SHA-256 of the full size and of the pixels of a look at the whole slide, 512 pixels on the
+        longer side: equal for the same pixels under any file name and in any lossless format.
+        ``""`` where unknown.
+    keypoints
+        `Keypoints` of the same look as text, by which `likeness` finds pictures that were saved
+        again, resized, cut or turned; ``""`` where unknown.
     """
 
     image_hash: str = ""
+    keypoints: str = ""
 
     @property
     def columns(self) -> dict[str, str]:
         """The marks as text by column, as a bank keeps them in its table of slides."""
-        return {"image_hash": self.image_hash}
+        return {"image_hash": self.image_hash, "image_keypoints": self.keypoints}
 
     @classmethod
     def of_columns(cls, columns: Mapping[str, object]) -> "PictureMarks":
         """Return the marks that `columns` turned into text; unknown where a column is absent."""
-        return cls(str(columns.get("image_hash", "")))
+        return cls(*(str(columns.get(name, "")) for name in cls().columns))
 
 
 def mark_picture(slide: Slide) -> PictureMarks:
     """Return the marks of an opened picture; no marks of one that shows nothing."""
-    look, _ = thumbnail(slide, longest=LONGEST)
+    look, _ = thumbnail(slide, longest=_LONGEST)
     if look.std() < _BLANK:
         return PictureMarks()
-    return PictureMarks(fingerprint(np.array(slide.size), look))
+    return PictureMarks(fingerprint(np.array(slide.size), look), find_keypoints(look).text)
 
 
 def mark_image(path: str | Path) -> PictureMarks:
-    """Return the marks of an H&E file.
+    """Return the marks of an H&E file; those of a file that has not changed are remembered.
 
     Raises
     ------
     InputError
         As `spatialrag.slides.open_slide`.
     """
+    path = Path(path)
+    if not path.is_file():
+        open_slide(path)  # says what is wrong
+    facts = path.stat()
+    return _mark_file(path.absolute(), facts.st_mtime_ns, facts.st_size)
+
+
+@lru_cache(maxsize=1024)
+def _mark_file(path: Path, changed: int, size: int) -> PictureMarks:  # noqa: ARG001  (they tell files)
     slide = open_slide(path)
     try:
         return mark_picture(slide)
