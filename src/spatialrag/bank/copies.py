@@ -9,7 +9,7 @@ import pandas as pd
 
 from spatialrag.bank.bank import Bank, section_of
 from spatialrag.errors import InputError, listing
-from spatialrag.expression.equal_spots import share_of_equal_spots
+from spatialrag.expression.equal_spots import share_of_equal_spots, spot_keys
 from spatialrag.expression.section import Section
 from spatialrag.slides.keypoints import Keypoints
 from spatialrag.slides.likeness import LIKE, likeness
@@ -73,24 +73,13 @@ def find_copies(
     section
         Its measured counts, where there are any.
     """
-    found = (
-        _by_name(name, slide)
-        or _by_image(name, marks_of(bank, name), marks)
-        or _by_likeness(name, marks_of(bank, name), marks)
-        or _by_counts(bank, name, section)
-        for name in bank.slides.index
-    )
-    return tuple(copy for copy in found if copy is not None)
+    return _find(bank, bank.slides.index, slide, marks, section)
 
 
 def copies_within(bank: Bank, slide: str) -> tuple[Copy, ...]:
     """Return the other slides of a bank that one of its own is a copy of."""
-    if len(bank.slides) < 2:
-        return ()
-    others = bank.without(slides=[slide])
-    return find_copies(
-        others, slide=slide, marks=marks_of(bank, slide), section=section_of(bank, slide)
-    )
+    others = bank.slides.index.drop(slide)
+    return _find(bank, others, slide, marks_of(bank, slide), section_of(bank, slide))
 
 
 def leave_out_copies(
@@ -175,7 +164,8 @@ def describe_copies(copies: Sequence[Copy], bank: Bank) -> list[dict[str, str | 
 
 def marks_of(bank: Bank, slide: str) -> PictureMarks:
     """Return what a bank holds of a slide's picture; stores of version 0.1 hold nothing."""
-    return PictureMarks.of_columns(bank.slides.loc[slide].to_dict())
+    columns = bank.slides.loc[slide]
+    return PictureMarks.of_columns({str(name): columns[name] for name in columns.index})
 
 
 def unmarked_slides(bank: Bank) -> list[str]:
@@ -183,19 +173,33 @@ def unmarked_slides(bank: Bank) -> list[str]:
     return [name for name in bank.slides.index if not marks_of(bank, name).image_hash]
 
 
-def _by_name(name: str, query: str) -> Copy | None:
-    return Copy(name, "name") if name == query else None
+def _find(
+    bank: Bank,
+    names: pd.Index,
+    query: str,
+    marks: PictureMarks | None,
+    section: Section | None,
+) -> tuple[Copy, ...]:
+    suspects = set() if section is None else _with_equal_spots(bank, section)
+    found = []
+    for name in names:
+        known = marks_of(bank, name)
+        copy = Copy(name, "name") if name == query else None
+        if copy is None and marks is not None:
+            copy = _by_image(name, known, marks) or _by_likeness(name, known, marks)
+        if copy is None and section is not None and name in suspects:
+            copy = _by_counts(bank, name, section)
+        if copy is not None:
+            found.append(copy)
+    return tuple(found)
 
 
-def _by_image(name: str, known: PictureMarks, marks: PictureMarks | None) -> Copy | None:
-    if marks is None or not marks.image_hash or not known.image_hash:
-        return None
-    return Copy(name, "image") if marks.image_hash == known.image_hash else None
+def _by_image(name: str, known: PictureMarks, marks: PictureMarks) -> Copy | None:
+    same = marks.image_hash and marks.image_hash == known.image_hash
+    return Copy(name, "image") if same else None
 
 
-def _by_likeness(name: str, known: PictureMarks, marks: PictureMarks | None) -> Copy | None:
-    if marks is None:
-        return None
+def _by_likeness(name: str, known: PictureMarks, marks: PictureMarks) -> Copy | None:
     one, other = Keypoints.of_text(known.keypoints), Keypoints.of_text(marks.keypoints)
     if one is None or other is None:
         return None
@@ -203,9 +207,23 @@ def _by_likeness(name: str, known: PictureMarks, marks: PictureMarks | None) -> 
     return Copy(name, "likeness", score) if score >= LIKE else None
 
 
-def _by_counts(bank: Bank, name: str, section: Section | None) -> Copy | None:
-    if section is None:
-        return None
+def _with_equal_spots(bank: Bank, section: Section) -> set[str]:
+    """Return the slides with a spot that equals one of the section over the genes all measured.
+
+    Spots that are equal over the genes of two slides are equal over these: a quick sieve.
+    """
+    everywhere = np.flatnonzero(bank.measured_everywhere)
+    columns = pd.Index(section.genes).get_indexer(bank.genes[everywhere])
+    by_genes = "log1p_cp10k" in (bank.scale, section.scale)
+    wanted = section.expression[:, columns[columns >= 0]]
+    keys = spot_keys(
+        bank.expression[:, everywhere[columns >= 0]], scale=bank.scale, by_genes=by_genes
+    )
+    equal = np.isin(keys, spot_keys(wanted, scale=section.scale, by_genes=by_genes))
+    return set(bank.references["slide"][equal])
+
+
+def _by_counts(bank: Bank, name: str, section: Section) -> Copy | None:
     position = bank.slides.index.get_loc(name)
     rows, measured = bank.slide_of == position, np.flatnonzero(bank.measured[:, position])
     columns = pd.Index(section.genes).get_indexer(bank.genes[measured])

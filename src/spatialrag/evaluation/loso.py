@@ -31,11 +31,12 @@ HEADLINE = ("generag", "ragst", "backbone", "ridge_all", "neighbors", "depth_onl
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One test slide and the references it may be predicted from."""
+    """One test slide, the references it may be predicted from, and copies left out of these."""
 
     slide: str
     references: Bank
     truth: Bank
+    copies: tuple[Copy, ...]
 
 
 def loso(
@@ -93,9 +94,9 @@ def loso(
         "empty_spots": bank.references.index[bank.empty].tolist(),
         "donors": bank.slides["donor"].to_dict(),
         "copies": {
-            fold.slide: describe_copies(copies, fold.references)
+            fold.slide: describe_copies(fold.copies, fold.references)
             for fold in folds
-            if (copies := fold_copies(bank, fold.slide, leave=leave))
+            if fold.copies
         },
     }
     return Report(scored, record)
@@ -114,7 +115,7 @@ def _folds(bank: Bank, leave: str, slides: Sequence[str] | None) -> Iterator[Fol
     if unknown:
         raise InputError(f"slides not in the bank: {listing(sorted(unknown))}")
     for slide in names:
-        yield Fold(slide, references_for(bank, slide, leave=leave), bank.only([slide]))
+        yield _fold(bank, slide, leave)
 
 
 def references_for(bank: Bank, slide: str, *, leave: str) -> Bank:
@@ -122,14 +123,18 @@ def references_for(bank: Bank, slide: str, *, leave: str) -> Bank:
 
     Copies of what is left out, under other names or donors, go with it, with a warning.
     """
-    out = _slides_left(bank, slide, leave)
+    return _fold(bank, slide, leave).references
+
+
+def _fold(bank: Bank, slide: str, leave: str) -> Fold:
     copies = fold_copies(bank, slide, leave=leave)
     if copies:
         warnings.warn(
             f"left out with slide {slide!r}: {listing([str(copy) for copy in copies])}",
-            stacklevel=2,
+            stacklevel=3,
         )
-    return bank.without(slides=out | {copy.slide for copy in copies})
+    out = _slides_left(bank, slide, leave) | {copy.slide for copy in copies}
+    return Fold(slide, bank.without(slides=out), bank.only([slide]), copies)
 
 
 def fold_copies(bank: Bank, slide: str, *, leave: str) -> tuple[Copy, ...]:

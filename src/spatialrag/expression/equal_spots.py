@@ -40,10 +40,9 @@ def share_of_equal_spots(
     >>> share_of_equal_spots(counts, counts[::-1][:4])
     1.0
     """
-    weights = np.random.default_rng(_SEED).integers(1, 2**63, one.shape[1], dtype=np.uint64)
-    by_support = "log1p_cp10k" in scales
+    by_genes = "log1p_cp10k" in scales
     keys = [
-        _keys(matrix, scale, weights, by_support=by_support)
+        _telling_keys(matrix, scale, by_genes=by_genes)
         for matrix, scale in zip((one, other), scales, strict=True)
     ]
     fewer = min(len(part) for part in keys)
@@ -51,24 +50,36 @@ def share_of_equal_spots(
     return len(shared) / fewer if fewer else 0.0
 
 
-def _keys(
-    matrix: sparse.csr_matrix, scale: str, weights: np.ndarray, *, by_support: bool
-) -> np.ndarray:
-    """Return one 64-bit key for each telling spot: a sum of random weights, modulo 2^64.
+def spot_keys(matrix: sparse.csr_matrix, *, scale: str, by_genes: bool) -> np.ndarray:
+    """Return one 64-bit key for each spot, (n_spots,) uint64: equal for equal expression.
 
-    A sum can be taken over any genes and in any order, and two different vectors have the same key
-    once in 2^63 pairs or so.
+    A key is a sum of random weights, one for each gene, modulo 2^64: two different vectors have the
+    same key once in some 2^63 pairs.
+
+    Parameters
+    ----------
+    matrix : CSR (n_spots, n_genes)
+    scale
+        Its expression scale.
+    by_genes
+        Whether keys tell which genes are expressed, or else the counts, to which the scale has to
+        lead back.
     """
-    matrix = sparse.csr_matrix(matrix, copy=True)
-    matrix.eliminate_zeros()
-    expressed = np.diff(matrix.indptr)
-    telling = expressed >= _FEWEST
-    if by_support:
-        telling &= expressed <= matrix.shape[1] - _FEWEST
-        values = np.ones(matrix.nnz, np.uint64)
+    weights = np.random.default_rng(_SEED).integers(1, 2**63, matrix.shape[1], dtype=np.uint64)
+    if by_genes:
+        values = (matrix.data != 0).astype(np.uint64)
     else:
-        counts = to_scale(matrix, stored=scale, wanted="counts") if scale != "counts" else matrix
+        counts = matrix if scale == "counts" else to_scale(matrix, stored=scale, wanted="counts")
         values = np.rint(counts.data).astype(np.int64).astype(np.uint64)
-    sums = sparse.csr_matrix((values, matrix.indices, matrix.indptr), matrix.shape) @ weights
-    found, times = np.unique(sums[telling], return_counts=True)
-    return found[times == 1]
+    return sparse.csr_matrix((values, matrix.indices, matrix.indptr), matrix.shape) @ weights
+
+
+def _telling_keys(matrix: sparse.csr_matrix, scale: str, *, by_genes: bool) -> np.ndarray:
+    """Return the keys of spots that express enough genes (and lack enough, by genes), once each."""
+    expressed = np.asarray((matrix != 0).sum(axis=1)).ravel()
+    enough = expressed >= _FEWEST
+    if by_genes:
+        enough &= expressed <= matrix.shape[1] - _FEWEST
+    keys = spot_keys(matrix, scale=scale, by_genes=by_genes)
+    values, times = np.unique(keys[enough], return_counts=True)
+    return values[times == 1]
