@@ -19,7 +19,7 @@ from spatialrag.expression.cohort import read_cohort, read_her2st_cohort
 from spatialrag.expression.equal_spots import share_of_equal_spots
 from spatialrag.slides.keypoints import Keypoints
 from spatialrag.slides.likeness import LIKE, likeness
-from spatialrag.slides.picture_marks import mark_image
+from spatialrag.slides.picture_marks import mark_picture
 from spatialrag.toy import ToyTissue, make_toy
 
 PICTURES = {
@@ -89,7 +89,7 @@ def open_picture(path):
 
 
 def keypoints_of(path):
-    return Keypoints.of_text(mark_image(path).keypoints)
+    return Keypoints.of_text(mark_picture(path).keypoints)
 
 
 def measure_pictures(images, folder):

@@ -17,9 +17,10 @@ def main():
     raw.var_names, raw.obs_names = section.genes, section.spots
 
     adata = sr.pp.prepare_domains(raw, n_genes=None)
-    domains = sr.tl.semst(adata, n_domains=4)
+    sr.tl.semst(adata, n_domains=4)
     control = SmoothedPCA(k=6).fit_predict(adata, n_domains=4)
-    print(f"SemST: {domains.sizes}; averaged components: {control.sizes}")
+    sizes = adata.obs["domain_semst"].value_counts().to_dict()
+    print(f"SemST: {sizes}; averaged components: {control.sizes}")
     return adata
 
 

@@ -27,11 +27,12 @@ def anndata_of(section):
 
 @pytest.fixture(scope="module")
 def annotated(toy_sections, references):
-    """What `tl.predict` leaves, and what it returns."""
+    """What `tl.predict` leaves, and the whole prediction that it keeps there."""
     section = toy_sections[3]
     adata = anndata_of(section)
     about = {"slide": "toy4", "image": section.image, "mpp": 1.0, "encoder": "color"}
-    return adata, sr.tl.predict(adata, references, method=METHOD, **about)
+    assert sr.tl.predict(adata, references, method=METHOD, **about) is None
+    return adata, sr.prediction_of(adata)
 
 
 def test_prediction_goes_to_a_layer(annotated, toy_sections, references):
@@ -45,8 +46,14 @@ def test_prediction_goes_to_a_layer(annotated, toy_sections, references):
     other = adata.copy()
     other.X = other.X * 0
     about = {"slide": "toy4", "image": section.image, "mpp": 1.0}
-    again = sr.tl.predict(other, references, encoder="color", method=METHOD, **about)
-    np.testing.assert_array_equal(again.expression, prediction.expression)
+    again = sr.tl.predict(
+        other, references, encoder="color", method=METHOD, key_added="again", copy=True, **about
+    )
+    found = sr.prediction_of(again, key="again")
+    np.testing.assert_array_equal(found.expression, prediction.expression)
+    assert "again" not in other.layers
+    with pytest.raises(InputError, match="no prediction is called 'again'"):
+        sr.prediction_of(other, key="again")
     with pytest.raises(InputError, match="no encoder is called"):
         sr.tl.predict(other, references, encoder="vit", **about)
 
@@ -81,12 +88,14 @@ def test_domains_of_a_prediction_as_it_comes(annotated):
     adata, own = annotated[0].copy(), to_anndata(annotated[1])
     method = sr.SemST(training=Training(epochs=1), clustering=Clustering())
     with pytest.warns(UserWarning, match=f"{(own.var['n_missing'] > 0).sum()} of .* genes"):
-        found = [sr.tl.semst(own, n_domains=2, method=method)]
+        sr.tl.semst(own, n_domains=2, method=method)
     assert own.obs["domain_semst"].nunique() == 2
     with pytest.warns(UserWarning, match="genes are missing"):
-        found.append(sr.tl.semst(adata, n_domains=2, method=method, layer="predicted"))
-    found.append(sr.tl.semst(adata, n_domains=2, method=method, key_added="measured"))
-    likelihoods = [each.record["settings"]["objective"]["likelihood"] for each in found]
+        sr.tl.semst(adata, n_domains=2, method=method, layer="predicted")
+    sr.tl.semst(adata, n_domains=2, method=method, key_added="measured")
+    records = [own.uns["semst"], adata.uns["semst"], adata.uns["measured"]]
+    settings = [json.loads(each["record"])["settings"] for each in records]
+    likelihoods = [each["objective"]["likelihood"] for each in settings]
     assert likelihoods == ["gaussian", "gaussian", "zinb"]
 
 
@@ -100,12 +109,14 @@ def test_domains_of_measured_and_of_predicted_expression():
     adata = ad.AnnData(rng.poisson(rate).astype(np.float32), obsm={"spatial": xy})
     adata.X[adata.X.sum(axis=1) == 0, 0] = 1
     method = sr.SemST(training=Training(epochs=20))
-    found = sr.tl.semst(adata, n_domains=2, semantics="random", method=method)
-    assert adata.obs["domain_semst"].tolist() == found.labels.tolist()
+    found = sr.tl.semst(adata, n_domains=2, semantics="random", method=method, copy=True)
+    assert "domain_semst" not in adata.obs
+    assert sr.tl.semst(adata, n_domains=2, semantics="random", method=method) is None
+    assert adata.obs["domain_semst"].tolist() == found.obs["domain_semst"].tolist()
     assert "spatial_connectivities" in adata.obsp
     prepared = sr.pp.prepare_domains(adata, n_genes=None)
     assert prepared.layers["counts"].shape == adata.shape
     adata.X = np.log1p(adata.X)
     adata.uns["spatialrag"] = {"scale": "log1p_cp10k"}
-    again = sr.tl.semst(adata, n_domains=2, method=method, key_added="predicted")
-    assert adata.obsm["X_predicted"].shape == again.embedding.shape
+    sr.tl.semst(adata, n_domains=2, method=method, key_added="predicted")
+    assert adata.obsm["X_predicted"].shape == adata.obsm["X_semst"].shape

@@ -165,7 +165,7 @@ def _seal(arrays: Mapping[str, np.ndarray], record: str) -> str:
     return fingerprint(record, *(part for name in sorted(arrays) for part in (name, arrays[name])))
 
 
-def _safetensors() -> Any:  # noqa: ANN401  (a module)
+def _safetensors() -> Any:
     try:
         import safetensors.numpy
     except ImportError as error:

@@ -5,6 +5,7 @@ import hashlib
 import platform
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import sparse

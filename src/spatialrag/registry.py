@@ -38,7 +38,7 @@ class Registry:
         """Return every known name, built-in and from entry points, sorted."""
         return sorted({*self.builtin, *(point.name for point in self._entry_points())})
 
-    def get(self, name: str) -> Any:  # noqa: ANN401  (each seam has parts of its own)
+    def get(self, name: str) -> Any:
         """Return the part registered under ``name``.
 
         Raises
@@ -60,7 +60,7 @@ class Registry:
             fix=f"did you mean {nearest[0]!r}?" if nearest else "",
         )
 
-    def _load(self, name: str) -> Any:  # noqa: ANN401
+    def _load(self, name: str) -> Any:
         module, _, attribute = self.builtin[name].partition(":")
         try:
             return getattr(import_module(module), attribute)

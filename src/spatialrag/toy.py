@@ -130,7 +130,9 @@ def _draw_picture(
     """Return the H&E-like picture and the nuclei's centres, (n, 2) in µm."""
     width, height = (round(side / settings.mpp) for side in _extent_um(settings))
     background = np.array([_LOOK[name][0] for name in REGIONS], float)[regions]
-    canvas = Image.fromarray(background.astype(np.uint8)).resize((width, height), Image.Resampling.BICUBIC)
+    canvas = Image.fromarray(background.astype(np.uint8)).resize(
+        (width, height), Image.Resampling.BICUBIC
+    )
     picture = Image.fromarray(_add_fibers(np.asarray(canvas, float), regions, rng))
     pen = ImageDraw.Draw(picture)
     lumens = _draw_lumens(pen, settings, regions, rng)

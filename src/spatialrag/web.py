@@ -159,7 +159,7 @@ def download(
             _check_whole(response)
 
 
-def _check_whole(response: Any) -> None:  # noqa: ANN401  (of http.client or urllib)
+def _check_whole(response: Any) -> None:
     """Raise when less was sent than announced: reading in parts does not tell."""
     missing = getattr(response, "length", None)
     if missing:

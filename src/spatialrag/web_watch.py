@@ -119,10 +119,10 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self,
         request: urllib.request.Request,
-        fp: Any,  # noqa: ANN401  (urllib's signature)
+        fp: Any,
         code: int,
         message: str,
-        headers: Any,  # noqa: ANN401
+        headers: Any,
         newurl: str,
     ) -> urllib.request.Request | None:
         if request.data is not None:

@@ -99,13 +99,13 @@ def test_symbols_beside_ids_are_refused_when_joining(toy_bank, toy_sections):
 
 
 def test_a_section_is_checked_by_its_header_and_then_opened_once(toy_sections, slides_read):
-    """Each patch is decoded once for vector and picture, and once more a slide for its tissue."""
+    """A patch is decoded once for vector and picture; the whole slide for its tissue and marks."""
     build_bank(toy_sections[:2], encoder="color", thumbnail_px=16)
     assert slides_read.opened == ["toy1.jpg", "toy2.jpg"] * 2
-    assert (slides_read.closed, slides_read.regions) == (4, 2 * (56 + 1))
+    assert (slides_read.closed, slides_read.regions) == (4, 2 * (56 + 2))
 
 
 def test_pictures_without_an_encoder(toy_sections, toy_bank, slides_read):
     bank = build_bank(toy_sections[:1], thumbnail_px=16)
     np.testing.assert_array_equal(bank.thumbnails, toy_bank.only(["toy1"]).thumbnails)
-    assert (slides_read.opened, slides_read.regions) == (["toy1.jpg"], 56)
+    assert (slides_read.opened, slides_read.regions) == (["toy1.jpg"], 57)  # and the marks

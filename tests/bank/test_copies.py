@@ -18,7 +18,7 @@ from spatialrag.bank.copies import (
 )
 from spatialrag.bank.store import describe, open_bank, verify_bank, write_bank
 from spatialrag.errors import InputError
-from spatialrag.slides.picture_marks import mark_image
+from spatialrag.slides.picture_marks import mark_picture
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_the_slide_of_its_own_name_is_left_out(bank):
 def test_the_same_picture_under_another_name_is_refused(bank, toy_sections, tmp_path):
     path = tmp_path / "q.jpg"
     shutil.copy(toy_sections[1].image, path)
-    copies = find_copies(bank, slide="q", marks=mark_image(path))
+    copies = find_copies(bank, slide="q", marks=mark_picture(path))
     assert copies == (Copy("toy2", "image"),)
     with pytest.raises(InputError) as caught:
         leave_out_copies(bank, copies, query="q")
@@ -60,7 +60,7 @@ def test_a_picture_that_was_cut_resized_and_saved_again(bank, toy_sections, tmp_
         width, height = image.size
         part = image.crop((width // 10, height // 20, width, height)).resize((500, 470))
         part.save(tmp_path / "q.jpg", quality=40)
-    (copy,) = find_copies(bank, slide="q", marks=mark_image(tmp_path / "q.jpg"))
+    (copy,) = find_copies(bank, slide="q", marks=mark_picture(tmp_path / "q.jpg"))
     assert (copy.slide, copy.by) == ("toy2", "likeness")
     assert 0.25 < copy.score < 1
     with pytest.raises(InputError, match="toy2 \\(a picture of the same tissue, likeness 0"):
@@ -68,7 +68,7 @@ def test_a_picture_that_was_cut_resized_and_saved_again(bank, toy_sections, tmp_
 
 
 def test_excluded_copies_are_left_out_whoever_does_it(bank, toy_sections):
-    copies = find_copies(bank, slide="q", marks=mark_image(toy_sections[1].image))
+    copies = find_copies(bank, slide="q", marks=mark_picture(toy_sections[1].image))
     left, notes = leave_out_copies(bank, copies, query="q", excluded=["toy2", "toy4"])
     assert list(left.slides.index) == ["toy1", "toy3"]
     assert notes == ("toy2 (the same picture) is left out, as asked",)
@@ -82,7 +82,7 @@ def test_excluded_copies_are_left_out_whoever_does_it(bank, toy_sections):
 
 
 def test_allowed_copies_stay_and_are_marked(bank, toy_sections):
-    copies = find_copies(bank, slide="toy2", marks=mark_image(toy_sections[2].image))
+    copies = find_copies(bank, slide="toy2", marks=mark_picture(toy_sections[2].image))
     assert [copy.by for copy in copies] == ["name", "image"]
     left, notes = leave_out_copies(bank, copies, query="toy2", allow_self=True)
     assert left.fingerprint == bank.fingerprint

@@ -28,7 +28,7 @@ def test_one_open_slide_and_one_decoded_patch_per_spot(references, query, slides
     result = predict(request)
     assert slides_read.opened == ["toy4.jpg"]
     assert slides_read.closed == 1
-    assert slides_read.regions <= n_spots + 2  # and the whole slide, for its mask and its picture
+    assert slides_read.regions <= n_spots + 3  # the whole slide: its mask, marks and picture
     written = read_prediction(tmp_path / "p.h5ad")
     np.testing.assert_array_equal(written.expression, result.prediction.expression)
     assert written.thumbnails.shape == (n_spots, 16, 16, 3)

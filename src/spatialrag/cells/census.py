@@ -116,7 +116,7 @@ def cells_from_census(
     return join_cells(banks)
 
 
-def _open(query: CensusQuery) -> Any:  # noqa: ANN401  (tiledbsoma.Collection)
+def _open(query: CensusQuery) -> Any:
     try:
         import cellxgene_census
     except ImportError as error:
@@ -137,7 +137,7 @@ def _open(query: CensusQuery) -> Any:  # noqa: ANN401  (tiledbsoma.Collection)
         ) from error
 
 
-def _describe(experiment: Any, query: CensusQuery) -> pd.DataFrame:  # noqa: ANN401
+def _describe(experiment: Any, query: CensusQuery) -> pd.DataFrame:
     table = experiment.obs.read(value_filter=query.value_filter, column_names=_COLUMNS)
     found = table.concat().to_pandas()
     if found.empty:
@@ -161,7 +161,7 @@ def _draw(found: pd.DataFrame, per_type: int, rng: np.random.Generator) -> pd.Da
     return ordered.loc[np.sort(np.concatenate(chosen))]
 
 
-def _read(census: Any, query: CensusQuery, joinids: Sequence[int]) -> Any:  # noqa: ANN401
+def _read(census: Any, query: CensusQuery, joinids: Sequence[int]) -> Any:
     import cellxgene_census
 
     adata = cellxgene_census.get_anndata(
@@ -175,7 +175,7 @@ def _read(census: Any, query: CensusQuery, joinids: Sequence[int]) -> Any:  # no
     return adata
 
 
-def _version(census: Any, query: CensusQuery) -> str:  # noqa: ANN401
+def _version(census: Any, query: CensusQuery) -> str:
     table = census["census_info"]["summary"].read().concat().to_pandas()
     stated = dict(zip(table["label"], table["value"], strict=True))
     return str(stated.get("census_build_date", query.version))

@@ -28,7 +28,7 @@ def load_encoder(
     *,
     weights: str | Path | None = None,
     revision: str | None = None,
-    network: Any = None,  # noqa: ANN401  (any callable on tensors)
+    network: Any = None,
     device: str = "cpu",
 ) -> NetworkEncoder:
     """Return a published encoder, ready to be passed to `spatialrag.embed`.
@@ -166,7 +166,7 @@ def _torchscript(entry: PublishedEncoder, path: Path) -> NetworkEncoder:
     return _encoder(entry, network, made, path.name, whole=True)
 
 
-def _call_factory(spec: str) -> Any:  # noqa: ANN401  (any callable on tensors)
+def _call_factory(spec: str) -> Any:
     module, _, attribute = spec.rpartition(":")
     try:
         return getattr(import_module(module), attribute)()
@@ -178,7 +178,7 @@ def _call_factory(spec: str) -> Any:  # noqa: ANN401  (any callable on tensors)
         ) from error
 
 
-def _state_fingerprint(network: Any) -> str:  # noqa: ANN401
+def _state_fingerprint(network: Any) -> str:
     if not hasattr(network, "state_dict"):
         return fingerprint("network", type(network).__qualname__)
     state = network.state_dict()
@@ -189,7 +189,7 @@ def _state_fingerprint(network: Any) -> str:  # noqa: ANN401
 
 def _encoder(
     entry: PublishedEncoder,
-    network: Any,  # noqa: ANN401
+    network: Any,
     made: str,
     source: str,
     *,

@@ -72,7 +72,7 @@ class OnnxEncoder:
         self.fingerprint = fingerprint("onnx", path, self.contract.values)
 
     @cached_property
-    def _session(self) -> Any:  # noqa: ANN401  (onnxruntime is optional)
+    def _session(self) -> Any:
         import onnxruntime
 
         return onnxruntime.InferenceSession(self.path, providers=["CPUExecutionProvider"])
@@ -84,7 +84,7 @@ class OnnxEncoder:
         return vectors.astype(np.float32).reshape(len(patches), -1)
 
 
-def _read_contract(path: Path, session: Any, values: str | None) -> Contract:  # noqa: ANN401
+def _read_contract(path: Path, session: Any, values: str | None) -> Contract:
     entry = session.get_inputs()[0]
     shape = entry.shape
     if len(shape) != 4 or 3 not in (shape[1], shape[3]):

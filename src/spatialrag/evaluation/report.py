@@ -221,7 +221,7 @@ def _plain(entry: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if not isinstance(value, pd.DataFrame)}
 
 
-def finite(value: Any) -> Any:  # noqa: ANN401  (any JSON value)
+def finite(value: Any) -> Any:
     """Replace NaN by null: NaN is not JSON."""
     if isinstance(value, dict):
         return {str(key): finite(item) for key, item in value.items()}

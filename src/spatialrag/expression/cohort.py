@@ -49,7 +49,9 @@ def read_cohort(table: str | Path) -> list[Section]:
     for row in track(rows, label="sections", total=len(rows)):
         stated = {name: row.get(name) or None for name in OPTIONAL}
         numbers = {
-            name: None if not stated[name] else parse_number(row[name], what=f"{name} of {row['slide']}")
+            name: None
+            if not stated[name]
+            else parse_number(row[name], what=f"{name} of {row['slide']}")
             for name in _NUMBERS
         }
         sections.append(

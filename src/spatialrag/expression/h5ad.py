@@ -1,6 +1,8 @@
 """h5ad files with spot centres in ``obsm['spatial']`` (HEST, scanpy, squidpy, CELLxGENE)."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import numpy as np

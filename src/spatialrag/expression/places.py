@@ -75,9 +75,7 @@ def refuse_depth(frame: pd.DataFrame, *, subject: str) -> None:
         )
 
 
-def _of_element(
-    element: Any, spots: pd.Index, subject: str
-) -> tuple[np.ndarray, tuple[str, ...]]:
+def _of_element(element: Any, spots: pd.Index, subject: str) -> tuple[np.ndarray, tuple[str, ...]]:
     if isinstance(element, pd.DataFrame):
         return _of_frame(element, subject)
     array = element.toarray() if sparse.issparse(element) else np.asarray(element)

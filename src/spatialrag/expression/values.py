@@ -120,7 +120,7 @@ def matrices_with_counts(matrices: Mapping[str, object]) -> str:
     return listing([name for name, values in matrices.items() if holds_counts(values)], 8)
 
 
-def _in_memory(values: Any) -> Any:  # noqa: ANN401  (arrays of any library)
+def _in_memory(values: Any) -> Any:
     """Return what a file stands behind as an array or sparse matrix."""
     if hasattr(values, "to_memory"):  # sparse, backed by a file
         return values.to_memory()

@@ -131,9 +131,7 @@ def _seen(prediction: Prediction, bank: Bank, section: Section) -> tuple[str, ..
     allowed; the counts that are scored are known only now.
     """
     allowed = {
-        str(copy["slide"])
-        for copy in prediction.record.get("copies", ())
-        if not copy["left_out"]
+        str(copy["slide"]) for copy in prediction.record.get("copies", ()) if not copy["left_out"]
     }
     citations = prediction.citations
     cited = set() if citations is None else set(citations.slides)

@@ -5,8 +5,8 @@ import math
 import os
 import time
 from collections.abc import Sequence
-from typing import Any
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -106,7 +106,7 @@ class Endpoint:
                 raise InputError(f"{show_address(self.url)} changed its dimension between requests")
         return np.concatenate(found) if found else np.empty((0, self.dim or 1), np.float32)
 
-    def _ask(self, texts: list[str]) -> Any:  # noqa: ANN401  (what JSON holds)
+    def _ask(self, texts: list[str]) -> Any:
         """Return what the server answers, parsed; busy servers are asked again."""
         body: dict[str, object] = {"model": self.model, "input": texts, "encoding_format": "float"}
         if self.ask_dim:

@@ -39,7 +39,11 @@ def read_gene_vectors(path: str | Path) -> GeneVectors:
         )
     genes, vectors = readers[path.suffix.lower()](path)
     genes, _ = clean_names(genes, kind="gene", subject=path.name, unique=False)
-    record: dict[str, object] = {"provider": "table", "file": path.name, "sha256": fingerprint(path)}
+    record: dict[str, object] = {
+        "provider": "table",
+        "file": path.name,
+        "sha256": fingerprint(path),
+    }
     return GeneVectors(genes, vectors, record)
 
 

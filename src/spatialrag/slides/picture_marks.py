@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from spatialrag.provenance import fingerprint
 from spatialrag.slides.keypoints import find_keypoints
-from spatialrag.slides.slide import Slide, open_slide, thumbnail
+from spatialrag.slides.slide import Slide, opened, thumbnail
 
 _LONGEST = 512  # pixels of the look from which marks are made, longer side
 _BLANK = 2.0  # standard deviation of the look, of 255: a plain sheet is a copy of nothing
@@ -44,33 +43,22 @@ class PictureMarks:
         return cls(*(str(columns.get(name, "")) for name in cls().columns))
 
 
-def mark_picture(slide: Slide) -> PictureMarks:
-    """Return the marks of an opened picture; no marks of one that shows nothing."""
-    look, _ = thumbnail(slide, longest=_LONGEST)
-    if look.std() < _BLANK:
-        return PictureMarks()
-    return PictureMarks(fingerprint(np.array(slide.size), look), find_keypoints(look).text)
+def mark_picture(image: str | Path | Slide) -> PictureMarks:
+    """Return the marks of a picture; no marks of one that shows nothing.
 
-
-def mark_image(path: str | Path) -> PictureMarks:
-    """Return the marks of an H&E file; those of a file that has not changed are remembered.
+    Parameters
+    ----------
+    image
+        The H&E file, or the slide if it is open already.
 
     Raises
     ------
     InputError
         As `spatialrag.slides.open_slide`.
     """
-    path = Path(path)
-    if not path.is_file():
-        open_slide(path)  # says what is wrong
-    facts = path.stat()
-    return _mark_file(path.absolute(), facts.st_mtime_ns, facts.st_size)
-
-
-@lru_cache(maxsize=1024)
-def _mark_file(path: Path, changed: int, size: int) -> PictureMarks:  # noqa: ARG001  (they tell files)
-    slide = open_slide(path)
-    try:
-        return mark_picture(slide)
-    finally:
-        slide.close()
+    with opened(image) as slide:
+        look, _ = thumbnail(slide, longest=_LONGEST)
+        size = np.array(slide.size)
+    if look.std() < _BLANK:
+        return PictureMarks()
+    return PictureMarks(fingerprint(size, look), find_keypoints(look).text)

@@ -11,7 +11,7 @@ from spatialrag.errors import InputError, MissingDependencyError, listing
 from spatialrag.file_kind import kind_of, reading, refusal, require_file
 from spatialrag.names import clean_names, refuse_repeated
 from spatialrag.tables.columns import is_known_column
-from spatialrag.tables.delimited import Delimited, parse
+from spatialrag.tables.delimited import parse
 from spatialrag.tables.numbers import to_numbers
 from spatialrag.tables.text import read_text
 

@@ -229,5 +229,5 @@ def _unknown(values: dict[str, Any], kind: type, where: str) -> list[str]:
     return faults
 
 
-def _make(kind: type, values: dict[str, Any]) -> Any:  # noqa: ANN401  (one of the sections)
+def _make(kind: type, values: dict[str, Any]) -> Any:
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})

@@ -48,7 +48,12 @@ METRICS = {
     group: (*names, "share_above_null", *(f"null_smooth_{n}" for n in names if n[:4] == "pcc_"))
     for group, names in SHOWN.items()
 }
-_RECORD: dict[str, type | tuple[type, ...]] = {"seconds": (int, float), "unit": dict, "facts": dict, "rows": dict}
+_RECORD: dict[str, type | tuple[type, ...]] = {
+    "seconds": (int, float),
+    "unit": dict,
+    "facts": dict,
+    "rows": dict,
+}
 _FOLD = ["encoder", "leave", "slide"]
 _RESAMPLES = 10_000
 _DESCRIPTIVE = 6

@@ -176,7 +176,7 @@ def _key(unit: Unit, material: Material) -> str:
     return fingerprint(material.bank.fingerprint, *map(str, decisive))
 
 
-def _settings(unit: Unit, material: Material) -> Any:  # noqa: ANN401  (any backbone's)
+def _settings(unit: Unit, material: Material) -> Any:
     settings = make_backbone(unit.group)
     if not hasattr(settings, "fitting"):
         return settings

@@ -135,7 +135,7 @@ class OnDevice:
         return placed(make_backbone(self.name), self.device)
 
 
-def placed(settings: Any, device: str) -> Any:  # noqa: ANN401  (any backbone's settings)
+def placed(settings: Any, device: str) -> Any:
     """Return the settings of a backbone with the device its network is trained and run on."""
     if not has_network(settings):
         raise InputError(

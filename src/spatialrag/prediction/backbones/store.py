@@ -156,7 +156,7 @@ def _build(
     )
 
 
-def _settings(kind: Any, values: dict[str, Any], device: str) -> Any:  # noqa: ANN401  (a room's)
+def _settings(kind: Any, values: dict[str, Any], device: str) -> Any:
     """Return settings from plain values; nested ones by the class of their defaults."""
     made = {}
     for field in dataclasses.fields(kind):
