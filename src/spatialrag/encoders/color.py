@@ -3,15 +3,17 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
-from skimage.color import hed_from_rgb, rgb2hsv, separate_stains
-from skimage.feature import local_binary_pattern
+from skimage.color import hed_from_rgb
 
+from spatialrag.encoders.pixel_statistics import Levels, moments, quantiles
+from spatialrag.encoders.texture import gradient_strength, pattern_histograms
 from spatialrag.errors import InputError
 from spatialrag.provenance import fingerprint
 
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-_LBP_POINTS = 8
+_AT_ONCE = 1 << 17  # pixels: fewer are slowed down by calls, more by memory
+_FAINTEST = 1e-6  # of white: no logarithm of 0
+_LEVELS = np.arange(256) / 255
 _FRACTION_EDGES = (0.02, 0.05, 0.08, 0.12)  # hematoxylin densities that grade nuclei
 
 
@@ -40,48 +42,105 @@ class Color:
 
     def encode(self, patches: np.ndarray) -> np.ndarray:
         """Return (n, 154) float32 statistics of uint8 RGB patches."""
-        return np.stack([self._describe(patch) for patch in patches]).astype(np.float32)
-
-    def _describe(self, patch: np.ndarray) -> np.ndarray:
-        full = patch.astype(np.float64) / 255
-        height, width = (side // 2 * 2 for side in full.shape[:2])
-        half = full[:height, :width].reshape(height // 2, 2, width // 2, 2, 3).mean(axis=(1, 3))
-        stains = separate_stains(full, hed_from_rgb)
-        return np.concatenate(
-            [_scale_statistics(full), _scale_statistics(half), _nuclear_fractions(stains[..., 0])]
-        )
+        step = max(1, _AT_ONCE // (patches.shape[1] * patches.shape[2]))
+        parts = [_describe(patches[start : start + step]) for start in range(0, len(patches), step)]
+        return np.concatenate(parts).astype(np.float32)
 
 
-def _scale_statistics(rgb: np.ndarray) -> np.ndarray:
-    stains = separate_stains(rgb, hed_from_rgb)
-    channels = np.dstack([rgb, rgb2hsv(rgb)[..., 1:2], stains]).reshape(-1, 7)
-    statistics = [
-        channels.mean(axis=0),
-        channels.std(axis=0),
-        np.quantile(channels, _QUANTILES, axis=0).ravel(),
-    ]
-    for plane in (stains[..., 0], rgb.mean(axis=2)):
-        statistics += [_texture(plane), _gradient(plane)]
-    return np.concatenate(statistics)
+def _describe(patches: np.ndarray) -> np.ndarray:
+    """Return (n, 154) statistics of patches (n, height, width, 3)."""
+    levels = np.ascontiguousarray(np.moveaxis(patches, -1, 0))
+    full = levels / 255
+    stains = _separate_stains(_absorbances(_LEVELS).take(levels))
+    # Added in the order of numpy's mean over both axes: patterns change with the last bit.
+    half = _sums_of_four(full) / 4
+    half_levels = _sums_of_four(levels.astype(np.uint16))
+    return np.concatenate(
+        [
+            _scale_statistics(full, stains, levels, 255),
+            _scale_statistics(half, _separate_stains(_absorbances(half)), half_levels, 4 * 255),
+            _nuclear_fractions(stains[0]),
+        ],
+        axis=1,
+    )
 
 
-def _texture(plane: np.ndarray) -> np.ndarray:
-    """Histogram of rotation-invariant uniform local binary patterns, (10,)."""
-    grey = np.clip(plane / max(plane.max(), 1e-6) * 255, 0, 255).astype(np.uint8)
-    codes = local_binary_pattern(grey, _LBP_POINTS, 1.0, method="uniform").astype(int)
-    return np.bincount(codes.ravel(), minlength=_LBP_POINTS + 2) / codes.size
+def _sums_of_four(planes: np.ndarray) -> np.ndarray:
+    """Return the sums of squares of four pixels; an odd row or column is left out."""
+    height, width = (side // 2 * 2 for side in planes.shape[-2:])
+    top, bottom = planes[..., 0:height:2, :width], planes[..., 1:height:2, :width]
+    sums = top[..., 0::2] + top[..., 1::2]
+    sums += bottom[..., 0::2]
+    sums += bottom[..., 1::2]
+    return sums
 
 
-def _gradient(plane: np.ndarray) -> np.ndarray:
-    strength = np.hypot(ndimage.sobel(plane, axis=0), ndimage.sobel(plane, axis=1))
-    return np.array([strength.mean(), strength.std()])
+def _absorbances(rgb: np.ndarray) -> np.ndarray:
+    """Return absorbance by Beer and Lambert's law, 0 of white to 1 of black, of RGB in 0..1."""
+    return np.log(np.maximum(rgb, _FAINTEST)) / np.log(_FAINTEST)
+
+
+def _separate_stains(absorbed: np.ndarray) -> np.ndarray:
+    """Return hematoxylin, eosin and residual, (3, n, height, width), of RGB's absorbances."""
+    stains = hed_from_rgb.T @ absorbed.reshape(3, -1)
+    return np.maximum(stains, 0, out=stains).reshape(absorbed.shape)
+
+
+def _scale_statistics(
+    rgb: np.ndarray, stains: np.ndarray, levels: np.ndarray, white: int
+) -> np.ndarray:
+    """Return (n, 73) statistics of a scale.
+
+    Parameters
+    ----------
+    rgb, stains : (3, n, height, width)
+        RGB in 0..1, and the stains.
+    levels : (3, n, height, width)
+        RGB as whole numbers.
+    white
+        The level that is 1.
+    """
+    n = rgb.shape[1]
+    brightness = rgb[0] + rgb[1]
+    brightness += rgb[2]
+    brightness /= 3
+    textures = [*_texture(stains[0]), *_texture(brightness)]
+    colors = Levels(levels.reshape(3 * n, -1), np.arange(white + 1) / white)
+    others = np.concatenate([_saturation(levels)[None], stains]).reshape(4 * n, -1)
+    rows = np.hstack(
+        [
+            [*colors.moments(), *colors.quantiles(_QUANTILES)],
+            [*moments(others), *quantiles(others, _QUANTILES)],
+        ]
+    )
+    return np.concatenate([rows.reshape(-1, n).T, *textures], axis=1)
+
+
+def _saturation(levels: np.ndarray) -> np.ndarray:
+    """Return (highest - lowest channel) / highest, 0 of black, of (3, n, height, width)."""
+    highest = levels.max(axis=0)
+    spread = highest - levels.min(axis=0)
+    return spread / np.maximum(highest, 1)
+
+
+def _texture(planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the histograms of local binary patterns, (n, 10), and of gradients mean and spread."""
+    grey = planes / np.maximum(planes.max(axis=(1, 2)), 1e-6)[:, None, None]
+    grey *= 255
+    strength = gradient_strength(planes).reshape(len(planes), -1)
+    return pattern_histograms(grey.astype(np.uint8)), np.column_stack(moments(strength))
 
 
 def _nuclear_fractions(hematoxylin: np.ndarray) -> np.ndarray:
-    quarter = hematoxylin.shape[0] // 4
-    centre = hematoxylin[quarter : -quarter or None, quarter : -quarter or None]
-    return np.array(
-        [(plane > edge).mean() for plane in (hematoxylin, centre) for edge in _FRACTION_EDGES]
+    """Return (n, 8) shares of pixels above each density, of the patches and of their centres."""
+    quarter = hematoxylin.shape[1] // 4
+    inside = slice(quarter, -quarter or None)
+    return np.column_stack(
+        [
+            np.count_nonzero(plane > edge, axis=(1, 2)) / plane[0].size
+            for plane in (hematoxylin, hematoxylin[:, inside, inside])
+            for edge in _FRACTION_EDGES
+        ]
     )
 
 
