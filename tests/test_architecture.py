@@ -14,7 +14,17 @@ TESTS = Path(__file__).parent
 # A module imports only from stages above its own.
 STAGES = [
     ["errors"],
-    ["registry", "methods", "keys", "provenance", "progress", "compatibility", "toy", "escaping"],
+    [
+        "registry",
+        "methods",
+        "keys",
+        "provenance",
+        "progress",
+        "pipeline",
+        "compatibility",
+        "toy",
+        "escaping",
+    ],
     ["names", "file_names", "file_kind", "asides", "web_address"],
     ["outputs", "web_watch"],
     ["replace", "web"],

@@ -62,3 +62,16 @@ def test_real_mobilenet(data):
     vectors = encoder.encode(noise)
     assert vectors.shape == (2, 1280)
     assert vectors.std() > 0
+
+
+@pytest.mark.realdata
+def test_vectors_are_those_of_onnxruntimes_own_threads(data):
+    """To the last bit: one core a call or all of them."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    encoder = OnnxEncoder(data / "encoders" / "mobilenet_v2_imagenet.onnx")
+    patches = np.random.default_rng(0).integers(0, 256, (4, 224, 224, 3), dtype=np.uint8)
+    default = onnxruntime.InferenceSession(encoder.path, providers=["CPUExecutionProvider"])
+    entry = {default.get_inputs()[0].name: encoder.contract.prepare(patches)}
+    np.testing.assert_array_equal(
+        encoder.encode(patches), default.run(None, entry)[0].reshape(len(patches), -1)
+    )

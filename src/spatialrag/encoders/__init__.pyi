@@ -3,6 +3,7 @@ from .dihedral import Dihedral as Dihedral
 from .embedding import embed as embed
 from .embeddings import Embeddings as Embeddings, EncoderRecord as EncoderRecord
 from .encoder import (
+    ConcurrentEncoder as ConcurrentEncoder,
     Encoder as Encoder,
     PatchEncoder as PatchEncoder,
     SpotEncoder as SpotEncoder,

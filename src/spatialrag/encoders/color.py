@@ -1,6 +1,7 @@
 """The embedded default: colour, stain and texture statistics; no weights, no torch."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from skimage.color import hed_from_rgb
@@ -34,6 +35,7 @@ class Color:
 
     size_px: int = 128
     name: str = "color"
+    concurrent: ClassVar[bool] = True
 
     @property
     def fingerprint(self) -> str:

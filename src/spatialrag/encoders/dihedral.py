@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spatialrag.encoders.encoder import PatchEncoder, make_encoder
+from spatialrag.encoders.encoder import PatchEncoder, is_concurrent, make_encoder
 from spatialrag.errors import InputError
 from spatialrag.provenance import fingerprint
 
@@ -47,6 +47,11 @@ class Dihedral:
     def patch_um(self) -> float | None:
         """Side of the patches the encoder was trained on, µm, where known."""
         return getattr(self.encoder, "patch_um", None)
+
+    @property
+    def concurrent(self) -> bool:
+        """Whether the encoder wants several batches at once."""
+        return is_concurrent(self.encoder)
 
     @property
     def source(self) -> str:

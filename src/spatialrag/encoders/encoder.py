@@ -33,6 +33,20 @@ class PatchEncoder(Protocol):
 
 
 @runtime_checkable
+class ConcurrentEncoder(PatchEncoder, Protocol):
+    """An encoder that may be called from several threads at once.
+
+    Attributes
+    ----------
+    concurrent
+        Whether each call computes on one core, so that as many calls as cores run at once. False
+        where a call uses all cores itself: batches are encoded one after the other then.
+    """
+
+    concurrent: bool
+
+
+@runtime_checkable
 class SpotEncoder(Protocol):
     """Vectors that exist already, keyed by spot name."""
 
@@ -82,6 +96,11 @@ def make_encoder(encoder: str | Encoder, *, device: str = "cpu", required: bool 
 def device_of(encoder: Encoder) -> str:
     """Return where an encoder runs: ``cpu``, or the torch device of its network."""
     return getattr(_inner(encoder), "device", "cpu")
+
+
+def is_concurrent(encoder: Encoder) -> bool:
+    """Return whether an encoder wants several batches at once; False where it does not say."""
+    return isinstance(encoder, ConcurrentEncoder) and encoder.concurrent
 
 
 def _inner(encoder: Encoder) -> Encoder:

@@ -1,14 +1,14 @@
 """Vectors and pictures of a slide's patches: cut once, encoded in batches, kept and taken up."""
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from spatialrag.encoders.cache import VectorCache
-from spatialrag.encoders.encoder import PatchEncoder
+from spatialrag.encoders.encoder import PatchEncoder, is_concurrent
 from spatialrag.errors import InputError
+from spatialrag.pipeline import computed_ahead
 from spatialrag.progress import track
 from spatialrag.provenance import fingerprint
 from spatialrag.slides.patches import PatchGrid, cut_patches
@@ -147,22 +147,38 @@ class _Patches:
         sizes = (self.encoder.size_px, self.thumbnail_px)[: 1 + pictured]
         return cut_patches(self.slide, self.grid, sizes_px=sizes, rows=rows)
 
+    def encode(self, block: np.ndarray) -> np.ndarray:
+        return np.asarray(self.encoder.encode(block), np.float32)
+
 
 def _cut_pictures(patches: _Patches, pictures: _Rows, *, until: int, label: str) -> None:
     """Cut the pictures of patches whose vectors an earlier run has made."""
     if pictures.done < pictures.n:
         pictures.forget(until)
     pieces = patches.pieces(pictures.done, until)
-    for rows in track(pieces, label=label, total=len(pieces)):
-        pictures.append(patches.cut(rows, pictured=True)[1])
+
+    def cut(rows: slice) -> np.ndarray:
+        return patches.cut(rows, pictured=True)[1]
+
+    with computed_ahead(cut, pieces) as blocks:
+        for block in track(blocks, label=label, total=len(pieces)):
+            pictures.append(block)
 
 
 def _encode(patches: _Patches, vectors: _Rows, pictures: _Rows, *, label: str) -> None:
-    """Encode the patches that have no vector yet, and cut their pictures where they are wanted."""
+    """Encode the patches that have no vector yet, and cut their pictures where they are wanted.
+
+    Threads cut patches ahead; of encoders that want it, they encode them as well.
+    """
     pictured = bool(patches.thumbnail_px) and pictures.done < pictures.n
-    pieces = patches.pieces(vectors.done, vectors.n)
-    blocks: Iterator[list[np.ndarray]] = (patches.cut(rows, pictured=pictured) for rows in pieces)
-    for block, *pictures_of_block in track(blocks, label=label, total=len(pieces)):
-        for part in pictures_of_block:
-            pictures.append(part)
-        vectors.append(np.asarray(patches.encoder.encode(block), np.float32))
+    pieces, concurrent = patches.pieces(vectors.done, vectors.n), is_concurrent(patches.encoder)
+
+    def cut(rows: slice) -> list[np.ndarray]:
+        block, *pictures_of_block = patches.cut(rows, pictured=pictured)
+        return [patches.encode(block) if concurrent else block, *pictures_of_block]
+
+    with computed_ahead(cut, pieces) as blocks:
+        for made, *pictures_of_block in track(blocks, label=label, total=len(pieces)):
+            for part in pictures_of_block:
+                pictures.append(part)
+            vectors.append(made if concurrent else patches.encode(made))

@@ -36,7 +36,8 @@ def pattern_histograms(pictures: np.ndarray) -> np.ndarray:
     row = levels.astype(np.float64)
     inside = slice(down, -down)
     to_left, to_right, to_top, to_bottom = _weights(height, width)
-    left, right = np.empty((2, *row.shape))  # their ends are only of the frame
+    left, right = np.empty((2, *row.shape))
+    left[:, 0] = right[:, -1] = 0  # corners of the frame
     left[:, 1:] = _between(row[:, :-1], row[:, 1:], to_left[1:])
     right[:, :-1] = _between(row[:, :-1], row[:, 1:], to_right[:-1])
     above, below = slice(None, -2 * down), slice(2 * down, None)

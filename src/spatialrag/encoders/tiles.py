@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from spatialrag.encoders.embedding import embed, side_of
-from spatialrag.encoders.encoder import PatchEncoder, make_encoder
+from spatialrag.encoders.encoder import PatchEncoder, is_concurrent, make_encoder
 from spatialrag.errors import InputError, listing
 from spatialrag.expression.section import Section
 from spatialrag.progress import track
@@ -70,6 +70,11 @@ class TileEncoder:
     def fingerprint(self) -> str:
         """Of the encoder and the grid."""
         return fingerprint("tiles", self.grid, self.encoder.fingerprint)
+
+    @property
+    def concurrent(self) -> bool:
+        """Whether the encoder wants several batches at once."""
+        return is_concurrent(self.encoder)
 
     @property
     def size_px(self) -> int:

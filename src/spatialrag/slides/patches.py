@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatialrag.errors import InputError, listing
+from spatialrag.pipeline import computed_ahead
 from spatialrag.slides.pixels import fit
 from spatialrag.slides.readings import other_readings
 from spatialrag.slides.slide import MultiSizeSlide, Slide, opened
 from spatialrag.slides.spots import Spots
 
 _FEW = 0.2  # share of the spots that may lie outside the picture
+_AT_ONCE = 64  # patches cut by one thread before the next
 _LARGEST = 4  # sides of patches, in longer sides of the picture
 
 
@@ -193,4 +195,10 @@ def cut_thumbnails(
         grid = PatchGrid(spots.xy, spots.spots, patch_um, spots.require_mpp())
         check_side(grid, slide)
         find_outside(spots, slide)
-        return cut_patches(slide, grid, sizes_px=(size_px,))[0]
+        pieces = [slice(start, start + _AT_ONCE) for start in range(0, len(grid.xy), _AT_ONCE)]
+
+        def cut(rows: slice) -> np.ndarray:
+            return cut_patches(slide, grid, sizes_px=(size_px,), rows=rows)[0]
+
+        with computed_ahead(cut, pieces) as blocks:
+            return np.concatenate(list(blocks))

@@ -5,6 +5,7 @@ import struct
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from PIL import (
@@ -52,6 +53,7 @@ class PillowSlide(MultiSizeSlide):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._decoding = Lock()  # threads that want the pixels wait for the first one to decode
         self._kind = image_kind(path)
         if self._kind not in _PLUGINS:
             raise InputError(f"{path.name} is not an image that can be read", expected=READABLE)
@@ -75,7 +77,8 @@ class PillowSlide(MultiSizeSlide):
         self, x: int, y: int, width: int, height: int, sizes: Sequence[tuple[int, int]]
     ) -> list[np.ndarray]:
         """Return a rectangle as uint8 RGB of each of these sizes."""
-        pixels = self._pixels
+        with self._decoding:
+            pixels = self._pixels
         return shrink(lambda *part: crop_padded(pixels, *part), (x, y, width, height), sizes)
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import tifffile
@@ -105,6 +106,7 @@ class _Level:
         self._path, self._layout, self._samples = path, layout, samples
         self._array = zarr.open_array(store, mode="r")
         self.shape = layout.shape(self._array.shape)
+        self._decoding = Lock()  # threads that want the whole wait for the first one to decode
 
     def rgb(self, rows: slice, columns: slice) -> np.ndarray:
         """Return a rectangle within the plane as uint8 RGB."""
@@ -124,7 +126,9 @@ class _Level:
 
     def _read(self, rows: slice, columns: slice) -> np.ndarray:
         if int(np.prod(self._array.chunks)) * self._array.dtype.itemsize > _WHOLE:
-            return self._whole[rows, columns]
+            with self._decoding:
+                whole = self._whole
+            return whole[rows, columns]
         return self._decode(rows, columns)
 
     @cached_property
