@@ -2,21 +2,19 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import typer
 
-from spatialrag.cli.app import app
+from spatialrag.cli.app import load_verb
+from spatialrag.cli.verbs import VERBS
 
 ABSENT = "warp"  # no build of torch has such a device
 
 
-def verbs(command=None, name=()):
+def verbs():
     """Every verb of the command with its options by their names."""
-    command = command or typer.main.get_command(app)
-    if hasattr(command, "commands"):
-        for part, inner in command.commands.items():
-            yield from verbs(inner, (*name, part))
-    else:
-        yield " ".join(name), {option.opts[0]: option for option in command.params}
+    for name in [verb.name for verb in VERBS]:
+        command = load_verb(name)
+        for part, inner in getattr(command, "commands", {"": command}).items():
+            yield f"{name} {part}".strip(), {option.opts[0]: option for option in inner.params}
 
 
 def test_every_verb_places_its_parts_by_the_same_options():

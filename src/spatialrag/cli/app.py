@@ -1,47 +1,67 @@
-"""The command ``spatialrag``."""
+"""The command ``spatialrag``: verbs are imported when they run."""
 
-from importlib.metadata import version
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
 
-from spatialrag.cli.bank import app as bank_app
-from spatialrag.cli.cells import app as cells_app
-from spatialrag.cli.datasets import app as datasets_app
-from spatialrag.cli.demo import demo
-from spatialrag.cli.doctor import doctor
-from spatialrag.cli.domains import domains
-from spatialrag.cli.embed import embed
-from spatialrag.cli.encoders import app as encoders_app
-from spatialrag.cli.evaluate import evaluate
-from spatialrag.cli.experiment import app as experiment_app
-from spatialrag.cli.explain import explain
+import spatialrag
 from spatialrag.cli.failures import failures_told
-from spatialrag.cli.loso import loso
-from spatialrag.cli.methods import app as methods_app
-from spatialrag.cli.predict import predict
-from spatialrag.cli.ragst import app as ragst_app
+from spatialrag.cli.verbs import VERBS, Verb
+
+
+class VerbGroup(TyperGroup):
+    """Verbs by name: listed from the table, imported when one of them is called."""
+
+    def resolve_command(
+        self, ctx: typer.Context, args: list[str]
+    ) -> tuple[str | None, TyperCommand | TyperGroup | None, list[str]]:
+        """Return the name of the verb that is called, the verb, and its arguments."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, None if name is None else load_verb(name), rest
+
 
 app = typer.Typer(
+    cls=VerbGroup,
     help="From an H&E slide to a cited transcriptome.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.add_typer(bank_app, name="bank")
-app.add_typer(cells_app, name="cells")
-app.add_typer(ragst_app, name="ragst")
-app.add_typer(datasets_app, name="datasets")
-app.add_typer(encoders_app, name="encoders")
-app.add_typer(experiment_app, name="experiment")
-app.add_typer(methods_app, name="methods")
-for command in (demo, doctor, embed, predict, explain, evaluate, loso, domains):
-    app.command()(command)
+
+
+def load_verb(name: str) -> TyperCommand | TyperGroup:
+    """Return a verb by its name, with its options; its module is imported."""
+    verb = next(verb for verb in VERBS if verb.name == name)
+    found = verb.load()
+    if isinstance(found, typer.Typer):
+        command = get_group(found)
+    else:
+        single = typer.Typer(add_completion=False)
+        single.command()(found)
+        command = get_command(single)
+    command.name = name
+    return command
+
+
+def _line_of(verb: Verb) -> Callable[[], None]:
+    """Return what stands for a verb in the list of verbs."""
+
+    def line() -> None:
+        raise AssertionError(f"{verb.name} was called without being imported")
+
+    return line
+
+
+for _verb in VERBS:
+    app.command(_verb.name, help=_verb.help)(_line_of(_verb))
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"spatialrag {version('spatialrag')}")
+        typer.echo(f"spatialrag {spatialrag.__version__}")
         raise typer.Exit
 
 
