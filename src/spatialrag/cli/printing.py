@@ -1,17 +1,21 @@
 """Tables and facts on the terminal."""
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from __future__ import annotations
 
-import pandas as pd
+import os
+from typing import TYPE_CHECKING
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from spatialrag.escaping import terminal_text
-from spatialrag.evaluation.columns import legend, texts
-from spatialrag.evaluation.report import CITATION_COLUMNS, CORE_COLUMNS, GLOBAL_COLUMNS, Report
+if TYPE_CHECKING:  # a verb without tables starts sooner
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pandas as pd
+
+    from spatialrag.evaluation.report import Report
 
 _PIPED = 160  # columns where output is no terminal and COLUMNS is not set
 _FOLDED = 24  # a wider column of text may be folded to this
@@ -32,9 +36,13 @@ def print_frame(frame: pd.DataFrame, *, title: str, index: str = "") -> None:
 
     Numbers have three decimals, counts none; absent values are a dash.
     """
+    from pandas.api.types import is_numeric_dtype
+
+    from spatialrag.evaluation.columns import texts
+
     out = console()
     shown = texts(frame)
-    numeric = [pd.api.types.is_numeric_dtype(frame[name]) for name in frame.columns]
+    numeric = [is_numeric_dtype(frame[name]) for name in frame.columns]
     for number, chosen in enumerate(_parts(shown, numeric, index, out.width)):
         out.print(Text(title + ", continued" * (number > 0), style="bold"))
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
@@ -70,6 +78,8 @@ def _parts(
 
 def print_legend(frames: Sequence[pd.DataFrame], *, note: str = "") -> None:
     """Print a line on each kind of column of the tables above, and on rows that are no methods."""
+    from spatialrag.evaluation.columns import legend
+
     out = console()
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
@@ -83,6 +93,8 @@ def print_legend(frames: Sequence[pd.DataFrame], *, note: str = "") -> None:
 
 def print_notes(notes: Sequence[str]) -> None:
     """Print what reading left out or changed, and what else is to be said, a line each."""
+    from spatialrag.escaping import terminal_text
+
     for note in notes:
         console().print(terminal_text(f"note: {note}"))
 
@@ -95,6 +107,8 @@ def print_facts(facts: Mapping[str, object]) -> None:
 
 def print_report(report: Report) -> None:
     """Print the mean tables of an evaluation, and what their columns are."""
+    from spatialrag.evaluation.report import CITATION_COLUMNS, CORE_COLUMNS, GLOBAL_COLUMNS
+
     slides, frames = ", ".join(report.slides), []
     for group, columns in (
         ("core", CORE_COLUMNS),
