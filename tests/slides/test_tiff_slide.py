@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import tifffile
@@ -36,6 +38,38 @@ def test_strips_larger_than_they_should_be_are_decoded_once(tmp_path, picture, m
     np.testing.assert_array_equal(
         slide.read_region(20, 30, 40, 50, (40, 50)), picture[30:80, 20:60]
     )
+
+
+def test_a_tile_is_decoded_once_for_all_patches_on_it(tmp_path, picture, monkeypatch):
+    tifffile.imwrite(tmp_path / "s.tif", picture, tile=(64, 64), compression="zlib", **RGB)
+    slide, decoded = TiffSlide(tmp_path / "s.tif"), []
+    decode = tiff_slide._Level._decode
+
+    def counted(level, rows, columns):
+        decoded.append((rows.start, columns.start))
+        return decode(level, rows, columns)
+
+    monkeypatch.setattr(tiff_slide._Level, "_decode", counted)
+    for x, y in ((30, 20), (60, 60), (70, 50), (31, 21)):
+        found = slide.read_region(x, y, 50, 40, (50, 40))
+        np.testing.assert_array_equal(found, picture[y : y + 40, x : x + 50])
+    assert sorted(decoded) == [(0, 0), (0, 64), (64, 0), (64, 64)]
+
+
+def test_a_large_region_is_not_kept(tmp_path, picture, monkeypatch):
+    monkeypatch.setattr(tiff_slide, "_MOST_TILES", 5)
+    monkeypatch.setattr(tiff_slide._Level, "_decode_tile", lambda *_: pytest.fail("kept"))
+    tifffile.imwrite(tmp_path / "s.tif", picture, tile=(64, 64), compression="zlib", **RGB)
+    np.testing.assert_array_equal(whole(TiffSlide(tmp_path / "s.tif")), picture)
+
+
+def test_threads_read_the_same_pixels(tmp_path, picture):
+    tifffile.imwrite(tmp_path / "s.tif", picture, tile=(16, 16), compression="zlib", **RGB)
+    slide, corners = TiffSlide(tmp_path / "s.tif"), [(x, y) for x in range(40) for y in range(10)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda at: slide.read_region(*at, 50, 40, (50, 40)), corners))
+    for (x, y), region in zip(corners, found, strict=True):
+        np.testing.assert_array_equal(region, picture[y : y + 40, x : x + 50])
 
 
 def test_a_strip_larger_than_the_memory(tmp_path, picture, monkeypatch):

@@ -1,5 +1,6 @@
 """Vectors and pictures of a slide's patches: cut once, encoded in batches, kept and taken up."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -79,11 +80,13 @@ def encode_patches(
             name = f"{name}-thumbnails{thumbnail_px}"
             kept = VectorCache(cache, name, key=key, n_rows=n, dtype=np.uint8)
             pictures = _Rows.kept(kept, n)
-    facts = vectors.facts or asdict(place(spots, slide))
     patches = _Patches(slide, grid, encoder, thumbnail_px, batch)
-    if thumbnail_px:
-        _cut_pictures(patches, pictures, until=vectors.done, label=f"pictures {spots.slide}")
-    _encode(patches, vectors, pictures, label=f"embed {spots.slide}")
+    with ThreadPoolExecutor(1) as beside:
+        placed = None if vectors.facts else beside.submit(place, spots, slide)
+        if thumbnail_px:
+            _cut_pictures(patches, pictures, until=vectors.done, label=f"pictures {spots.slide}")
+        _encode(patches, vectors, pictures, label=f"embed {spots.slide}")
+        facts = asdict(placed.result()) if placed else vectors.facts
     thumbnails = None
     if thumbnail_px:
         thumbnails = pictures.finish({}).reshape(n, thumbnail_px, thumbnail_px, 3)

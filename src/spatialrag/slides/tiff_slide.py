@@ -1,7 +1,7 @@
 """TIFF and OME-TIFF through tifffile: only the tiles that a region touches are decoded."""
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -25,9 +25,12 @@ from spatialrag.slides.tiff_kinds import (
     layout_of,
     samples_of,
 )
+from spatialrag.slides.tile_cache import TileCache
 
 _WHOLE = 1 << 24  # bytes: a plane of larger tiles or strips is decoded once, as a whole
 _PROBE = 256  # pixels
+_KEPT = 1 << 28  # bytes of decoded tiles of a slide
+_MOST_TILES = 64  # of a region: of larger ones, such as overviews, no tile is kept
 
 
 class TiffSlide(MultiSizeSlide):
@@ -56,7 +59,10 @@ class TiffSlide(MultiSizeSlide):
             with decoding(path):
                 if not decoded_to_rgb(series.keyframe):
                     raise ValueError("YCbCr that is not compressed as JPEG")
-                self._levels = [_Level(path, level, layout, samples) for level in series.levels]
+                tiles = TileCache(_KEPT)
+                self._levels = [
+                    _Level(path, level, layout, samples, tiles) for level in series.levels
+                ]
                 brightest = self._levels[-1].brightest()
         except InputError as refused:
             # Pillow's own libtiff knows compressions that tifffile lacks without imagecodecs.
@@ -98,7 +104,12 @@ class _Level:
     """One resolution of the picture, decoded by region."""
 
     def __init__(
-        self, path: Path, level: tifffile.TiffPageSeries, layout: Layout, samples: Samples
+        self,
+        path: Path,
+        level: tifffile.TiffPageSeries,
+        layout: Layout,
+        samples: Samples,
+        tiles: TileCache,
     ) -> None:
         import zarr
 
@@ -106,11 +117,44 @@ class _Level:
         self._path, self._layout, self._samples = path, layout, samples
         self._array = zarr.open_array(store, mode="r")
         self.shape = layout.shape(self._array.shape)
+        self._tile, self._tiles = layout.shape(self._array.chunks), tiles
         self._decoding = Lock()  # threads that want the whole wait for the first one to decode
 
     def rgb(self, rows: slice, columns: slice) -> np.ndarray:
         """Return a rectangle within the plane as uint8 RGB."""
-        return self._samples.to_rgb(self._read(rows, columns))
+        if self._large_tiles or self._n_tiles(rows, columns) > _MOST_TILES:
+            return self._samples.to_rgb(self._read(rows, columns))
+        pixels = np.empty((rows.stop - rows.start, columns.stop - columns.start, 3), np.uint8)
+        for top in self._tile_edges(rows, 0):
+            for left in self._tile_edges(columns, 1):
+                place = (self.shape, top, left)
+                tile = self._tiles.get(place, partial(self._decode_tile, top, left))
+                within, taken = zip(
+                    _overlap(rows, top, tile.shape[0]),
+                    _overlap(columns, left, tile.shape[1]),
+                    strict=True,
+                )
+                pixels[within] = tile[taken]
+        return pixels
+
+    @property
+    def _large_tiles(self) -> bool:
+        return int(np.prod(self._array.chunks)) * self._array.dtype.itemsize > _WHOLE
+
+    def _n_tiles(self, rows: slice, columns: slice) -> int:
+        return len(self._tile_edges(rows, 0)) * len(self._tile_edges(columns, 1))
+
+    def _tile_edges(self, part: slice, axis: int) -> range:
+        """Return where the tiles begin that a part of an axis touches."""
+        side = self._tile[axis]
+        return range(part.start // side * side, part.stop, side)
+
+    def _decode_tile(self, top: int, left: int) -> np.ndarray:
+        rows, columns = (
+            slice(edge, min(edge + side, length))
+            for edge, side, length in zip((top, left), self._tile, self.shape, strict=True)
+        )
+        return self._samples.to_rgb(self._decode(rows, columns))
 
     def brightest(self) -> int:
         """Return the highest color sample of a few places; decodes them, and so shows it can."""
@@ -125,7 +169,7 @@ class _Level:
         return max(int(block[..., : self._samples.colors].max()) for block in blocks)
 
     def _read(self, rows: slice, columns: slice) -> np.ndarray:
-        if int(np.prod(self._array.chunks)) * self._array.dtype.itemsize > _WHOLE:
+        if self._large_tiles:
             with self._decoding:
                 whole = self._whole
             return whole[rows, columns]
@@ -139,6 +183,12 @@ class _Level:
     def _decode(self, rows: slice, columns: slice) -> np.ndarray:
         block = np.asarray(self._array[self._layout.index(rows, columns)])
         return self._layout.channels_last(block)
+
+
+def _overlap(wanted: slice, start: int, length: int) -> tuple[slice, slice]:
+    """Return where a tile that starts there lies in what is wanted, and which part of it."""
+    low, high = max(wanted.start, start), min(wanted.stop, start + length)
+    return slice(low - wanted.start, high - wanted.start), slice(low - start, high - start)
 
 
 class _Plane:
