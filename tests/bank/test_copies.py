@@ -18,6 +18,7 @@ from spatialrag.bank.copies import (
 )
 from spatialrag.bank.store import describe, open_bank, verify_bank, write_bank
 from spatialrag.errors import InputError
+from spatialrag.expression.normalize import to_scale
 from spatialrag.slides.picture_marks import mark_picture
 
 
@@ -158,3 +159,22 @@ def test_stores_without_marks_say_so(bank):
     left, notes = leave_out_copies(old, copies, query="toy2")
     assert list(left.slides.index) == ["toy1", "toy3", "toy4"]
     assert "copies of toy1, toy3, toy4 are not found by their pictures" in notes[1]
+
+
+@pytest.mark.parametrize("scale", ["log1p", "log1p_cp10k"])
+def test_stored_logarithms_are_compared_with_counts(scale, toy_sections):
+    """Normalized spots are told by which genes they express."""
+    parts = [
+        replace(
+            section,
+            image=None,
+            scale=scale,
+            expression=to_scale(section.expression, stored="counts", wanted=scale),
+        )
+        for section in toy_sections
+    ]
+    logged = build_bank(parts)
+    (copy,) = find_copies(logged, slide="copy", section=renamed(toy_sections[2]))
+    assert (copy.slide, copy.by, copy.score) == ("toy3", "counts", 1.0)
+    others = logged.without(slides=["toy3"])
+    assert find_copies(others, slide="copy", section=toy_sections[2]) == ()

@@ -9,7 +9,11 @@ import pandas as pd
 
 from spatialrag.bank.bank import Bank, section_of
 from spatialrag.errors import InputError, listing
-from spatialrag.expression.equal_spots import share_of_equal_spots, spot_keys
+from spatialrag.expression.equal_spots import (
+    gene_weights,
+    share_of_equal_spots,
+    spot_keys,
+)
 from spatialrag.expression.section import Section
 from spatialrag.slides.keypoints import Keypoints
 from spatialrag.slides.likeness import LIKE, likeness
@@ -212,15 +216,15 @@ def _with_equal_spots(bank: Bank, section: Section) -> set[str]:
 
     Spots that are equal over the genes of two slides are equal over these: a quick sieve.
     """
-    everywhere = np.flatnonzero(bank.measured_everywhere)
-    columns = pd.Index(section.genes).get_indexer(bank.genes[everywhere])
+    columns = pd.Index(section.genes).get_indexer(bank.genes)
+    shared = bank.measured_everywhere & (columns >= 0)
+    weights = np.where(shared, gene_weights(len(bank.genes)), 0)
+    of_section = np.zeros(len(section.genes), np.uint64)
+    of_section[columns[shared]] = weights[shared]
     by_genes = "log1p_cp10k" in (bank.scale, section.scale)
-    wanted = section.expression[:, columns[columns >= 0]]
-    keys = spot_keys(
-        bank.expression[:, everywhere[columns >= 0]], scale=bank.scale, by_genes=by_genes
-    )
-    equal = np.isin(keys, spot_keys(wanted, scale=section.scale, by_genes=by_genes))
-    return set(bank.references["slide"][equal])
+    wanted = spot_keys(section.expression, of_section, scale=section.scale, by_genes=by_genes)
+    keys = spot_keys(bank.expression, weights, scale=bank.scale, by_genes=by_genes)
+    return set(bank.references["slide"][np.isin(keys, wanted)])
 
 
 def _by_counts(bank: Bank, name: str, section: Section) -> Copy | None:

@@ -40,9 +40,9 @@ def share_of_equal_spots(
     >>> share_of_equal_spots(counts, counts[::-1][:4])
     1.0
     """
-    by_genes = "log1p_cp10k" in scales
+    by_genes, weights = "log1p_cp10k" in scales, gene_weights(one.shape[1])
     keys = [
-        _telling_keys(matrix, scale, by_genes=by_genes)
+        _telling_keys(matrix, weights, scale, by_genes=by_genes)
         for matrix, scale in zip((one, other), scales, strict=True)
     ]
     fewer = min(len(part) for part in keys)
@@ -50,7 +50,14 @@ def share_of_equal_spots(
     return len(shared) / fewer if fewer else 0.0
 
 
-def spot_keys(matrix: sparse.csr_matrix, *, scale: str, by_genes: bool) -> np.ndarray:
+def gene_weights(n_genes: int) -> np.ndarray:
+    """Return the weight of each gene in `spot_keys`, (n_genes,) uint64; always the same."""
+    return np.random.default_rng(_SEED).integers(1, 2**63, n_genes, dtype=np.uint64)
+
+
+def spot_keys(
+    matrix: sparse.csr_matrix, weights: np.ndarray, *, scale: str, by_genes: bool
+) -> np.ndarray:
     """Return one 64-bit key for each spot, (n_spots,) uint64: equal for equal expression.
 
     A key is a sum of random weights, one for each gene, modulo 2^64: two different vectors have the
@@ -59,13 +66,14 @@ def spot_keys(matrix: sparse.csr_matrix, *, scale: str, by_genes: bool) -> np.nd
     Parameters
     ----------
     matrix : CSR (n_spots, n_genes)
+    weights : (n_genes,) uint64
+        By `gene_weights`; 0 for genes to be passed over.
     scale
-        Its expression scale.
+        Expression scale of the matrix.
     by_genes
         Whether keys tell which genes are expressed, or else the counts, to which the scale has to
         lead back.
     """
-    weights = np.random.default_rng(_SEED).integers(1, 2**63, matrix.shape[1], dtype=np.uint64)
     if by_genes:
         values = (matrix.data != 0).astype(np.uint64)
     else:
@@ -74,12 +82,14 @@ def spot_keys(matrix: sparse.csr_matrix, *, scale: str, by_genes: bool) -> np.nd
     return sparse.csr_matrix((values, matrix.indices, matrix.indptr), matrix.shape) @ weights
 
 
-def _telling_keys(matrix: sparse.csr_matrix, scale: str, *, by_genes: bool) -> np.ndarray:
+def _telling_keys(
+    matrix: sparse.csr_matrix, weights: np.ndarray, scale: str, *, by_genes: bool
+) -> np.ndarray:
     """Return the keys of spots that express enough genes (and lack enough, by genes), once each."""
     expressed = np.asarray((matrix != 0).sum(axis=1)).ravel()
     enough = expressed >= _FEWEST
     if by_genes:
         enough &= expressed <= matrix.shape[1] - _FEWEST
-    keys = spot_keys(matrix, scale=scale, by_genes=by_genes)
+    keys = spot_keys(matrix, weights, scale=scale, by_genes=by_genes)
     values, times = np.unique(keys[enough], return_counts=True)
     return values[times == 1]
