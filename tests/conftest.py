@@ -75,6 +75,22 @@ def build_toy_bank(sections, cache):
 
 
 @pytest.fixture(scope="session")
+def copied():
+    """Return ``copied(bank, slide, name, donor)``: a slide under another name, as a bank."""
+
+    def copied(bank, slide, name, donor):
+        alone = bank.only([slide])
+        names = [f"{name}:{barcode}" for barcode in alone.references["barcode"]]
+        return replace(
+            alone,
+            slides=alone.slides.rename(index={slide: name}).assign(donor=donor),
+            references=alone.references.assign(slide=name, donor=donor).set_axis(names),
+        )
+
+    return copied
+
+
+@pytest.fixture(scope="session")
 def little_bank(toy_bank, toy_sections):
     """Three slides of 20 spots, 145 genes and vectors of 24 numbers, where the toy is too slow."""
     return join_banks([cut(section, toy_bank) for section in toy_sections[:3]])

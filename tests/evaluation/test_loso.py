@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -100,25 +98,13 @@ def test_per_gene_scores_are_kept(report):
     assert len(report.per_gene().loc["toy4"].loc["generag"]) == 200
 
 
-def copy_of(bank, slide, name, donor):
-    """Return one slide of a bank under another name, as a bank."""
-    alone = bank.only([slide])
-    return replace(
-        alone,
-        slides=alone.slides.rename(index={slide: name}).assign(donor=donor),
-        references=alone.references.assign(slide=name, donor=donor).set_axis(
-            [f"{name}:{barcode}" for barcode in alone.references["barcode"]]
-        ),
-    )
-
-
-def test_copies_count_as_one_slide(toy_bank):
+def test_copies_count_as_one_slide(toy_bank, copied):
     """Of toy1 (donor1) and toy3 (donor1), copies under the names and donors of others."""
     bank = join_banks(
         [
             toy_bank,
-            copy_of(toy_bank, "toy1", "again", "donor9"),
-            copy_of(toy_bank, "toy3", "third", "donor8"),
+            copied(toy_bank, "toy1", "again", "donor9"),
+            copied(toy_bank, "toy3", "third", "donor8"),
         ]
     )
     with pytest.warns(UserWarning, match=r"left out with slide 'toy1': again \(the same picture\)"):

@@ -3,9 +3,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from spatialrag.bank.build import join_banks
 from spatialrag.errors import InputError
 from spatialrag.prediction.citations import cite
-from spatialrag.prediction.generag import GeneRAG
+from spatialrag.prediction.generag import GeneRAG, tuning
 from spatialrag.prediction.generag.tuning import ImageWeightChosen, _choose, tune
 
 
@@ -25,6 +26,24 @@ def test_only_references_are_used_and_the_table_tells(references):
     best = found.table.loc[found.table["score"].idxmax()]
     assert row["score"] >= best["score"] - row["standard_error"]
     assert row["n_active"] <= best["n_active"]
+
+
+def test_copies_are_left_out_together(references, copied, monkeypatch):
+    bank = join_banks([references, copied(references, "toy1", "again", "donor9")])
+    seen = {}
+
+    def score(grid, references, held_out, slide, n_scored):
+        seen[slide] = set(references.slides.index)
+        return np.zeros((len(grid), 2))
+
+    monkeypatch.setattr(tuning, "_score", score)
+    tune(bank, GeneRAG(n_anchors=60))
+    assert seen == {
+        "toy1": {"toy2", "toy3"},
+        "again": {"toy2", "toy3"},
+        "toy2": {"toy1", "toy3", "again"},
+        "toy3": {"toy1", "toy2", "again"},
+    }
 
 
 def test_sparsest_within_one_standard_error():

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from spatialrag.bank.bank import Bank
+from spatialrag.bank.copies import copies_within
 from spatialrag.errors import InputError
 from spatialrag.metrics.expression import pearson_per_gene
 from spatialrag.prediction.backbones.backbone import TrainedBackbone
@@ -48,6 +49,8 @@ def tune(
 ) -> Tuning:
     """Choose image_weight and strength by leave-one-slide-out over the references.
 
+    Copies of the slide that is left out (`spatialrag.bank.copies`) go with it.
+
     Parameters
     ----------
     bank
@@ -79,7 +82,8 @@ def tune(
     ]
     scores = np.zeros((len(grid), len(bank.slides), 2))
     for fold, slide in enumerate(track(bank.slides.index, label="tune", total=len(bank.slides))):
-        references, held_out = bank.without(slides=[slide]), bank.only([slide])
+        out = [slide, *(copy.slide for copy in copies_within(bank, slide))]
+        references, held_out = bank.without(slides=out), bank.only([slide])
         scores[:, fold] = _score(grid, references, held_out, slide, n_scored)
     return _choose(grid, scores, prefer=prefer)
 
