@@ -111,12 +111,12 @@ def test_sections_by_column():
 def test_what_is_refused():
     given = adata()
     given.X = np.log1p(COUNTS).astype(np.float32)
-    with pytest.raises(InputError, match="name the layer"):
+    with pytest.raises(InputError, match="does not hold counts"):
         Tissue.from_anndata(given)
     del given.obsm["spatial"]
     with pytest.raises(InputError, match="no places"):
         Tissue.from_anndata(given)
-    with pytest.raises(InputError, match="no 'raw'"):
+    with pytest.raises(InputError, match="no layer 'raw'"):
         Tissue.from_anndata(adata(), layer="raw")
     empty = adata()
     empty.X = sparse.csr_matrix(COUNTS * np.array([[1], [0], [1]]), dtype=np.float32)
@@ -126,3 +126,45 @@ def test_what_is_refused():
         Tissue(COUNTS, ["a"], ["x", "y", "z"], np.zeros((2, 2)), scale="log2")
     with pytest.raises(InputError, match="negative"):
         Tissue(-COUNTS, list("abc"), list("xyz"), np.zeros((3, 2)))
+
+
+def test_places_of_any_form_and_depth_refused():
+    given = adata()
+    expected = Tissue.from_anndata(given).xy
+    frame = pd.DataFrame(given.obsm["spatial"], given.obs_names, ["x", "y"])
+    frame.insert(0, "id", [7, 8, 9])
+    given.obsm["spatial"] = frame
+    np.testing.assert_array_equal(Tissue.from_anndata(given).xy, expected)
+    given.obsm["spatial"] = np.column_stack([expected, [0, 5, 9]])
+    with pytest.raises(InputError, match="more than two vary"):
+        Tissue.from_anndata(given)
+    given.obsm["spatial"] = np.column_stack([expected, [5, 5, 5]])
+    np.testing.assert_array_equal(Tissue.from_anndata(given).xy, expected)
+
+
+def test_a_section_without_a_name_is_refused():
+    given = adata()
+    given.obs["batch"] = ["a", None, "b"]
+    with pytest.raises(InputError, match="1 of 3 spots have no section"):
+        Tissue.from_anndata(given, section_key="batch")
+
+
+def test_more_domains_than_different_spots_are_refused():
+    tissue = as_tissue(adata())
+    tissue.require_domains(3)
+    tissue.require_domains(None)
+    for number in (0, 4):
+        with pytest.raises(InputError, match="1 to 3"):
+            tissue.require_domains(number)
+    twins = Tissue(COUNTS[[0, 0, 1]], tissue.genes, tissue.spots, tissue.xy)
+    with pytest.raises(InputError, match="1 to 2"):
+        twins.require_domains(3)
+    stacked = Tissue(COUNTS, tissue.genes, tissue.spots, np.array([[0, 0], [0, 0], [1, 1]]))
+    with pytest.raises(InputError, match="1 to 2"):
+        stacked.require_domains(3)
+
+
+def test_a_single_gene_is_refused():
+    tissue = as_tissue(adata())
+    with pytest.raises(InputError, match="1 genes"):
+        Tissue(COUNTS[:, :1] + 1, tissue.genes[:1], tissue.spots, tissue.xy)

@@ -28,10 +28,6 @@ def test_joined_parts_have_no_edges_between_them():
 
 
 def test_bad_coordinates():
-    with pytest.raises(
-        InputError, match=r"2 spots share their place with another: a, c(.|\n)*2 of 3"
-    ):
-        check_coordinates([[0, 0], [1, 1], [0, 0]], np.array(["a", "b", "c"]))
     for xy in ([[0, np.nan]], [[0, 1, 2]], [0, 1]):
         with pytest.raises(InputError, match="cannot be used"):
             check_coordinates(xy)

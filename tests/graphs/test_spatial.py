@@ -326,11 +326,13 @@ def test_nearest_with_twins_are_nearest():
     assert graph.degrees.min() >= 3
 
 
-def test_sections_that_lie_on_each_other_are_refused():
+def test_sections_that_lie_on_each_other():
+    """Without sections their spots are neighbors, which is said; with sections no edge joins two."""
     xy = np.concatenate([hexagonal(), hexagonal()])
-    with pytest.raises(InputError, match=r"200 spots share(.|\n)*for several sections"):
-        spatial_graph(xy, kind="auto")
-    with pytest.raises(InputError, match="200 spots share"):
-        degree_graph(xy)
-    sections = np.repeat(["a", "b"], 100)
-    assert "sharing_places" not in spatial_graph(xy, kind="auto", sections=sections).settings
+    half = len(xy) // 2
+    with pytest.warns(UserWarning, match=r"200 of 200 spots share(.|\n)*sections"):
+        joined = spatial_graph(xy, kind="auto")
+    assert joined.connectivities[:half, half:].nnz > 0
+    assert joined.settings["sharing_places"] == 200
+    apart = spatial_graph(xy, kind="auto", sections=np.repeat(["a", "b"], half))
+    assert apart.connectivities[:half, half:].nnz == 0

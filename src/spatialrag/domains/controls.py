@@ -55,6 +55,7 @@ class SmoothedPCA:
             As `Tissue`, `spatial_graph` and `Clustering` do.
         """
         tissue = as_tissue(data)
+        tissue.require_domains(n_domains)
         n = max(min(self.n_components, *(size - 1 for size in tissue.expression.shape)), 1)
         pca = PCA(n, svd_solver="arpack", random_state=0)
         embedding = pca.fit_transform(tissue.logs.astype(np.float64))

@@ -10,8 +10,12 @@ import pandas as pd
 from scipy import sparse
 
 from spatialrag import keys
+from spatialrag.domains.sections import section_labels
 from spatialrag.errors import InputError, listing, raise_all
+from spatialrag.expression.matrices import advise, choose_matrix
 from spatialrag.expression.normalize import SCALES, SIZE_FACTOR
+from spatialrag.expression.places import places_of
+from spatialrag.expression.values import as_matrix, check_values
 from spatialrag.graphs.lattice import UNFOLDED, array_rows, unfold_array
 
 _ARRAY = ("array_row", "array_col")  # obs, of Space Ranger
@@ -28,7 +32,7 @@ class Tissue:
     genes, spots
         Column and row names.
     xy : (n_spots, 2)
-        Any unit; at most half of a section's spots can be at the place of another.
+        Any unit. Spots may share a place, as segmented cells do.
     sections : (n_spots,), optional
         Section of each spot: graphs never join two.
     scale
@@ -49,13 +53,12 @@ class Tissue:
         for name in ("genes", "spots"):
             object.__setattr__(self, name, np.asarray(getattr(self, name), object).astype(str))
         raise_all(self._faults(), subject="this tissue cannot be used")
-        if self.scale == "counts" and (matrix.data % 1 != 0).any():
-            raise InputError(
-                "the expression is said to be counts and is not",
-                expected="whole numbers",
-                got=f"{matrix.data[matrix.data % 1 != 0][0]:g} among them",
-                fix="name the layer that holds counts, or state scale='log1p_cp10k'",
-            )
+        check_values(
+            matrix,
+            scale=self.scale,
+            subject="the expression of this tissue",
+            fix="name the layer that holds counts, or state scale='log1p_cp10k'",
+        )
 
     def _faults(self) -> list[str]:
         matrix, faults = self.expression, []
@@ -70,9 +73,11 @@ class Tissue:
             faults.append(f"{len(self.xy)} places for {len(self.spots)} spots")
         if self.sections is not None and len(self.sections) != len(self.spots):
             faults.append(f"{len(self.sections)} section labels for {len(self.spots)} spots")
-        if not np.isfinite(matrix.data).all() or (matrix.data < 0).any():
-            faults.append("expression contains negative or non-finite values")
-        elif len(empty := np.flatnonzero(np.asarray(matrix.sum(axis=1)).ravel() == 0)):
+        if matrix.shape[1] < 2:
+            faults.append(f"{matrix.shape[1]} genes, of which no method can tell domains: 2 needed")
+        if np.isfinite(matrix.data).all() and len(
+            empty := np.flatnonzero(np.asarray(matrix.sum(axis=1)).ravel() == 0)
+        ):
             named = listing(self.spots[empty]) if matrix.shape[0] == len(self.spots) else len(empty)
             faults.append(f"spots without any expression, to be dropped first: {named}")
         return faults
@@ -106,24 +111,22 @@ class Tissue:
         InputError
             Places or a named column or layer are missing, or what `Tissue` refuses.
         """
-        if keys.SPATIAL not in adata.obsm:
-            raise InputError(
-                "the AnnData has no places of spots",
-                expected=f"obsm['{keys.SPATIAL}'], (n_spots, 2)",
-                got=f"obsm with {list(adata.obsm) or 'nothing'}",
-            )
+        xy = _places(adata)
         layer = layer or ("counts" if "counts" in adata.layers and scale is None else None)
-        for name, table in ((layer, adata.layers), (section_key, adata.obs)):
-            if name is not None and name not in table:
-                raise InputError(f"there is no {name!r}", expected=listing(table.keys()))
-        scale = scale or keys.record_of(adata, layer).get("scale") or "counts"
-        kept = adata if scale == "counts" else _complete(adata, layer)
+        values, var = choose_matrix(adata, layer, "the AnnData")
+        where = f"{'X' if layer is None else f'layer {layer!r}'} of the AnnData"
+        matrix, genes = as_matrix(values, subject=where), var.index.to_numpy()
+        recorded = keys.record_of(adata, layer).get("scale")
+        scale = scale or recorded or "counts"
+        if recorded is not None and scale != "counts":
+            matrix, genes = _complete(matrix, genes)
+        check_values(matrix, scale=scale, subject=where, fix=advise(adata, layer, scale))
         return cls(
-            expression=kept.X if layer is None else kept.layers[layer],
-            genes=kept.var_names.to_numpy(),
+            expression=matrix,
+            genes=genes,
             spots=adata.obs_names.to_numpy(),
-            xy=_places(adata),
-            sections=None if section_key is None else adata.obs[section_key].to_numpy(str),
+            xy=xy,
+            sections=None if section_key is None else section_labels(adata.obs, section_key),
             scale=scale,
         )
 
@@ -151,6 +154,26 @@ class Tissue:
         """ln(1 + counts per 10,000); log scales as they are."""
         return self.shares.log1p() if self.scale == "counts" else self.expression
 
+    def require_domains(self, n_domains: int | None) -> None:
+        """Raise `InputError` where there cannot be so many domains; called before any work.
+
+        Parameters
+        ----------
+        n_domains
+            K; None passes.
+        """
+        if n_domains is None:
+            return
+        places = len(np.unique(self.xy, axis=0)) if self.sections is None else self.n_spots
+        most = min(places, _distinct_rows(self.expression))
+        if not 1 <= n_domains <= most:
+            raise InputError(
+                "n_domains must be at least 1 and at most the number of different spots",
+                expected=f"1 to {most} (different places and profiles)",
+                got=str(n_domains),
+                fix="ask for fewer domains",
+            )
+
     def require_counts(self) -> sparse.csr_matrix:
         """Return counts, or raise when the expression is on another scale."""
         if self.scale != "counts":
@@ -159,6 +182,13 @@ class Tissue:
                 fix="name the layer that holds counts, or use likelihood='gaussian'",
             )
         return self.expression
+
+
+def _distinct_rows(matrix: sparse.csr_matrix) -> int:
+    """Return how many rows differ."""
+    own = matrix.sorted_indices()
+    bounds = zip(own.indptr[:-1], own.indptr[1:], strict=True)
+    return len({(own.indices[a:b].tobytes(), own.data[a:b].tobytes()) for a, b in bounds})
 
 
 def as_tissue(data: "Tissue | ad.AnnData") -> Tissue:
@@ -175,16 +205,16 @@ def complete_genes(matrix: np.ndarray | sparse.spmatrix) -> np.ndarray:
     return complete
 
 
-def _complete(adata: ad.AnnData, layer: str | None) -> ad.AnnData:
-    """Return an AnnData without genes that a prediction left missing in some spot."""
-    complete = complete_genes(adata.X if layer is None else adata.layers[layer])
-    if complete.all():
-        return adata
-    warnings.warn(
-        f"{(~complete).sum():,} of {len(complete):,} genes are missing in some spots and left out",
-        stacklevel=3,
-    )
-    return adata[:, complete]
+def _complete(matrix: sparse.csr_matrix, genes: np.ndarray) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """Return expression and genes without those that a prediction left missing in some spot."""
+    complete = complete_genes(matrix)
+    if not complete.all():
+        warnings.warn(
+            f"{(~complete).sum():,} of {len(complete):,} genes are missing in some spots and left "
+            "out",
+            stacklevel=3,
+        )
+    return matrix[:, complete], genes[complete]
 
 
 def _places(adata: ad.AnnData) -> np.ndarray:
@@ -192,9 +222,14 @@ def _places(adata: ad.AnnData) -> np.ndarray:
 
     `spatialrag.graphs.spatial.spatial_graph` does so too, and has to guess which are rows.
     """
-    xy = np.asarray(adata.obsm[keys.SPATIAL])[:, :2]
-    usable = xy.dtype.kind in "iuf" and np.isfinite(xy).all()  # else refused with the graph
-    if not usable or not set(_ARRAY) <= set(adata.obs) or array_rows(xy) is None:
+    xy, _ = places_of(adata.obsm, adata.obs, subject="the AnnData")
+    if xy is None:
+        raise InputError(
+            "the AnnData has no places of spots",
+            expected=f"obsm['{keys.SPATIAL}'], (n_spots, 2), or columns x and y of obs",
+            got=f"obsm with {listing(adata.obsm) or 'nothing'}; obs {listing(adata.obs, 20)}",
+        )
+    if not set(_ARRAY) <= set(adata.obs) or array_rows(xy) is None:
         return xy
     row, column = (pd.to_numeric(adata.obs[name], errors="coerce").to_numpy() for name in _ARRAY)
     for rows in (0, 1):

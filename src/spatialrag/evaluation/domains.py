@@ -96,7 +96,7 @@ def compare_domains(
     *,
     n_domains: int | None,
     seeds: Iterable[int] = range(5),
-    unlabelled: tuple[str, ...] = ("unlabelled", "nan", ""),
+    unlabelled: tuple[str, ...] = (),
 ) -> DomainReport:
     """Return scores of every arm under every seed.
 
@@ -113,7 +113,7 @@ def compare_domains(
     seeds
         Of methods.
     unlabelled
-        Annotations that mean none.
+        Annotations that mean none, beside those `spatialrag.metrics.domains.labelled` knows.
 
     Raises
     ------

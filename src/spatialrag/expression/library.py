@@ -70,7 +70,7 @@ def select_library(
     everything = np.ones(len(obs), bool)
     if library is not None:
         return _named(obs, pictures, xy, library, subject)
-    column = _several(obs, pictures, xy)
+    column = slides_column(obs, pictures, xy)
     if column is not None:
         labels = _labels(obs[column])
         if slide is not None and slide in labels:
@@ -128,7 +128,7 @@ def _named(
             if library in labels:
                 return _of_labels(labels, library, subject)
             known |= set(labels) - {""}
-    if library in pictures and _several(obs, pictures, xy) is None:
+    if library in pictures and slides_column(obs, pictures, xy) is None:
         return Selection(np.ones(len(obs), bool), library)
     raise InputError(
         f"{subject} has no slide {library!r}",
@@ -145,10 +145,20 @@ def _of_labels(labels: np.ndarray, name: str, subject: str) -> Selection:
     return Selection(spots, name, (note,) * bool((~spots).any()))
 
 
-def _several(
+def slides_column(
     obs: pd.DataFrame, pictures: Mapping[str, object], xy: np.ndarray | None
 ) -> str | None:
-    """Return the column by which a file holds several slides, or None."""
+    """Return the column by which a file holds several slides, or None.
+
+    Parameters
+    ----------
+    obs
+        Columns about spots, names in the index.
+    pictures
+        As in `libraries_of`.
+    xy : (n_spots, 2), optional
+        Columns such as ``batch`` tell slides where spots of one label lie over those of another.
+    """
     varying = [c for c in (*_SLIDES, *_MAYBE) if c in obs and len(set(_labels(obs[c]))) > 1]
     sure = next((column for column in varying if column in _SLIDES), None)
     if sure is not None:

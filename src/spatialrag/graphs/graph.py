@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import sparse
 
-from spatialrag.errors import InputError, listing
+from spatialrag.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,17 +109,15 @@ def without_self(found: np.ndarray) -> np.ndarray:
     return found[~own].reshape(len(found), -1)
 
 
-def check_coordinates(
-    xy: np.ndarray, spots: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def check_coordinates(xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return coordinates as (n, 2) float64, and the positions of spots that share a place.
 
-    Cells that segmentation cut in two lie at one place, and a few do no harm.
+    Cells that segmentation cut in two lie at one place, and do no harm.
 
     Raises
     ------
     InputError
-        Not (n, 2), not finite, or more than half of the spots at the place of another.
+        Not (n, 2), or not finite.
     """
     xy = np.asarray(xy, np.float64)
     if xy.ndim != 2 or xy.shape[1] != 2 or not np.isfinite(xy).all():
@@ -130,12 +128,4 @@ def check_coordinates(
         )
     _, place, count = np.unique(xy, axis=0, return_inverse=True, return_counts=True)
     shared = np.flatnonzero(count[place.ravel()] > 1)
-    if 2 * len(shared) > len(xy):
-        names = shared if spots is None else np.asarray(spots)[shared]
-        raise InputError(
-            f"{len(shared)} spots share their place with another: {listing(names)}",
-            expected="places of spots, at most half of them shared",
-            got=f"{len(shared)} of {len(xy)} spots at the place of another",
-            fix="for several sections, say which spot lies on which; else drop or merge them",
-        )
     return xy, shared

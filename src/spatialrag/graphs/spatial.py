@@ -17,6 +17,7 @@ from spatialrag.graphs.lattice import (
     unfold_array,
 )
 
+_OVERLAID = "; of several sections, say which spot lies on which"
 KINDS = ("auto", "radius", "knn", "delaunay", "grid")
 
 
@@ -68,7 +69,11 @@ def spatial_graph(
     if radius is not None and not radius > 0:
         raise InputError("radius must be positive", got=str(radius))
     places = _Places.of(xy, sections, spots)
-    return places.graph([_one_section(own, kind, radius, k, rings) for own in places.parts])
+    parts = []
+    for own, label in zip(places.parts, places.labels, strict=True):
+        where = "" if sections is None else f" of section {label}"
+        parts.append(_one_section(own, kind, radius, k, rings, where))
+    return places.graph(parts)
 
 
 def degree_graph(
@@ -145,7 +150,7 @@ class _Places:
         positions = [np.flatnonzero(of_section == label) for label in labels]
         parts, twins, unfolded = [], [], 0
         for label, at in zip(labels, positions, strict=True):
-            own, shared = check_coordinates(xy[at], names[at])
+            own, shared = check_coordinates(xy[at])
             if len(own) < 2:
                 where = "" if sections is None else f" of section {label}"
                 raise InputError(f"one spot{where} has no neighbors", fix="drop the section")
@@ -158,6 +163,8 @@ class _Places:
             _warn(
                 f"{len(twins):,} of {len(xy):,} spots share their place with another and are its "
                 f"neighbors at distance 0: {listing(twins)}"
+                + _OVERLAID
+                * (2 * len(twins) > len(xy))
             )
         if unfolded:
             facts["array_indices"] = True
@@ -181,11 +188,13 @@ def _warn(message: str) -> None:
     warnings.warn(message, stacklevel=4)
 
 
-def _one_section(xy: np.ndarray, kind: str, radius: float | None, k: int, rings: int) -> Graph:
+def _one_section(
+    xy: np.ndarray, kind: str, radius: float | None, k: int, rings: int, where: str
+) -> Graph:
     if kind == "auto":
         kind = "grid" if on_grid(xy) else "knn"
     if kind == "knn":
-        return _nearest(xy, k)
+        return _nearest(xy, k, where)
     if kind == "delaunay":
         return _triangulated(xy, radius)
     if kind == "grid":
@@ -204,12 +213,13 @@ def _within(xy: np.ndarray, radius: float, settings: dict[str, object]) -> Graph
     return _of_pairs(xy, pairs, settings)
 
 
-def _nearest(xy: np.ndarray, k: int) -> Graph:
+def _nearest(xy: np.ndarray, k: int, where: str) -> Graph:
     if not 1 <= k < len(xy):
         raise InputError(
-            "k must be at least 1 and below the number of spots",
+            f"k must be at least 1 and below the number of spots{where}",
             expected=f"1 to {len(xy) - 1}",
             got=str(k),
+            fix="ask for fewer neighbors" + ", or leave that section out" * bool(where),
         )
     found = without_self(spatial.cKDTree(xy).query(xy, k=k + 1)[1])
     pairs = np.column_stack([np.repeat(np.arange(len(xy)), k), found.ravel()])

@@ -10,11 +10,40 @@ from sklearn.metrics import (
 )
 from sklearn.metrics.cluster import contingency_matrix
 
-from spatialrag.errors import InputError
+from spatialrag.errors import InputError, listing
+
+# In whatever case and with blanks around.
+UNLABELLED = (
+    "", "-", "?", "na", "n/a", "nan", "<na>", "nat", "none", "null", "unlabelled", "unlabeled",
+    "unannotated", "unassigned", "undetermined", "unknown", "not annotated", "no label",
+)  # fmt: skip
+
+
+def labelled(truth: np.ndarray, unlabelled: tuple[str, ...] = ()) -> np.ndarray:
+    """Return which spots have an annotation, (n_spots,) bool.
+
+    Missing values and the words of `UNLABELLED` mean that there is none.
+
+    Parameters
+    ----------
+    truth : (n_spots,)
+        Annotations.
+    unlabelled
+        Further words that mean none, as they are written.
+
+    Examples
+    --------
+    >>> labelled(np.array(["L1", "NA", None, " undetermined", "edge"], object), ("edge",)).tolist()
+    [True, False, False, False, False]
+    """
+    truth = np.asarray(truth, object)
+    words = np.array([str(label).strip() for label in truth], object).astype(str)
+    lower = np.char.lower(words) if len(words) else words
+    return ~(pd.isna(truth) | np.isin(lower, UNLABELLED) | np.isin(words, list(unlabelled)))
 
 
 def domain_scores(
-    truth: np.ndarray, found: np.ndarray, *, unlabelled: tuple[str, ...] = ("unlabelled", "nan", "")
+    truth: np.ndarray, found: np.ndarray, *, unlabelled: tuple[str, ...] = ()
 ) -> dict[str, float]:
     """Return ARI, NMI, and accuracy, macro and weighted F1 after the best one-to-one matching.
 
@@ -27,7 +56,7 @@ def domain_scores(
     found : (n_spots,)
         Domains to be scored, under any names.
     unlabelled
-        Annotations that mean there is none; missing values do as well.
+        Annotations that mean there is none, beside those `labelled` knows.
 
     Returns
     -------
@@ -47,10 +76,13 @@ def domain_scores(
             expected="one label per spot in both",
             got=f"{truth.shape} and {found.shape}",
         )
-    known = ~pd.isna(truth)
-    known &= ~np.isin(truth.astype(str), unlabelled)
+    known = labelled(truth, unlabelled)
     if not known.any():
-        raise InputError("no spot is annotated", fix="name the column that holds the annotation")
+        raise InputError(
+            "no spot is annotated",
+            got=listing(sorted({str(label) for label in truth})),
+            fix="name the column that holds the annotation",
+        )
     truth, found = truth[known].astype(str), found[known]
     matched = match_domains(truth, found)
     return {

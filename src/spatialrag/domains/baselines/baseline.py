@@ -89,6 +89,7 @@ def run(
         Applied to the embedding before it is clustered.
     """
     tissue = as_tissue(data)
+    tissue.require_domains(n_domains)
     meaning = None if semantics is None else semantics.of(tissue.logs, tissue.genes)
     semantic = None if meaning is None else torch.from_numpy(meaning.vectors).to(settings.device)
     with torch.random.fork_rng(devices=[]):

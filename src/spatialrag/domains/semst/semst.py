@@ -101,6 +101,7 @@ class SemST:
             Expression or places that cannot be used, semantics that do not fit.
         """
         tissue = as_tissue(data)
+        tissue.require_domains(n_domains)
         meaning = None if semantics is None else _meaning(semantics, tissue)
         vectors = None if meaning is None else meaning.vectors
         settings = (self.graphs, self.architecture, self.objective)
