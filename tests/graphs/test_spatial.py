@@ -327,7 +327,7 @@ def test_nearest_with_twins_are_nearest():
 
 
 def test_sections_that_lie_on_each_other():
-    """Without sections their spots are neighbors, which is said; with sections no edge joins two."""
+    """Without sections they are neighbors, which is said; with sections no edge joins two."""
     xy = np.concatenate([hexagonal(), hexagonal()])
     half = len(xy) // 2
     with pytest.warns(UserWarning, match=r"200 of 200 spots share(.|\n)*sections"):

@@ -1,0 +1,5 @@
+"""Consensus of many partitions: the default method for domains; no labels, no network."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,1 @@
+from .consensus import Consensus as Consensus
