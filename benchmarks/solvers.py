@@ -31,7 +31,7 @@ from spatialrag.evaluation.report import markdown_table
 from spatialrag.solvers.fista import Fista
 from spatialrag.solvers.objective import certify
 from spatialrag.solvers.problem import smallest_vanishing_l1
-from spatialrag.solvers.working_set import WorkingSet
+from spatialrag.solvers.working_set.working_set import WorkingSet
 
 TOL = 1e-6
 SETTINGS = {"alpha": ALPHA, "l1_ratio": L1_RATIO, "positive": True, "fit_intercept": False}

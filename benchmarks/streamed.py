@@ -19,9 +19,9 @@ import pandas as pd
 from problems import Generator, problem_of
 
 from spatialrag.evaluation.report import markdown_table
-from spatialrag.solvers.rounds import Rounds
 from spatialrag.solvers.stored import open_design, write_design
-from spatialrag.solvers.working_set import WorkingSet
+from spatialrag.solvers.working_set.rounds import Rounds
+from spatialrag.solvers.working_set.working_set import WorkingSet
 
 BLOCK = 8192
 
@@ -39,7 +39,7 @@ def solve(path, n_queries, grow):
         started = time.perf_counter()
         still = original(self, queries)
         seconds = time.perf_counter() - started
-        share = self.looked_at[-1] / (len(queries) * self.problem.n_references)
+        share = self.trace.looked_at[-1] / (len(queries) * self.problem.n_references)
         looks.append({"open": len(queries), "seconds": seconds, "share_looked_at": share})
         return still
 

@@ -4,7 +4,7 @@ from scipy import sparse
 from spatialrag.prediction.generag import GeneRAG
 from spatialrag.prediction.generag.blend import GeneRAGBlend
 from spatialrag.provenance import fingerprint, origin
-from spatialrag.solvers.working_set import WorkingSet
+from spatialrag.solvers.working_set.working_set import WorkingSet
 
 
 def test_fingerprint_sees_values_shapes_and_kinds(tmp_path):

@@ -26,7 +26,7 @@ from spatialrag.explanation.explanation import explain
 from spatialrag.metrics.domains import domain_scores
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.prediction.store import read_prediction
-from spatialrag.solvers.working_set import WorkingSet
+from spatialrag.solvers.working_set.working_set import WorkingSet
 from spatialrag.workflow.recipe import read_recipe
 from spatialrag.workflow.results import read_results
 

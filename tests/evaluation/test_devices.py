@@ -8,7 +8,7 @@ from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.prediction.generag.tuning import ImageWeightChosen
 from spatialrag.provenance import plain
 from spatialrag.solvers.reference import CoordinateDescent
-from spatialrag.solvers.working_set import WorkingSet
+from spatialrag.solvers.working_set.working_set import WorkingSet
 
 
 def devices_in(value):

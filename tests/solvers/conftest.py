@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from spatialrag.solvers.kernels import NumpyKernels
+from spatialrag.solvers.working_set.kernels import NumpyKernels
 
 
 @pytest.fixture
@@ -14,5 +14,7 @@ def kernels(request):
     """Return the same algorithm on arrays and on torch tensors, both on the CPU."""
     if request.param == "numpy":
         return NumpyKernels()
-    module = pytest.importorskip("spatialrag.solvers.torch_kernels", reason="needs torch")
+    module = pytest.importorskip(
+        "spatialrag.solvers.working_set.torch_kernels", reason="needs torch"
+    )
     return module.TorchKernels("cpu")

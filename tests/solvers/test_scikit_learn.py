@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import ElasticNetCV
 
 from spatialrag.solvers.problem import Problem
-from spatialrag.solvers.working_set import WorkingSet
+from spatialrag.solvers.working_set.working_set import WorkingSet
 
 suite = pytest.importorskip(
     "sklearn.linear_model.tests.test_coordinate_descent",

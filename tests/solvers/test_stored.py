@@ -5,7 +5,7 @@ from spatialrag.errors import InputError
 from spatialrag.solvers import stored as module
 from spatialrag.solvers.problem import Problem
 from spatialrag.solvers.stored import open_design, write_design
-from spatialrag.solvers.working_set import WorkingSet
+from spatialrag.solvers.working_set.working_set import WorkingSet
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from dataclasses import fields, is_dataclass, replace
 from spatialrag.evaluation.methods import Row
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.prediction.predictor import Predictor
-from spatialrag.solvers.working_set import WorkingSet
+from spatialrag.solvers.working_set.working_set import WorkingSet
 
 
 def solved_on(rows: Sequence[Row], device: str) -> list[Row]:

@@ -14,6 +14,7 @@ from spatialrag.solvers.objective import certify
 from spatialrag.solvers.precision import gram_fits, target_fits
 from spatialrag.solvers.problem import Problem
 from spatialrag.solvers.solution import Solution
+from spatialrag.solvers.start import dense_start
 
 _EVERY = 25  # iterations between tests of the step size
 _POWER_STEPS = 30
@@ -37,13 +38,21 @@ class Fista:
     step_tol: float = 1e-4
     tol: float = 1e-6
 
-    def solve(self, problem: Problem) -> Solution:
-        """Solve all queries together; memory grows with n_queries x n_references."""
-        weights, steps = self._iterate(problem)
+    def solve(self, problem: Problem, *, start: sparse.csr_matrix | None = None) -> Solution:
+        """Solve all queries together; memory grows with n_queries x n_references.
+
+        Parameters
+        ----------
+        problem
+            What to solve.
+        start : CSR (n_queries, n_references), optional
+            Weights near the answer.
+        """
+        weights, steps = self._iterate(problem, dense_start(problem, start))
         passes = np.full(problem.n_queries, steps)
         return certify(problem, sparse.csr_matrix(weights, dtype=np.float64), self.tol, passes)
 
-    def _iterate(self, problem: Problem) -> tuple[np.ndarray, int]:
+    def _iterate(self, problem: Problem, start: np.ndarray) -> tuple[np.ndarray, int]:
         everything = np.arange(problem.n_references)
         problem.references.hold(everything)
         rows = problem.references.take(everything)
@@ -57,8 +66,8 @@ class Fista:
         # Without curvature every weight is 0, whatever the step.
         step = 1 / np.where(curvature > 0, curvature, dtype(1))
         queries = np.arange(problem.n_queries)
-        shape = (problem.n_queries, problem.n_references)
-        old, ahead, new = (np.zeros(shape, dtype) for _ in range(3))
+        old = start.astype(dtype)
+        ahead, new = old.copy(), np.zeros_like(old)
         fitted, momentum = np.zeros_like(targets), 1.0
         for iteration in range(1, self.max_iter + 1):
             np.matmul(ahead, rows, out=fitted)

@@ -11,6 +11,7 @@ from scipy import sparse
 from spatialrag.solvers.objective import correlate, primal_and_gap, residuals
 from spatialrag.solvers.problem import Problem
 from spatialrag.solvers.solution import Solution, Status, is_reached
+from spatialrag.solvers.start import dense_start
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,18 @@ class CoordinateDescent:
     tol: float = 1e-10
     max_sweeps: int = 20_000
 
-    def solve(self, problem: Problem) -> Solution:
-        """Solve every query of the problem."""
-        answers = [self._solve_one(problem, query) for query in range(problem.n_queries)]
+    def solve(self, problem: Problem, *, start: sparse.csr_matrix | None = None) -> Solution:
+        """Solve every query of the problem.
+
+        Parameters
+        ----------
+        problem
+            What to solve.
+        start : CSR (n_queries, n_references), optional
+            Weights near the answer.
+        """
+        first = dense_start(problem, start)
+        answers = [self._solve_one(problem, query, first[query]) for query in range(len(first))]
         weights, gaps, objectives, sweeps = zip(*answers, strict=True)
         gap, objective = np.array(gaps), np.array(objectives)
         reached = is_reached(gap, objective, self.tol)
@@ -39,7 +49,9 @@ class CoordinateDescent:
             sparse.csr_matrix(np.array(weights)), gap, objective, np.array(sweeps), status
         )
 
-    def _solve_one(self, problem: Problem, query: int) -> tuple[np.ndarray, float, float, int]:
+    def _solve_one(
+        self, problem: Problem, query: int, a: np.ndarray
+    ) -> tuple[np.ndarray, float, float, int]:
         root = np.sqrt(problem.row_weights)[:, None]
         everything = np.arange(problem.n_references)
         problem.references.hold(everything)
@@ -47,8 +59,7 @@ class CoordinateDescent:
         problem.strike(design, np.full(len(design), query), everything, 0.0)
         l1, l2 = problem.l1[query], problem.l2[query]
         norms = np.square(design).sum(axis=0) + l2
-        a = np.zeros(problem.n_references)
-        r = root[:, 0] * problem.targets[:, query]
+        r = root[:, 0] * problem.targets[:, query] - design @ a
         sweep = 0
         while sweep < self.max_sweeps:
             sweep += 1

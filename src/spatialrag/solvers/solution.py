@@ -18,6 +18,9 @@ class Status(StrEnum):
     STALLED = "no further progress above the tolerance: the design is too ill-conditioned"
 
 
+_PER_QUERY = ("gap", "objective", "rounds", "status")
+
+
 @dataclass(frozen=True, eq=False)
 class Solution:
     """Weights of all queries and the proof of how good they are.
@@ -56,6 +59,12 @@ class Solution:
         """Whether each query reached the tolerance, (n_queries,) bool."""
         return self.status == Status.CONVERGED.value
 
+    def select(self, queries: np.ndarray) -> "Solution":
+        """Return the solution of some queries, by position."""
+        return Solution(
+            self.weights[queries], *(getattr(self, name)[queries] for name in _PER_QUERY)
+        )
+
     def require_converged(self) -> "Solution":
         """Return self, or raise `NotConvergedError` that counts and explains the failures.
 
@@ -74,3 +83,14 @@ class Solution:
 def is_reached(gap: np.ndarray, objective: np.ndarray, tol: float) -> np.ndarray:
     """Return whether gaps prove a relative tolerance; what is not finite proves nothing."""
     return np.isfinite(gap) & np.isfinite(objective) & (gap <= tol * objective)
+
+
+def join(solutions: list[Solution], queries: list[np.ndarray]) -> Solution:
+    """Return solutions of different queries as one, each at the positions it is given."""
+    order = np.argsort(np.concatenate(queries))
+    weights = sparse.vstack([solution.weights for solution in solutions], format="csr")[order]
+    per_query = (
+        np.concatenate([getattr(solution, name) for solution in solutions])[order]
+        for name in _PER_QUERY
+    )
+    return Solution(weights, *per_query)

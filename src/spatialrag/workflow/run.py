@@ -26,7 +26,7 @@ from spatialrag.locks import locked
 from spatialrag.progress import track
 from spatialrag.provenance import fingerprint, origin, plain
 from spatialrag.replace import replace_text
-from spatialrag.solvers.kernels import kernels_for
+from spatialrag.solvers.working_set.kernels import kernels_for
 from spatialrag.workflow.cohort import describe_cohort
 from spatialrag.workflow.page import write_page
 from spatialrag.workflow.recipe import Recipe, SingleCell

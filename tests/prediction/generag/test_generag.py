@@ -14,7 +14,7 @@ from spatialrag.prediction.generag import GeneRAG
 from spatialrag.prediction.predictor import Queries
 from spatialrag.slides.spots import Spots
 from spatialrag.solvers.reference import CoordinateDescent
-from spatialrag.solvers.working_set import WorkingSet
+from spatialrag.solvers.working_set.working_set import WorkingSet
 
 FAST = GeneRAG(n_anchors=100)
 EXACT = replace(FAST, solver=WorkingSet(tol=1e-10))

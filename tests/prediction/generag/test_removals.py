@@ -8,7 +8,7 @@ from spatialrag.explanation.explanation import explain
 from spatialrag.prediction.generag import GeneRAG
 from spatialrag.prediction.generag.removals import removals, strongest
 from spatialrag.solvers.problem import Problem
-from spatialrag.solvers.working_set import WorkingSet
+from spatialrag.solvers.working_set.working_set import WorkingSet
 
 SOLVER = WorkingSet(tol=1e-10)
 

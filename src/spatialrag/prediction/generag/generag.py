@@ -30,7 +30,8 @@ from spatialrag.retrieval.morphology import IMAGE_BLOCKS, Morphology, fit_morpho
 from spatialrag.solvers.objective import from_sklearn, penalties
 from spatialrag.solvers.problem import Problem, smallest_vanishing_l1
 from spatialrag.solvers.solution import Solution
-from spatialrag.solvers.working_set import WorkingSet
+from spatialrag.solvers.solver import Solver, solve_path
+from spatialrag.solvers.working_set.working_set import WorkingSet
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class GeneRAG:
         A value is missing (NaN) when references that measured the gene hold less than this share
         of the spot's weight.
     solver
-        An object with ``solve(problem)``.
+        What solves Eq. 1, see `spatialrag.solvers.solver.Solver`.
     """
 
     image_weight: float = 0.05
@@ -92,7 +93,7 @@ class GeneRAG:
     n_anchors: int = 2000
     missing: str = "raise"
     min_coverage: float = 0.5
-    solver: object = field(default_factory=WorkingSet)
+    solver: Solver = field(default_factory=WorkingSet)
 
     def __post_init__(self) -> None:
         for name in ("image_weight", "ridge_share", "min_coverage"):
@@ -348,18 +349,14 @@ class FittedGeneRAG:
         return [self._restate(shared, settings) for settings in grid]
 
     def solutions(self, queries: Queries, grid: Sequence[GeneRAG]) -> list[Solution]:
-        """Return the solutions of `problems`, along a path where the solver has one.
+        """Return the solutions of `problems`, each from the one before it.
 
         Raises
         ------
         NotConvergedError
             The solver could not prove its tolerance for every query.
         """
-        solver, problems = self.settings.solver, self.problems(queries, grid)
-        if hasattr(solver, "solve_path"):
-            found = solver.solve_path(problems)
-        else:
-            found = [solver.solve(problem) for problem in problems]
+        found = solve_path(self.settings.solver, self.problems(queries, grid))
         return [solution.require_converged() for solution in found]
 
     def _restate(self, problem: Problem, settings: GeneRAG) -> Problem:

@@ -1,27 +1,19 @@
 """Leave-one-reference-out: what the weights become without a cited reference."""
 
-from typing import Protocol
-
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from spatialrag.solvers.problem import Problem
 from spatialrag.solvers.solution import Solution
-
-
-class Solver(Protocol):
-    """Anything that solves a `Problem`."""
-
-    def solve(self, problem: Problem) -> Solution:
-        """Return weights with their certificate."""
-        ...
+from spatialrag.solvers.solver import Solver
 
 
 def removals(problem: Problem, solution: Solution, solver: Solver, *, count: int) -> pd.DataFrame:
     """Solve each query again without each of its ``count`` strongest references.
 
-    The rest of the bank stays available, so what takes a removed reference's place is found too.
+    Each starts from the query's own weights with the reference struck out. The rest of the bank
+    stays available, so what takes its place is found too; every answer is proven like any other.
 
     Returns
     -------
@@ -34,7 +26,8 @@ def removals(problem: Problem, solution: Solution, solver: Solver, *, count: int
     weights = sparse.csr_matrix((0, problem.n_references))
     if len(pairs):
         again = problem.select(query, without=removed)
-        weights = solver.solve(again).require_converged().weights
+        found = solver.solve(again, start=_struck(solution.weights[query], removed))
+        weights = found.require_converged().weights
     # Where nothing takes a reference's place, one weight of 0 says that this was solved.
     none = np.flatnonzero(np.diff(weights.indptr) == 0)
     weights = weights.tocoo()
@@ -47,6 +40,15 @@ def removals(problem: Problem, solution: Solution, solver: Solver, *, count: int
             "weight": np.concatenate([weights.data, np.zeros(len(none))]),
         }
     )
+
+
+def _struck(weights: sparse.csr_matrix, removed: np.ndarray) -> sparse.csr_matrix:
+    """Return weights without one reference per row, (n,)."""
+    row = np.repeat(np.arange(len(removed)), np.diff(weights.indptr))
+    left = weights.copy()
+    left.data[weights.indices == removed[row]] = 0.0
+    left.eliminate_zeros()
+    return left
 
 
 def strongest(weights: sparse.csr_matrix, count: int) -> np.ndarray:

@@ -5,108 +5,87 @@ is proven, gives the others the references that violate optimality most, and sol
 working set (`small`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import compress
 
 import numpy as np
 from scipy import sparse
 
 from spatialrag.errors import InputError
-from spatialrag.solvers.kernels import Kernels
 from spatialrag.solvers.problem import Problem
-from spatialrag.solvers.products import Pairs
-from spatialrag.solvers.scan import Scan, scan
-from spatialrag.solvers.slack import Slack
-from spatialrag.solvers.small import SmallProblem, Terms
 from spatialrag.solvers.solution import Solution, Status, is_reached
+from spatialrag.solvers.working_set.kernels import Kernels
+from spatialrag.solvers.working_set.products import Pairs
+from spatialrag.solvers.working_set.scan import Scan, scan
+from spatialrag.solvers.working_set.slack import Slack
+from spatialrag.solvers.working_set.state import State, Trace
 
 _SPARE = 32  # references kept beyond those to add: what lies at l1 without weight
 _HOPEFUL = 2.0  # times the tolerance: a smaller estimated gap is worth computing in float64
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Rounds:
-    """All queries of a problem while they are being solved.
+    """The rounds of one problem.
 
     Parameters
     ----------
     problem, tol, grow
         What is solved, how well, and how many references a query gets per round at least.
-    smalls : list of n_queries
-        The queries on their working sets.
-    gap : (n_queries,)
-        inf before the first look.
-    proven : (n_queries,)
-        Whether the gap was computed in float64 against the whole bank.
-    passes : (n_queries,)
-        Looks at the whole bank.
-    status : (n_queries,)
     kernels
         Where things are computed.
+    state
+        What is known of the queries.
+    slack
+        Which references can be skipped.
+    trace
+        What was done.
     """
 
     problem: Problem
     tol: float
     grow: int
-    smalls: list[SmallProblem]
-    gap: np.ndarray
-    proven: np.ndarray
-    passes: np.ndarray
-    status: np.ndarray
     kernels: Kernels
+    state: State
     slack: Slack
-    looked: np.ndarray  # (n_queries, m) weighted residuals at the last look
-    best: np.ndarray  # smallest gap when a working set last stopped growing
-    looked_at: list[int]  # products d'r of every look
-    member: np.ndarray  # (n_references,) scratch: False between calls
+    trace: Trace
 
     @classmethod
     def start(cls, problem: Problem, tol: float, grow: int, kernels: Kernels) -> "Rounds":
         """Return every query without references."""
-        n = problem.n_queries
-        terms = terms_of(problem)
-        return cls(
-            problem=problem,
-            tol=tol,
-            grow=grow,
-            smalls=[SmallProblem(problem.targets[:, q], terms[q]) for q in range(n)],
-            gap=np.full(n, np.inf),
-            proven=np.zeros(n, bool),
-            passes=np.zeros(n, np.int64),
-            status=np.full(n, Status.ROUNDS.value, dtype=object),
-            kernels=kernels,
-            slack=Slack.unknown(problem),
-            looked=np.full(problem.targets.T.shape, np.inf),
-            best=np.full(n, np.inf),
-            looked_at=[],
-            member=np.zeros(problem.n_references, bool),
-        )
+        state, slack = State.empty(problem), Slack.unknown(problem)
+        return cls(problem, tol, grow, kernels, state, slack, Trace([]))
 
-    def restate(self, problem: Problem) -> None:
+    def restated(self, problem: Problem) -> "Rounds":
         """Turn to a problem of the same path, see `require_alike`.
 
         Working sets, their Gram matrices and weights stay: the start of a nearby problem.
         """
-        self.problem = problem
-        for small, terms in zip(self.smalls, terms_of(problem), strict=True):
-            small.terms = terms
-        n = problem.n_queries
-        self.gap, self.best = np.full((2, n), np.inf)
-        self.proven, self.passes = np.zeros(n, bool), np.zeros(n, np.int64)
-        self.status = np.full(n, Status.ROUNDS.value, dtype=object)
-        self.looked = np.full(problem.targets.T.shape, np.inf)
         self.slack.forget()
+        return replace(self, problem=problem, state=self.state.restated(problem))
+
+    def enter(self, start: sparse.csr_matrix) -> None:
+        """Take allowed weights, CSR (n_queries, n_references), into empty working sets."""
+        design = self.problem.references
+        design.hold(np.unique(start.indices))
+        for query, small in enumerate(self.state.smalls):
+            own = slice(start.indptr[query], start.indptr[query + 1])
+            if own.start < own.stop:
+                self.kernels.extend(small, design, start.indices[own].astype(np.int64))
+                small.place(design, start.data[own])
 
     def look(self, queries: np.ndarray) -> np.ndarray:
         """Look at the bank, certify, add references; return the queries left to solve."""
         found, keep = self._scan(queries)
+        smalls = [self.state.smalls[query] for query in queries]
         estimate = np.array(
-            [self.smalls[q].gap(found.excess[i], found.peak[i]) for i, q in enumerate(queries)]
+            [small.gap(found.excess[i], found.peak[i]) for i, small in enumerate(smalls)]
         )
-        objective = np.array([self.smalls[q].objective for q in queries])
+        objective = np.array([small.objective for small in smalls])
         hopeful = estimate <= _HOPEFUL * self.tol * objective
-        self.gap[queries], self.proven[queries] = estimate, False
-        self.passes[queries] += 1
+        self.state.gap[queries], self.state.proven[queries] = estimate, False
+        self.state.passes[queries] += 1
         chosen = [self._violators(q, found.of(i)) for i, q in enumerate(queries)]
         near = [found.of(i)[0] for i in np.flatnonzero(hopeful)]
         self.problem.references.hold(_union([*near, *chosen]))
@@ -121,7 +100,7 @@ class Rounds:
 
     def solve(self, queries: np.ndarray) -> None:
         """Solve queries on their working sets."""
-        self.kernels.solve([self.smalls[q] for q in queries], self.problem.references)
+        self.kernels.solve([self.state.smalls[q] for q in queries], self.problem.references)
 
     def prove_all(self, queries: np.ndarray) -> None:
         """Compute gaps by a look in float64 that skips nothing."""
@@ -139,18 +118,18 @@ class Rounds:
             label="proof",
         )
         for i, query in enumerate(queries):
-            self.gap[query] = self.smalls[query].gap(exact.excess[i], exact.peak[i])
-        self.proven[queries] = True
-        self.looked_at.append(exact.looked_at)
+            self.state.gap[query] = self.state.smalls[query].gap(exact.excess[i], exact.peak[i])
+        self.state.proven[queries] = True
+        self.trace.looked_at.append(exact.looked_at)
 
     def solution(self) -> Solution:
         """Return the weights with their certificates."""
-        self.prove_all(np.flatnonzero(~self.proven))
-        objective = np.array([small.objective for small in self.smalls])
-        reached = is_reached(self.gap, objective, self.tol)
-        status = np.where(reached, Status.CONVERGED.value, self.status)
+        self.prove_all(np.flatnonzero(~self.state.proven))
+        objective = np.array([small.objective for small in self.state.smalls])
+        reached = is_reached(self.state.gap, objective, self.tol)
+        status = np.where(reached, Status.CONVERGED.value, self.state.status)
         entries = []
-        for small in self.smalls:
+        for small in self.state.smalls:
             order = np.argsort(small.cited)
             entries.append((small.weights[small.active][order], small.cited[order]))
         bounds = np.concatenate([[0], np.cumsum([len(data) for data, _ in entries])])
@@ -162,12 +141,15 @@ class Rounds:
             ),
             shape=(self.problem.n_queries, self.problem.n_references),
         )
-        return Solution(weights, self.gap, objective, self.passes, status)
+        return Solution(weights, self.state.gap, objective, self.state.passes, status)
+
+    @cached_property
+    def _marks(self) -> np.ndarray:
+        return np.zeros(self.problem.n_references, bool)  # False between calls
 
     def _scan(self, queries: np.ndarray) -> tuple[Scan, int]:
         residual = self._residuals(queries)
-        self.slack.move(queries, np.linalg.norm(residual - self.looked[queries], axis=1))
-        self.looked[queries] = residual
+        self.slack.move(queries, residual)
         keep = max(self._count(query) for query in queries) + _SPARE
         found = scan(
             self.problem,
@@ -177,40 +159,40 @@ class Rounds:
             keep=keep,
             slack=self.slack,
             products=self.kernels.products,
-            label=f"pass {len(self.looked_at) + 1}, {len(queries)} open",
+            label=f"pass {len(self.trace.looked_at) + 1}, {len(queries)} open",
         )
-        self.looked_at.append(found.looked_at)
+        self.trace.looked_at.append(found.looked_at)
         return found, keep
 
     def _residuals(self, queries: np.ndarray) -> np.ndarray:
-        return np.stack([self.smalls[q].residual for q in queries]) * self.problem.row_weights
+        return np.stack([self.state.smalls[q].residual for q in queries]) * self.problem.row_weights
 
     def _pairs(self, queries: np.ndarray) -> Pairs:
-        return Pairs.of([self.smalls[query].cited for query in queries])
+        return Pairs.of([self.state.smalls[query].cited for query in queries])
 
     def _count(self, query: int) -> int:
-        return max(self.grow, len(self.smalls[query].active))
+        return max(self.grow, len(self.state.smalls[query].active))
 
     def _violators(self, query: int, found: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
         """Return the references to add, largest violation first."""
         references, values = found
-        small = self.smalls[query]
+        small = self.state.smalls[query]
         references = references[values > small.terms.l1]
         # Marking is many times faster than np.isin.
-        self.member[small.members] = True
-        new = references[~self.member[references]]
-        self.member[small.members] = False
+        self._marks[small.members] = True
+        new = references[~self._marks[references]]
+        self._marks[small.members] = False
         return new[: self._count(query)]
 
     def _prove(self, query: int, references: np.ndarray) -> np.ndarray:
         """Compute one gap in float64 and return the references to add."""
-        small = self.smalls[query]
+        small = self.state.smalls[query]
         rows = self.problem.references.take(references).astype(np.float64, copy=False)
         values = rows @ (small.terms.row_weights * small.residual)
         values = values if small.terms.positive else np.abs(values)
         over = np.maximum(values - small.terms.l1, 0)
-        self.gap[query] = small.gap(float(over @ over), float(values.max(initial=0.0)))
-        self.proven[query] = True
+        self.state.gap[query] = small.gap(float(over @ over), float(values.max(initial=0.0)))
+        self.state.proven[query] = True
         return self._violators(query, (references, values))
 
     def _extend(self, queries: np.ndarray, chosen: list[np.ndarray]) -> np.ndarray:
@@ -219,19 +201,19 @@ class Rounds:
         A query that gets no reference goes on in float64, then only while its proximal steps (see
         `SmallProblem.solve`) still shrink the gap, or can be made longer.
         """
-        going = []
-        objective = np.array([self.smalls[query].objective for query in queries])
-        closed = self.proven[queries] & is_reached(self.gap[queries], objective, self.tol)
+        going, state = [], self.state
+        objective = np.array([state.smalls[query].objective for query in queries])
+        closed = state.proven[queries] & is_reached(state.gap[queries], objective, self.tol)
         for query, references in zip(queries[~closed], compress(chosen, ~closed), strict=True):
-            small = self.smalls[query]
+            small = state.smalls[query]
             if len(references):
                 self.kernels.extend(small, self.problem.references, references)
             elif not self.kernels.refine(small, self.problem.references):
-                slow = self.gap[query] >= 0.9 * self.best[query]
+                slow = state.gap[query] >= 0.9 * state.best[query]
                 if slow and not small.sharpen():
-                    self.status[query] = Status.STALLED.value
+                    state.status[query] = Status.STALLED.value
                     continue
-                self.best[query] = min(self.best[query], self.gap[query])
+                state.best[query] = min(state.best[query], state.gap[query])
             going.append(query)
         return np.array(going, np.int64)
 
@@ -248,14 +230,6 @@ def require_alike(first: Problem, other: Problem) -> None:
             "problems of a path may differ in penalties and block weights only",
             expected="the same design, targets, sign, exclusions and block heights",
         )
-
-
-def terms_of(problem: Problem) -> list[Terms]:
-    """Return each query's penalties."""
-    return [
-        Terms(float(l1), float(l2), problem.positive, problem.blocks)
-        for l1, l2 in zip(problem.l1, problem.l2, strict=True)
-    ]
 
 
 def _is_same(a: object, b: object) -> bool:

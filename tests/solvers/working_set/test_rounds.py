@@ -2,7 +2,7 @@ import numpy as np
 
 from spatialrag.solvers.objective import correlate, primal_and_gap, residuals
 from spatialrag.solvers.problem import Problem
-from spatialrag.solvers.rounds import Rounds
+from spatialrag.solvers.working_set.rounds import Rounds
 
 
 def problem_of(rng, **changes):
@@ -24,7 +24,7 @@ def test_every_gap_is_that_of_the_whole_bank_in_float64(rng, kernels):
         problem = problem_of(rng, **changes)
         rounds = Rounds.start(problem, 1e-8, 5, kernels)
         solution = run(rounds)
-        assert rounds.proven.all()
+        assert rounds.state.proven.all()
         assert solution.converged.all()
         queries = np.arange(5)
         residual = residuals(problem, solution.weights, queries)
@@ -37,8 +37,8 @@ def test_every_gap_is_that_of_the_whole_bank_in_float64(rng, kernels):
 def test_later_looks_skip_what_cannot_matter(rng, kernels):
     rounds = Rounds.start(problem_of(rng), 1e-6, 5, kernels)
     run(rounds)
-    assert rounds.looked_at[0] == 5 * 3000
-    assert rounds.looked_at[-1] < 0.5 * rounds.looked_at[0]
+    assert rounds.trace.looked_at[0] == 5 * 3000
+    assert rounds.trace.looked_at[-1] < 0.5 * rounds.trace.looked_at[0]
 
 
 def test_more_references_on_the_line_than_are_kept(rng, kernels):

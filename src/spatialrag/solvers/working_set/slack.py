@@ -25,10 +25,13 @@ class Slack:
         ‖d_i‖, rounded up; NaN before the first scan.
     room : (n_groups, n_references)
         float32, lower bound of (l1 − |d_i'r|) / ‖d_i‖ over the group's queries.
+    seen : (n_queries, m)
+        Weighted residuals when they were last looked at; inf before.
     """
 
     norms: np.ndarray
     room: np.ndarray
+    seen: np.ndarray
     moves: int = 0  # since all rooms were last known to be right to a rounding
 
     @classmethod
@@ -36,15 +39,18 @@ class Slack:
         """Return the state before anything was looked at."""
         n_groups = -(-problem.n_queries // GROUP)
         room = np.full((n_groups, problem.n_references), -np.inf, np.float32)
-        return cls(np.full(problem.n_references, np.nan), room)
+        seen = np.full(problem.targets.T.shape, np.inf)
+        return cls(np.full(problem.n_references, np.nan), room, seen)
 
     @staticmethod
     def group_of(queries: np.ndarray) -> np.ndarray:
         """Return the group of each query."""
         return queries // GROUP
 
-    def move(self, queries: np.ndarray, distances: np.ndarray) -> None:
-        """Take into account how far the residuals of ascending queries have moved."""
+    def move(self, queries: np.ndarray, residual: np.ndarray) -> None:
+        """Take into account where the residuals, (n, m), of ascending queries have moved."""
+        distances = np.linalg.norm(residual - self.seen[queries], axis=1)
+        self.seen[queries] = residual
         self.moves += 1
         if self.moves > _MOVES:
             self.forget()
@@ -55,7 +61,7 @@ class Slack:
 
     def forget(self) -> None:
         """Return to knowing nothing but the norms."""
-        self.room[:], self.moves = -np.inf, 0
+        self.room[:], self.seen[:], self.moves = -np.inf, np.inf, 0
 
     def measure(self, references: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Return the norms of some references, computed on first sight."""

@@ -6,7 +6,7 @@ from spatialrag.solvers.designs import ArrayDesign
 from spatialrag.solvers.objective import correlate, primal_and_gap, residuals
 from spatialrag.solvers.problem import Problem
 from spatialrag.solvers.reference import CoordinateDescent
-from spatialrag.solvers.small import SmallProblem, Terms
+from spatialrag.solvers.working_set.small import SmallProblem, Terms
 
 
 def whole(problem, dtype=np.float32):

@@ -3,18 +3,20 @@ from functools import partial
 import numpy as np
 import pytest
 
-from spatialrag.solvers import scan as module
 from spatialrag.solvers.problem import Problem
-from spatialrag.solvers.products import NumpyProducts, Pairs
-from spatialrag.solvers.scan import scan
-from spatialrag.solvers.slack import Slack
+from spatialrag.solvers.working_set import scan as module
+from spatialrag.solvers.working_set.products import NumpyProducts, Pairs
+from spatialrag.solvers.working_set.scan import scan
+from spatialrag.solvers.working_set.slack import Slack
 
 
 @pytest.fixture(params=["numpy", "torch"])
 def look(request):
     if request.param == "numpy":
         return partial(_look, products=NumpyProducts)
-    torch_kernels = pytest.importorskip("spatialrag.solvers.torch_kernels", reason="needs torch")
+    torch_kernels = pytest.importorskip(
+        "spatialrag.solvers.working_set.torch_kernels", reason="needs torch"
+    )
     return partial(_look, products=torch_kernels.TorchKernels("cpu").products)
 
 
@@ -36,7 +38,7 @@ def _look(problem, residual, *, keep=100, slack=None, cited=None, products):
 @pytest.mark.parametrize("positive", [True, False])
 def test_agrees_with_the_dense_product(look, rng, monkeypatch, positive, elements, group):
     monkeypatch.setattr(module, "_ELEMENTS", elements)
-    monkeypatch.setattr("spatialrag.solvers.slack.GROUP", group)
+    monkeypatch.setattr("spatialrag.solvers.working_set.slack.GROUP", group)
     design = rng.normal(size=(20, 900)).astype(np.float32)
     residual = rng.normal(size=(3, 20))
     problem = Problem(design, residual.T, 5.0, 1.0, positive)
@@ -72,12 +74,13 @@ def test_skipped_references_are_below_the_line(look, rng):
     design = rng.normal(size=(20, 800)).astype(np.float32)
     problem = Problem(design, rng.normal(size=(20, 2)), 6.0, 1.0)
     slack, residual = Slack.unknown(problem), rng.normal(size=(2, 20))
+    slack.move(np.arange(2), residual)
     assert look(problem, residual, slack=slack).looked_at == 1600
     for step in (0.3, 0.3, 0.2, 0.01):
         move = rng.normal(size=(2, 20))
         move *= step / np.linalg.norm(move, axis=1, keepdims=True)
         residual = residual + move
-        slack.move(np.arange(2), np.full(2, step))
+        slack.move(np.arange(2), residual)
         found = look(problem, residual, slack=slack)
         whole = look(problem, residual)
         np.testing.assert_array_equal(found.references, whole.references)
@@ -86,13 +89,14 @@ def test_skipped_references_are_below_the_line(look, rng):
 
 
 def test_groups_of_queries_skip_on_their_own(look, rng, monkeypatch):
-    monkeypatch.setattr("spatialrag.solvers.slack.GROUP", 2)
+    monkeypatch.setattr("spatialrag.solvers.working_set.slack.GROUP", 2)
     design = rng.normal(size=(20, 3000)).astype(np.float32)
     problem = Problem(design, rng.normal(size=(20, 5)), 14.0, 1.0)
     slack, residual = Slack.unknown(problem), rng.normal(size=(5, 20))
+    slack.move(np.arange(5), residual)
     look(problem, residual, slack=slack)
     moved = residual + np.array([[0, 0, 0.05, 5, 0]]).T * rng.normal(size=(5, 20)) / 4
-    slack.move(np.arange(5), np.linalg.norm(moved - residual, axis=1))
+    slack.move(np.arange(5), moved)
     found, whole = look(problem, moved, slack=slack), look(problem, moved)
     np.testing.assert_array_equal(found.references, whole.references)
     np.testing.assert_allclose(found.excess, whole.excess, rtol=1e-5)

@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from spatialrag.errors import InputError, MissingDependencyError
-from spatialrag.solvers.kernels import NumpyKernels, kernels_for
+from spatialrag.solvers.working_set.kernels import NumpyKernels, kernels_for
 
 
 def test_the_cpu_needs_no_torch(monkeypatch):

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatialrag.solvers.designs import Design
-from spatialrag.solvers.pivoting import (
+from spatialrag.solvers.precision import LEAST_L2, gram_fits, subtract_exactly, target_fits
+from spatialrag.solvers.working_set.pivoting import (
     Active,
     Gram,
     NotPositiveDefiniteError,
     is_uneven,
     units_of,
 )
-from spatialrag.solvers.precision import LEAST_L2, gram_fits, subtract_exactly, target_fits
 
 # Least curvature, relative to the largest diagonal entry, that a precision can factor as a rule.
 _CURVATURE = {np.dtype(np.float32): 1e-4, np.dtype(np.float64): 1e-8}

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 from spatialrag.solvers.designs import ArrayDesign, Design
-from spatialrag.solvers.pivoting import UNEVEN, Gram, NotPositiveDefiniteError
 from spatialrag.solvers.problem import Problem
-from spatialrag.solvers.products import Found, Pairs
-from spatialrag.solvers.small import SmallProblem
+from spatialrag.solvers.working_set.pivoting import UNEVEN, Gram, NotPositiveDefiniteError
+from spatialrag.solvers.working_set.products import Found, Pairs
+from spatialrag.solvers.working_set.small import SmallProblem
 
 _ELEMENTS = 1 << 27  # float64 values of gathered references held at a time
 _STEPS = 40  # of block pivoting; more are rarely needed

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.optimize import nnls
 
-from spatialrag.solvers.pivoting import (
+from spatialrag.solvers.working_set.pivoting import (
     Gram,
     NotPositiveDefiniteError,
     is_uneven,
@@ -38,7 +38,7 @@ def test_descent_alone_finds_the_same(rng, positive, monkeypatch):
     design = rng.normal(size=(30, 5)) @ rng.normal(size=(5, 40)) + 0.1 * rng.normal(size=(30, 40))
     gram = Gram(design.T @ design, design.T @ rng.normal(size=30), 0.05, 0.3, positive)
     pivoted = dense(gram.solve(np.zeros(40)), 40)
-    monkeypatch.setattr("spatialrag.solvers.pivoting._PATIENCE", -1)
+    monkeypatch.setattr("spatialrag.solvers.working_set.pivoting._PATIENCE", -1)
     np.testing.assert_allclose(dense(gram.solve(np.zeros(40)), 40), pivoted, atol=1e-9)
 
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from spatialrag.errors import InputError, MissingDependencyError
 from spatialrag.solvers.designs import Design
-from spatialrag.solvers.products import NumpyProducts, Products
-from spatialrag.solvers.small import SmallProblem
+from spatialrag.solvers.working_set.products import NumpyProducts, Products
+from spatialrag.solvers.working_set.small import SmallProblem
 
 
 class Kernels(Protocol):
@@ -66,7 +66,7 @@ def kernels_for(device: str) -> Kernels:
         raise MissingDependencyError(
             "torch", extra="torch", needed_for=f"solving on {device!r}"
         ) from error
-    from spatialrag.solvers.torch_kernels import TorchKernels
+    from spatialrag.solvers.working_set.torch_kernels import TorchKernels
 
     try:
         torch.empty(1, device=device)

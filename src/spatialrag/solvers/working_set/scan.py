@@ -18,8 +18,8 @@ import numpy as np
 from spatialrag.progress import track
 from spatialrag.solvers.precision import products_fit
 from spatialrag.solvers.problem import Problem
-from spatialrag.solvers.products import Found, Pairs, Products
-from spatialrag.solvers.slack import Slack
+from spatialrag.solvers.working_set.products import Found, Pairs, Products
+from spatialrag.solvers.working_set.slack import Slack
 
 _ELEMENTS = 1 << 24  # correlations held at a time
 _BLOCK = 4096  # references at a time, at most

@@ -10,16 +10,18 @@ from spatialrag.errors import InputError
 from spatialrag.solvers.objective import from_sklearn
 from spatialrag.solvers.problem import Problem, smallest_vanishing_l1
 from spatialrag.solvers.reference import CoordinateDescent
-from spatialrag.solvers.rounds import Rounds
 from spatialrag.solvers.solution import Status
-from spatialrag.solvers.working_set import WorkingSet
+from spatialrag.solvers.working_set.rounds import Rounds
+from spatialrag.solvers.working_set.working_set import WorkingSet
 
 EXACT = WorkingSet(tol=1e-12)
 
 
 @pytest.fixture(autouse=True)
 def on_each_device(kernels, monkeypatch):
-    monkeypatch.setattr("spatialrag.solvers.working_set.kernels_for", lambda device: kernels)
+    monkeypatch.setattr(
+        "spatialrag.solvers.working_set.working_set.kernels_for", lambda device: kernels
+    )
 
 
 def scikit_learn(design, targets, alpha, l1_ratio, positive):
@@ -192,7 +194,7 @@ def test_a_path_takes_the_ridge_route_where_answers_are_dense(rng, monkeypatch):
         Rounds,
         "_extend",
         lambda self, *a: (
-            largest.append(max(len(s.members) for s in self.smalls)) or extend(self, *a)
+            largest.append(max(len(s.members) for s in self.state.smalls)) or extend(self, *a)
         ),
     )
     first = Problem(design, targets, 3.0, 1.0, positive=False)

@@ -1,6 +1,6 @@
 import numpy as np
 
-from spatialrag.solvers.products import Pairs
+from spatialrag.solvers.working_set.products import Pairs
 
 PAIRS = Pairs.of([np.array([7, 2]), np.array([], int), np.array([2, 900])])
 

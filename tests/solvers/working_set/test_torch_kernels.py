@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from spatialrag.solvers.kernels import NumpyKernels
 from spatialrag.solvers.problem import Problem
-from spatialrag.solvers.rounds import Rounds
 from spatialrag.solvers.stored import write_design
+from spatialrag.solvers.working_set.kernels import NumpyKernels
+from spatialrag.solvers.working_set.rounds import Rounds
 
 torch = pytest.importorskip("torch")
-module = pytest.importorskip("spatialrag.solvers.torch_kernels", reason="needs torch")
+module = pytest.importorskip("spatialrag.solvers.working_set.torch_kernels", reason="needs torch")
 
 
 def run(problem, kernels):

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from spatialrag.solvers import slack as module
 from spatialrag.solvers.problem import Problem
-from spatialrag.solvers.slack import Slack
+from spatialrag.solvers.working_set import slack as module
+from spatialrag.solvers.working_set.slack import Slack
 
 
 @pytest.fixture
@@ -24,8 +24,9 @@ def test_room_is_distance_to_the_line_over_the_norm(slack):
 
 
 def test_room_shrinks_with_the_farthest_move_of_its_group(slack):
-    slack.room[:] = 10
-    slack.move(np.array([0, 1, 4]), np.array([1.0, 3.0, 0.5]))
+    slack.room[:], slack.seen[:] = 10, 0
+    slack.move(np.array([0, 1, 4]), np.array([[1.0, 0.0], [0.0, -3.0], [0.3, 0.4]]))
+    np.testing.assert_array_equal(slack.seen, [[1, 0], [0, -3], [0, 0], [0, 0], [0.3, 0.4]])
     np.testing.assert_allclose(slack.room[:, 0], [7, 10, 9.5], rtol=1e-5)
     assert slack.room[0, 0] < 7
 

@@ -5,8 +5,8 @@ import pytest
 
 from spatialrag.errors import InputError
 from spatialrag.solvers.problem import Problem
-from spatialrag.solvers.rounds import Rounds
-from spatialrag.solvers.working_set import WorkingSet
+from spatialrag.solvers.working_set.rounds import Rounds
+from spatialrag.solvers.working_set.working_set import WorkingSet
 
 SOLVER = WorkingSet(tol=1e-9, grow=3)
 

@@ -1,6 +1,7 @@
 """Interrupted solves go on from their last finished look at the bank."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -9,7 +10,8 @@ import numpy as np
 from spatialrag.errors import InputError
 from spatialrag.replace import replace_file
 from spatialrag.solvers.problem import Problem
-from spatialrag.solvers.rounds import Rounds
+from spatialrag.solvers.working_set.rounds import Rounds
+from spatialrag.solvers.working_set.state import State, Trace
 
 _PER_QUERY = ("gap", "proven", "passes", "best")
 
@@ -22,24 +24,25 @@ def save(path: str | Path, rounds: Rounds, queries: np.ndarray) -> None:
     queries
         Queries still to be solved on their grown working sets.
     """
-    path, smalls = Path(path), rounds.smalls
+    path, state = Path(path), rounds.state
+    smalls = state.smalls
     with replace_file(path) as aside, aside.open("wb") as file:
         np.savez(
             file,
             key=key_of(rounds),
             queries=queries,
-            looked_at=rounds.looked_at,
+            looked_at=rounds.trace.looked_at,
             sizes=[len(small.members) for small in smalls],
             members=np.concatenate([small.members for small in smalls]),
             weights=np.concatenate([small.weights for small in smalls]),
             refined=[small.refined for small in smalls],
-            status=rounds.status.astype(str),
-            **{name: getattr(rounds, name) for name in _PER_QUERY},
+            status=state.status.astype(str),
+            **{name: getattr(state, name) for name in _PER_QUERY},
         )
 
 
-def restore(path: str | Path, rounds: Rounds) -> np.ndarray:
-    """Put a saved state into fresh rounds; return the queries still to be solved.
+def restored(path: str | Path, rounds: Rounds) -> tuple[Rounds, np.ndarray]:
+    """Return fresh rounds in a saved state, and the queries still to be solved.
 
     Raises
     ------
@@ -62,16 +65,19 @@ def restore(path: str | Path, rounds: Rounds) -> np.ndarray:
     design = rounds.problem.references
     design.hold(np.unique(saved["members"]))
     for small, references, values, refined in zip(
-        rounds.smalls, members, weights, saved["refined"], strict=True
+        rounds.state.smalls, members, weights, saved["refined"], strict=True
     ):
         if refined:
             small.refine(design)
         small.extend(design, references)
         small.place(design, values)
-    for name in _PER_QUERY:
-        setattr(rounds, name, saved[name])
-    rounds.status, rounds.looked_at = saved["status"].astype(object), saved["looked_at"].tolist()
-    return saved["queries"]
+    state = State(
+        rounds.state.smalls,
+        status=saved["status"].astype(object),
+        **{name: saved[name] for name in _PER_QUERY},
+    )
+    trace = Trace(saved["looked_at"].tolist())
+    return replace(rounds, state=state, trace=trace), saved["queries"]
 
 
 def key_of(rounds: Rounds) -> str:

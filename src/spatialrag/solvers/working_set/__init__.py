@@ -1,0 +1,5 @@
+"""The fast exact solver: working sets grown from the optimality violations."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

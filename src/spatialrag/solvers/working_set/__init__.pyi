@@ -1,0 +1,1 @@
+from .working_set import WorkingSet as WorkingSet
