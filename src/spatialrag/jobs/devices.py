@@ -6,8 +6,8 @@ from spatialrag.bank.bank import Bank
 from spatialrag.encoders.embedding import check_encoder
 from spatialrag.encoders.encoder import Encoder, device_of, make_encoder
 from spatialrag.prediction.backbones.backbone import OnDevice, has_network, make_backbone
-from spatialrag.solvers.kernels import kernels_for
-from spatialrag.solvers.working_set import WorkingSet
+from spatialrag.solvers.working_set.kernels import kernels_for
+from spatialrag.solvers.working_set.working_set import WorkingSet
 
 
 @dataclass(frozen=True)
