@@ -57,13 +57,13 @@ def standard_rows(
     The last rows are those of `published`, each over the same backbone; ``generag_released`` is
     left out, with a warning, where that is trained on a scale that cannot become counts.
     """
-    backbone, scale = settings.backbone, settings.scale
+    backbone, scale, read = settings.backbone, settings.scale, settings.preparation
     rows = [
         Row("generag", settings),
-        Row("backbone", BackboneOnly(backbone, n_core, scale), groups=("core",)),
-        Row("ridge_all", BackboneOnly(backbone, None, scale)),
-        Row("neighbors", Neighbors(50, backbone, n_core, scale)),
-        Row("depth_only", DepthOnly(scale)),
+        Row("backbone", BackboneOnly(backbone, n_core, scale, read), groups=("core",)),
+        Row("ridge_all", BackboneOnly(backbone, None, scale, read)),
+        Row("neighbors", Neighbors(50, backbone, n_core, scale, read)),
+        Row("depth_only", DepthOnly(scale, preparation=read)),
         Row("mean_profile", MeanProfile(scale)),
         Row("generag_core_anchors", replace(settings, anchors="variable", n_anchors=n_core)),
         Row("generag_no_image", replace(settings, image_weight=0.0)),

@@ -14,6 +14,7 @@ from spatialrag.prediction.backbones.backbone import TrainedBackbone, make_backb
 from spatialrag.prediction.citations import cite
 from spatialrag.prediction.prediction import Prediction
 from spatialrag.prediction.predictor import Queries, vectors_of
+from spatialrag.prediction.preparation import Preparation, Prepared
 from spatialrag.provenance import origin
 from spatialrag.retrieval.anchors import choose_anchors, require_anchors
 from spatialrag.retrieval.neighbors import nearest
@@ -54,16 +55,17 @@ class DepthOnly:
 
     scale: str = "log1p_cp10k"
     backbone: object = None
+    preparation: Preparation = Preparation()
 
     def fit(self, bank: Bank) -> "FittedDepthOnly":
         """Regress log depth on the references' embeddings."""
-        model = None
+        model, prepared = None, self.preparation.fit(bank)
         if self.backbone is None:
             bank.require_embeddings()
             rows = ~bank.empty
             model = make_pipeline(StandardScaler(), RidgeCV(alphas=np.geomspace(1, 1e6, 13)))
-            model.fit(bank.embeddings[rows], log_depth(bank)[rows])
-        return FittedDepthOnly(self, bank, mean_profile(bank, self.scale), model)
+            model.fit(prepared.bank.embeddings[rows], log_depth(bank)[rows])
+        return FittedDepthOnly(self, bank, prepared, mean_profile(bank, self.scale), model)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +74,7 @@ class FittedDepthOnly:
 
     settings: DepthOnly
     bank: Bank
+    prepared: Prepared
     profile: np.ndarray
     model: Pipeline | None
 
@@ -80,7 +83,8 @@ class FittedDepthOnly:
         if self.model is None:
             depth = make_backbone(self.settings.backbone).predict(queries).mean(axis=1)
         else:
-            depth = self.model.predict(vectors_of(queries, self.bank))
+            read = self.prepared.queries(queries)
+            depth = self.model.predict(vectors_of(read, self.prepared.bank))
         expression = spread_depth(depth, self.profile)
         return _uncited(self.settings, self.bank, queries, self.bank.genes, expression)
 
@@ -98,17 +102,21 @@ class BackboneOnly:
         (ridge to all genes, with the linear backbone).
     scale
         Expression scale.
+    preparation
+        How embeddings are read; a backbone given trained reads them as the bank holds them.
     """
 
     backbone: object = "linear"
     n_genes: int | None = None
     scale: str = "log1p_cp10k"
+    preparation: Preparation = Preparation()
 
     def fit(self, bank: Bank) -> "FittedBackboneOnly":
         """Train the backbone on the bank."""
-        backbone = make_backbone(self.backbone)
+        backbone, prepared = make_backbone(self.backbone), Preparation().fit(bank)
         if not isinstance(backbone, TrainedBackbone):
-            backbone = backbone.fit(bank, self._genes(bank), scale=self.scale)
+            prepared = self.preparation.fit(bank)
+            backbone = backbone.fit(prepared.bank, self._genes(bank), scale=self.scale)
         if backbone.scale != self.scale:
             raise InputError(
                 "two expression scales would be mixed",
@@ -116,7 +124,7 @@ class BackboneOnly:
                 got=f"a backbone on {backbone.scale}",
                 fix=f"pass scale={backbone.scale!r}",
             )
-        return FittedBackboneOnly(self, bank, backbone)
+        return FittedBackboneOnly(self, bank, prepared, backbone)
 
     def _genes(self, bank: Bank) -> np.ndarray:
         if self.n_genes is None:
@@ -130,12 +138,19 @@ class FittedBackboneOnly:
 
     settings: BackboneOnly
     bank: Bank
+    prepared: Prepared
     backbone: TrainedBackbone
+
+    def initial(self, queries: Queries) -> np.ndarray:
+        """Return the backbone's prediction of its genes, raised to 0, (n_queries, n) float32."""
+        values = self.backbone.predict(self.prepared.queries(queries))
+        return np.maximum(np.asarray(values, np.float32), 0)
 
     def predict(self, queries: Queries) -> Prediction:
         """Return the backbone's prediction of the genes it knows."""
-        values = np.maximum(np.asarray(self.backbone.predict(queries), np.float32), 0)
-        return _uncited(self.settings, self.bank, queries, self.backbone.genes, values)
+        return _uncited(
+            self.settings, self.bank, queries, self.backbone.genes, self.initial(queries)
+        )
 
 
 @dataclass(frozen=True)
@@ -148,24 +163,27 @@ class Neighbors:
         References averaged.
     backbone, n_anchors, scale
         As in `GeneRAG`: the query's anchors are predicted, the references' measured.
+    preparation
+        As in `BackboneOnly`.
     """
 
     k: int = 50
     backbone: object = "linear"
     n_anchors: int = 300
     scale: str = "log1p_cp10k"
+    preparation: Preparation = Preparation()
 
     def fit(self, bank: Bank) -> "FittedNeighbors":
         """Choose anchors and train the backbone."""
-        settings = BackboneOnly(self.backbone, self.n_anchors, self.scale)
-        backbone = settings.fit(bank).backbone
+        settings = BackboneOnly(self.backbone, self.n_anchors, self.scale, self.preparation)
+        predictor = settings.fit(bank)
         rows = np.flatnonzero(~bank.empty)
         names = require_anchors(
-            backbone.genes, bank.genes, bank.measured_everywhere, missing="raise"
+            predictor.backbone.genes, bank.genes, bank.measured_everywhere, missing="raise"
         )
         columns = bank.columns_of(names)
         anchors = bank.on_scale(self.scale)[rows][:, columns].toarray()
-        return FittedNeighbors(self, bank, rows, backbone, anchors)
+        return FittedNeighbors(self, bank, rows, predictor, anchors)
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,13 +193,12 @@ class FittedNeighbors:
     settings: Neighbors
     bank: Bank
     rows: np.ndarray
-    backbone: TrainedBackbone
+    predictor: FittedBackboneOnly
     anchors: np.ndarray
 
     def predict(self, queries: Queries) -> Prediction:
         """Return the mean of each query's nearest references, cited with equal weights."""
-        predicted = np.maximum(self.backbone.predict(queries), 0)
-        index = nearest(predicted, self.anchors, k=self.settings.k)
+        index = nearest(self.predictor.initial(queries), self.anchors, k=self.settings.k)
         n, k = index.shape
         weights = sparse.csr_matrix(
             (np.full(n * k, 1 / k), index.ravel(), np.arange(0, n * k + 1, k)),

@@ -33,8 +33,9 @@ class GeneRAGBlend:
 
     def fit(self, bank: Bank) -> "FittedGeneRAGBlend":
         """Fit both parts."""
-        other = BackboneOnly(self.generag.backbone, None, self.generag.scale)
-        return FittedGeneRAGBlend(self, self.generag.fit(bank), other.fit(bank))
+        inner = self.generag
+        other = BackboneOnly(inner.backbone, None, inner.scale, inner.preparation)
+        return FittedGeneRAGBlend(self, inner.fit(bank), other.fit(bank))
 
 
 @dataclass(frozen=True, eq=False)

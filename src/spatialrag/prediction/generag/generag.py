@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from spatialrag.bank.bank import Bank
-from spatialrag.encoders.embeddings import Embeddings
 from spatialrag.errors import InputError
 from spatialrag.expression.normalize import check_scale
 from spatialrag.prediction.backbones.backbone import (
@@ -23,6 +22,7 @@ from spatialrag.prediction.generag.certificate import certificate
 from spatialrag.prediction.generag.removals import removals
 from spatialrag.prediction.prediction import Prediction
 from spatialrag.prediction.predictor import Queries, vectors_of
+from spatialrag.prediction.preparation import Preparation, Prepared
 from spatialrag.provenance import origin
 from spatialrag.retrieval.anchors import RULES, choose_anchors, require_anchors
 from spatialrag.retrieval.design import SCALINGS, Block, make_block, stack
@@ -63,6 +63,9 @@ class GeneRAG:
         image block and a backbone that is trained here read the spots' own vectors, as in the
         paper; a backbone given trained reads the vectors it was trained on. A bank embedded
         without context has none either way.
+    context_um, centring
+        See `spatialrag.prediction.preparation.Preparation`. A backbone given trained reads vectors
+        as the bank holds them.
     clip_initial
         Whether initial predictions below 0 are raised to 0, which expression never is below.
     anchors
@@ -88,6 +91,8 @@ class GeneRAG:
     scale: str = "log1p_cp10k"
     backbone: object = "linear"
     context: bool = True
+    context_um: tuple[float, ...] = ()
+    centring: float = 0.0
     clip_initial: bool = True
     anchors: str | Sequence[str] = "variable"
     n_anchors: int = 2000
@@ -108,6 +113,7 @@ class GeneRAG:
                 fix="pass relative=False and the strength itself",
             )
         check_scale(self.scale)
+        object.__setattr__(self, "context_um", self.preparation.context_um)
         _one_of("scaling", self.scaling, SCALINGS)
         _one_of("image_block", self.image_block, IMAGE_BLOCKS)
         _one_of("missing", self.missing, ("raise", "drop"))
@@ -115,6 +121,11 @@ class GeneRAG:
             _one_of("anchors", self.anchors, RULES)
         if self.n_anchors < 1:
             raise InputError("n_anchors must be at least 1", got=str(self.n_anchors))
+
+    @property
+    def preparation(self) -> Preparation:
+        """How embeddings are read."""
+        return Preparation(self.context, self.context_um, self.centring)
 
     @classmethod
     def paper(
@@ -138,6 +149,7 @@ class GeneRAG:
             scaling="raw",
             n_anchors=n_anchors,
             context=False,
+            centring=0.0,
             clip_initial=False,
         )
 
@@ -170,25 +182,25 @@ class GeneRAG:
         rows = np.flatnonzero(~bank.empty)
         if len(rows) == 0:
             raise InputError("every reference of the bank has zero counts")
-        embedded = bank if self.context else bank.without_context()
+        prepared = self.preparation.fit(bank)
         expression = bank.on_scale(self.scale)[rows]
         backbone = make_backbone(self.backbone)
         trained = isinstance(backbone, TrainedBackbone)
         anchors = self._choose(bank, backbone.genes if trained else None)
         if not trained:
-            backbone = backbone.fit(embedded, anchors, scale=self.scale)
+            backbone = backbone.fit(prepared.bank, anchors, scale=self.scale)
         columns = bank.columns_of(anchors)
         anchor_values = expression[:, columns].toarray()
         image = morphology = None
         if self.image_weight > 0:
-            vectors = embedded.embeddings[rows]
+            vectors = prepared.bank.embeddings[rows]
             morphology = fit_morphology(vectors, anchor_values, image_block=self.image_block)
             image = make_block(morphology.transform(vectors), scaling=self.scaling)
         block = None
         if self.image_weight < 1:
             block = make_block(anchor_values, scaling=self.scaling)
         return FittedGeneRAG(
-            self, bank, embedded, rows, anchors, backbone, trained, block, image, morphology
+            self, bank, prepared, rows, anchors, backbone, trained, block, image, morphology
         )
 
     def _choose(self, bank: Bank, predicted: np.ndarray | None) -> np.ndarray:
@@ -209,8 +221,8 @@ class FittedGeneRAG:
     ----------
     settings, bank
         What was fitted, on what.
-    embedded
-        The bank with its embeddings as the settings want them: with their context, or without.
+    prepared
+        The bank with its embeddings as the settings want them.
     rows : (n_candidates,)
         References that can be cited: those with counts.
     anchors : (k,)
@@ -227,7 +239,7 @@ class FittedGeneRAG:
 
     settings: GeneRAG
     bank: Bank
-    embedded: Bank
+    prepared: Prepared
     rows: np.ndarray
     anchors: np.ndarray
     backbone: TrainedBackbone
@@ -277,6 +289,7 @@ class FittedGeneRAG:
                 "anchors": len(self.anchors),
                 "anchor_genes": self.anchors.tolist(),
                 "encoder": str(self.bank.encoder) if self.bank.encoder else "",
+                **self.prepared.record(queries),
             },
             citations=citations,
             certificate=certificate(queries.spots, problem, solution, n_image=n_image),
@@ -293,17 +306,11 @@ class FittedGeneRAG:
         """
         return predict_genes(
             self.backbone,
-            queries if self.given else self._embedded(queries),
+            queries if self.given else self.prepared.queries(queries),
             self.anchors,
             scale=self.settings.scale,
             clip=self.settings.clip_initial,
         )
-
-    def _embedded(self, queries: Queries) -> Queries:
-        """Return the queries with their embeddings as the settings want them."""
-        if self.settings.context or not isinstance(queries, Embeddings):
-            return queries
-        return queries.without_context()
 
     def expression(self, citations: Citations) -> np.ndarray:
         """Return Eq. 2 for every gene of the bank, (n_queries, n_genes); NaN where uncovered.
@@ -339,7 +346,7 @@ class FittedGeneRAG:
         design, targets = [], []
         if self.image_block is not None:
             design.append(self.image_block.rows)
-            vectors = vectors_of(self._embedded(queries), self.embedded)
+            vectors = vectors_of(self.prepared.queries(queries), self.prepared.bank)
             targets.append(self.image_block.queries(self.morphology.transform(vectors)))
         if self.anchor_block is not None:
             design.append(self.anchor_block.rows)
