@@ -14,7 +14,7 @@ from spatialrag.prediction.backbones.backbone import TrainedBackbone, make_backb
 from spatialrag.prediction.citations import cite
 from spatialrag.prediction.prediction import Prediction
 from spatialrag.prediction.predictor import Queries, vectors_of
-from spatialrag.prediction.preparation import Preparation, Prepared
+from spatialrag.prediction.preparation import AS_EMBEDDED, Preparation, Prepared
 from spatialrag.provenance import origin
 from spatialrag.retrieval.anchors import choose_anchors, require_anchors
 from spatialrag.retrieval.neighbors import nearest
@@ -55,7 +55,7 @@ class DepthOnly:
 
     scale: str = "log1p_cp10k"
     backbone: object = None
-    preparation: Preparation = Preparation()
+    preparation: Preparation = AS_EMBEDDED
 
     def fit(self, bank: Bank) -> "FittedDepthOnly":
         """Regress log depth on the references' embeddings."""
@@ -109,11 +109,11 @@ class BackboneOnly:
     backbone: object = "linear"
     n_genes: int | None = None
     scale: str = "log1p_cp10k"
-    preparation: Preparation = Preparation()
+    preparation: Preparation = AS_EMBEDDED
 
     def fit(self, bank: Bank) -> "FittedBackboneOnly":
         """Train the backbone on the bank."""
-        backbone, prepared = make_backbone(self.backbone), Preparation().fit(bank)
+        backbone, prepared = make_backbone(self.backbone), AS_EMBEDDED.fit(bank)
         if not isinstance(backbone, TrainedBackbone):
             prepared = self.preparation.fit(bank)
             backbone = backbone.fit(prepared.bank, self._genes(bank), scale=self.scale)
@@ -171,7 +171,7 @@ class Neighbors:
     backbone: object = "linear"
     n_anchors: int = 300
     scale: str = "log1p_cp10k"
-    preparation: Preparation = Preparation()
+    preparation: Preparation = AS_EMBEDDED
 
     def fit(self, bank: Bank) -> "FittedNeighbors":
         """Choose anchors and train the backbone."""

@@ -68,6 +68,9 @@ class Preparation:
         return Prepared(self, replace(read, embeddings=vectors, encoder=record), centre, read)
 
 
+AS_EMBEDDED = Preparation()
+
+
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """A bank as a method reads it.
@@ -119,10 +122,6 @@ class Prepared:
             "centring": self.centre.share,
             "centring_trust": self.centre.trust(len(queries.spots)),
         }
-
-
-def _names(bank: Bank) -> list[str]:
-    return list(bank.slides.index)
 
 
 def _with_rings(slide: Embeddings, radii_um: tuple[float, ...]) -> Embeddings:
