@@ -52,12 +52,11 @@ class Preparation:
             return Prepared(self, bank, None)
         read = bank if self.context and not self.context_um else bank.without_context()
         if self.context_um:
-            slides = [
-                _with_rings(bank.embeddings_of(name), self.context_um) for name in _names(bank)
-            ]
+            slides = [bank.embeddings_of(name) for name in bank.slides.index]
+            slides = [_with_rings(slide, self.context_um) for slide in slides]
             vectors = np.empty((bank.n_references, slides[0].encoder.dim), np.float32)
-            for name, slide in zip(_names(bank), slides, strict=True):
-                vectors[(bank.references["slide"] == name).to_numpy()] = slide.vectors
+            for position, slide in enumerate(slides):
+                vectors[bank.slide_of == position] = slide.vectors
             read = replace(bank, embeddings=vectors, encoder=slides[0].encoder)
         if not self.centring:
             return Prepared(self, read, None)
