@@ -96,6 +96,7 @@ backbones = Registry(
     "backbones",
     {
         "linear": "spatialrag.prediction.backbones.linear:Linear",
+        "stack": "spatialrag.prediction.backbones.stack.stack:Stack",
         "from_file": "spatialrag.prediction.backbones.from_file:FromFile",
         "probe": "spatialrag.prediction.backbones.probe:Probe",
         "histogene": "spatialrag.prediction.backbones.histogene.histogene:HisToGene",

@@ -70,10 +70,13 @@ def ridge(x: np.ndarray, targets: Targets, penalties: list[float] | np.ndarray) 
     return [vectors @ (projected / (floor + penalty * mean)) for penalty in penalties]
 
 
-def choose_penalty(x: np.ndarray, targets: Targets, groups: np.ndarray) -> float:
-    """Return the grid's penalty of least squared error over groups of spots left out."""
+def penalty_errors(x: np.ndarray, targets: Targets, groups: np.ndarray) -> np.ndarray:
+    """Return the squared error of each penalty of the grid over groups of spots left out.
+
+    Of one group nothing can be left out: the error is then least at a penalty of 1.
+    """
     if len(np.unique(groups)) < 2:
-        return 1.0
+        return np.abs(np.log(PENALTIES))
     error = np.zeros(len(PENALTIES))
     for test in folds_of(groups):
         mean = x[~test].mean(axis=0)
@@ -82,4 +85,11 @@ def choose_penalty(x: np.ndarray, targets: Targets, groups: np.ndarray) -> float
         truth = (held.toarray() if sparse.issparse(held) else held) - y_mean
         for i, coefficients in enumerate(ridge(x[~test] - mean, targets[~test], PENALTIES)):
             error[i] += np.square(truth - (x[test] - mean) @ coefficients).sum()
-    return float(PENALTIES[error.argmin()])
+    return error
+
+
+def choose_penalty(x: np.ndarray, targets: Targets, groups: np.ndarray) -> float:
+    """Return the grid's penalty of least squared error over groups of spots left out."""
+    if len(np.unique(groups)) < 2:
+        return 1.0
+    return float(PENALTIES[penalty_errors(x, targets, groups).argmin()])

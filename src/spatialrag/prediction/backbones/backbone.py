@@ -166,6 +166,12 @@ def make_backbone(backbone: object) -> Backbone | TrainedBackbone:
     )
 
 
+def record_of(backbone: TrainedBackbone) -> dict[str, object]:
+    """Return what a prediction's record tells of a backbone that tells of itself."""
+    told = getattr(backbone, "record", None)
+    return {"backbone": told} if isinstance(told, dict) else {}
+
+
 def predict_genes(
     backbone: TrainedBackbone, queries: Queries, genes: np.ndarray, *, scale: str, clip: bool
 ) -> np.ndarray:

@@ -16,6 +16,7 @@ from spatialrag.prediction.backbones.backbone import (
     TrainedBackbone,
     make_backbone,
     predict_genes,
+    record_of,
 )
 from spatialrag.prediction.citations import Citations, cite
 from spatialrag.prediction.generag.certificate import certificate
@@ -290,6 +291,7 @@ class FittedGeneRAG:
                 "anchor_genes": self.anchors.tolist(),
                 "encoder": str(self.bank.encoder) if self.bank.encoder else "",
                 **self.prepared.record(queries),
+                **record_of(self.backbone),
             },
             citations=citations,
             certificate=certificate(queries.spots, problem, solution, n_image=n_image),

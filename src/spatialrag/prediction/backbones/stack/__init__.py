@@ -1,0 +1,1 @@
+"""Several regressions, combined by weights found on reference slides left out."""

@@ -1,0 +1,253 @@
+"""Members of a stack: regressions from features to genes that choose for themselves.
+
+Each is fitted on features x (n, p) of a `TrainingSet`, and whatever it has to choose it chooses by
+leaving groups of that set out: what is predicted of spots outside the set owes nothing to them.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from scipy import linalg, sparse
+from scipy.spatial.distance import pdist
+
+from spatialrag.prediction.backbones.stack.training_set import TrainingSet
+from spatialrag.prediction.features import (
+    PENALTIES,
+    choose_penalty,
+    folds_of,
+    penalty_errors,
+    ridge,
+)
+from spatialrag.retrieval.neighbors import nearest
+
+
+class FittedMember(Protocol):
+    """A trained member."""
+
+    chosen: dict[str, float]
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Return expression (n, n_genes) of features (n, p)."""
+        ...
+
+
+class Member(Protocol):
+    """Settings of a member."""
+
+    def fit(self, x: np.ndarray, spots: TrainingSet) -> FittedMember:
+        """Return the member trained on features x (n, p) of the spots."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class LinearMap:
+    """mean + (x - center) coefficients, after an optional map of x.
+
+    Parameters
+    ----------
+    center : (p,)
+    coefficients : (p, n_genes)
+    mean : (n_genes,)
+    chosen
+        What was chosen, by name.
+    kernel
+        Features to the kernel's.
+    """
+
+    center: np.ndarray
+    coefficients: np.ndarray
+    mean: np.ndarray
+    chosen: dict[str, float]
+    kernel: "KernelMap | None" = None
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Return expression (n, n_genes) of features (n, p)."""
+        if self.kernel is not None:
+            x = self.kernel.transform(x)
+        return (x - self.center) @ self.coefficients + self.mean
+
+
+def _fit_map(
+    x: np.ndarray,
+    targets: sparse.csr_matrix,
+    penalty: float,
+    kernel: "KernelMap | None" = None,
+    **chosen: float,
+) -> LinearMap:
+    center = x.mean(axis=0)
+    coefficients = ridge(x - center, targets, [penalty])[0]
+    mean = np.asarray(targets.mean(axis=0), np.float64).ravel()
+    return LinearMap(center, coefficients, mean, {"penalty": penalty, **chosen}, kernel)
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """Ridge regression; the penalty is chosen."""
+
+    def fit(self, x: np.ndarray, spots: TrainingSet) -> LinearMap:
+        """Return the member trained on features x (n, p) of the spots."""
+        penalty = choose_penalty(x, spots.targets[:, spots.guides], spots.groups)
+        return _fit_map(x, spots.targets, penalty)
+
+
+@dataclass(frozen=True, eq=False)
+class KernelMap:
+    """The features of a Gaussian kernel over landmarks: their inner products are its values.
+
+    Parameters
+    ----------
+    landmarks : (m, p)
+    width
+        Distance at which the kernel has fallen to exp(-1/2).
+    root : (m, k)
+        Inverse square root of the kernel between landmarks, without its null space.
+    """
+
+    landmarks: np.ndarray
+    width: float
+    root: np.ndarray
+
+    @classmethod
+    def fit(cls, landmarks: np.ndarray, width: float) -> "KernelMap":
+        """Return the map of a width."""
+        values, vectors = linalg.eigh(_gaussian(landmarks, landmarks, width))
+        kept = values > 1e-9 * values[-1]
+        return cls(landmarks, width, vectors[:, kept] / np.sqrt(values[kept]))
+
+    def transform(self, x: np.ndarray) -> np.ndarray:
+        """Return the kernel's features (n, k) of features (n, p)."""
+        return _gaussian(x, self.landmarks, self.width) @ self.root
+
+
+@dataclass(frozen=True)
+class KernelRidge:
+    """Ridge in the features of a Gaussian kernel; width and penalty are chosen.
+
+    With every training spot a landmark this is kernel ridge regression itself; beyond
+    ``n_landmarks`` spots it is Nystroem's approximation (Williams & Seeger 2001), over spots
+    evenly spaced in the bank's order.
+
+    Parameters
+    ----------
+    widths
+        Among which is chosen, relative to the median distance between spots.
+    n_landmarks
+        At most so many.
+    """
+
+    widths: tuple[float, ...] = (0.5, 1.0)
+    n_landmarks: int = 1500
+
+    def fit(self, x: np.ndarray, spots: TrainingSet) -> LinearMap:
+        """Return the member trained on features x (n, p) of the spots."""
+        n = len(x)
+        landmarks = x[np.linspace(0, n - 1, min(n, self.n_landmarks)).round().astype(int)]
+        median = float(np.median(pdist(landmarks))) if len(landmarks) > 1 else 1.0
+        guides, groups = spots.targets[:, spots.guides], spots.groups
+        best = None
+        for width in self.widths:
+            kernel = KernelMap.fit(landmarks, width * (median or 1.0))
+            mapped = kernel.transform(x)
+            errors = penalty_errors(mapped, guides, groups)
+            if best is None or errors.min() < best[0]:
+                best = (errors.min(), kernel, mapped, width, float(PENALTIES[errors.argmin()]))
+        _, kernel, mapped, width, penalty = best
+        return _fit_map(mapped, spots.targets, penalty, kernel, width=width)
+
+
+@dataclass(frozen=True)
+class NearestReferences:
+    """Mean of the spots whose expression is nearest to what a ridge predicts; k is chosen.
+
+    Nearest in the leading principal components of expression.
+
+    Parameters
+    ----------
+    ks
+        Among which is chosen.
+    components
+        Of expression.
+    """
+
+    ks: tuple[int, ...] = (10, 20, 50, 100, 200)
+    components: int = 32
+
+    def fit(self, x: np.ndarray, spots: TrainingSet) -> "FittedNearest":
+        """Return the member trained on features x (n, p) of the spots."""
+        guides, groups = spots.targets[:, spots.guides].toarray(), spots.groups
+        z = guides - guides.mean(axis=0)
+        count = min(self.components, *z.shape)
+        axes = linalg.eigh(z.T @ z, subset_by_index=(z.shape[1] - count, z.shape[1] - 1))[1]
+        places = z @ axes
+        penalty = choose_penalty(x, places, groups)
+        error = np.zeros(len(self.ks))
+        for test in folds_of(groups) if len(np.unique(groups)) > 1 else []:
+            learned = _fit_map(x[~test], places[~test], penalty)
+            order = nearest(learned.predict(x[test]), places[~test], k=max(self.ks))
+            for i, k in enumerate(self.ks):
+                error[i] += np.square(guides[~test][order[:, :k]].mean(axis=1) - guides[test]).sum()
+        k = min(self.ks[int(error.argmin())], len(x))
+        learned = _fit_map(x, places, penalty)
+        return FittedNearest(learned, places, spots.targets, {"penalty": penalty, "k": k})
+
+
+@dataclass(frozen=True, eq=False)
+class FittedNearest:
+    """Training spots by their expression, and a ridge to look there.
+
+    Parameters
+    ----------
+    learned
+        Features to components of expression.
+    places : (n, components)
+        Of the training spots, as measured.
+    targets : CSR (n, n_genes)
+    chosen
+        Penalty, and the number of spots averaged.
+    """
+
+    learned: LinearMap
+    places: np.ndarray
+    targets: sparse.csr_matrix
+    chosen: dict[str, float]
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Return expression (n, n_genes) of features (n, p)."""
+        index = nearest(self.learned.predict(x), self.places, k=int(self.chosen["k"]))
+        n, k = index.shape
+        share = (np.full(n * k, 1 / k), index.ravel(), np.arange(0, n * k + 1, k))
+        return (sparse.csr_matrix(share, shape=(n, len(self.places))) @ self.targets).toarray()
+
+
+@dataclass(frozen=True)
+class PredictedDepth:
+    """One number per spot: the depth a ridge predicts, times each gene's slope on it.
+
+    Slopes and depth are within slides: levels of depth between slides are the laboratory's.
+    """
+
+    def fit(self, x: np.ndarray, spots: TrainingSet) -> LinearMap:
+        """Return the member trained on features x (n, p) of the spots."""
+        depth = spots.depth.astype(np.float64)
+        for slide in np.unique(spots.slides):
+            depth[spots.slides == slide] -= depth[spots.slides == slide].mean()
+        penalty = choose_penalty(x, depth[:, None], spots.groups)
+        learned = _fit_map(x, depth[:, None], penalty)
+        slopes = (spots.targets.T @ depth) / max(float(depth @ depth), 1e-12)
+        mean = np.asarray(spots.targets.mean(axis=0), np.float64).ravel()
+        coefficients = learned.coefficients * slopes
+        return LinearMap(learned.center, coefficients, mean, learned.chosen)
+
+
+MEMBERS: dict[str, Member] = {
+    "ridge": Ridge(),
+    "kernel_ridge": KernelRidge(),
+    "neighbors": NearestReferences(),
+    "depth": PredictedDepth(),
+}
+
+
+def _gaussian(x: np.ndarray, y: np.ndarray, width: float) -> np.ndarray:
+    squares = np.square(x).sum(axis=1)[:, None] + np.square(y).sum(axis=1) - 2 * x @ y.T
+    return np.exp(-0.5 * np.maximum(squares, 0) / width**2)

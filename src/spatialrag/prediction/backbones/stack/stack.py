@@ -1,0 +1,200 @@
+"""Several regressions as one initial prediction, weighted by what they predict of left-out slides."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from spatialrag.bank.bank import Bank
+from spatialrag.errors import InputError
+from spatialrag.prediction.backbones.stack.members import MEMBERS, FittedMember
+from spatialrag.prediction.backbones.stack.training_set import TrainingSet
+from spatialrag.prediction.backbones.stack.weights import Agreement
+from spatialrag.prediction.features import Features, folds_of
+from spatialrag.prediction.predictor import Queries, vectors_of
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Ridge, kernel ridge, nearest references and predicted depth, combined.
+
+    Each member predicts reference slides it has not seen (donors, of three or more; four parts of a
+    slide that is alone). Non-negative weights of a sum of at most 1 are fitted to these
+    predictions, and the members are trained again on all. Breiman, Machine Learning 1996.
+
+    Parameters
+    ----------
+    members
+        Of ``ridge``, ``kernel_ridge``, ``neighbors``, ``depth``.
+    gene_groups
+        Groups of genes with weights of their own, by how much they vary; 1 for shared weights.
+    components
+        Principal components of the embeddings that all members read; None for all dimensions.
+    """
+
+    members: tuple[str, ...] = tuple(MEMBERS)
+    gene_groups: int = 1
+    components: int | None = 256
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "members", tuple(self.members))
+        unknown = [name for name in self.members if name not in MEMBERS]
+        if unknown or not self.members or len(set(self.members)) < len(self.members):
+            raise InputError(
+                "members of a stack must be known, and different",
+                expected=f"some of {', '.join(MEMBERS)}",
+                got=", ".join(self.members) or "none",
+            )
+        if self.gene_groups < 1:
+            raise InputError("gene_groups must be at least 1", got=str(self.gene_groups))
+        if self.components is not None and self.components < 1:
+            raise InputError("components must be at least 1", got=str(self.components))
+
+    def fit(self, bank: Bank, genes: np.ndarray, *, scale: str) -> "TrainedStack":
+        """Return the stack trained on the bank's spots that have counts.
+
+        Raises
+        ------
+        InputError
+            A bank without embeddings or with fewer than eight spots; a member that fails.
+        """
+        spots = training_set(bank, genes, scale=scale)
+        groups = spots.groups
+        agreement = self._agreement(spots)
+        for test in folds_of(groups):
+            features, fitted = self._train(spots.of(~test))
+            x = features.transform(spots.vectors[test])
+            predictions = [member.predict(x) for member in fitted]
+            agreement.add(predictions, spots.targets[test].toarray(), spots.slides[test])
+        features, fitted = self._train(spots)
+        return TrainedStack(
+            genes=np.asarray(genes),
+            scale=scale,
+            bank=bank,
+            names=self.members,
+            features=features,
+            members=fitted,
+            mean=np.asarray(spots.targets.mean(axis=0), np.float64).ravel(),
+            weights=agreement.weights(),
+            group=agreement.group,
+            left_out=len(np.unique(groups)),
+        )
+
+    def _train(self, spots: TrainingSet) -> tuple[Features, list[FittedMember]]:
+        features = Features.fit(spots.vectors, self.components)
+        x = features.transform(spots.vectors)
+        fitted = []
+        for name in self.members:
+            try:
+                fitted.append(MEMBERS[name].fit(x, spots))
+            except (ValueError, np.linalg.LinAlgError) as error:
+                raise InputError(
+                    f"the member {name!r} of the stack cannot be trained",
+                    got=str(error),
+                    fix=f"leave {name!r} out of members",
+                ) from error
+        return features, fitted
+
+    def _agreement(self, spots: TrainingSet) -> Agreement:
+        variance = within_variance(spots.targets, spots.slides)
+        rank = np.argsort(np.argsort(-variance, kind="stable"), kind="stable")
+        m, k = len(self.members), min(self.gene_groups, len(variance))
+        group = rank * k // len(variance)
+        return Agreement(np.zeros((k, m, m)), np.zeros((k, m)), group, variance)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedStack:
+    """A stack on a bank.
+
+    Parameters
+    ----------
+    genes, scale
+        What it predicts.
+    bank
+        The references it was trained on, against which queries are checked.
+    names
+        Of the members.
+    features
+        Of embeddings, that all members read.
+    members
+        Trained on all references.
+    mean : (n_genes,)
+        The references' mean profile, to which the members' deviations are added.
+    weights : (n_groups, n_members)
+    group : (n_genes,)
+        Which weights are whose.
+    left_out
+        Slides, donors or parts of a slide that the weights rest on.
+    """
+
+    genes: np.ndarray
+    scale: str
+    bank: Bank
+    names: tuple[str, ...]
+    features: Features
+    members: list[FittedMember]
+    mean: np.ndarray
+    weights: np.ndarray
+    group: np.ndarray
+    left_out: int
+
+    def predict(self, queries: Queries) -> np.ndarray:
+        """Return expression (n_queries, n_genes) float32, below 0 where the members say so."""
+        x = self.features.transform(vectors_of(queries, self.bank))
+        total = np.tile(self.mean, (len(x), 1))
+        for member, weights in zip(self.members, self.weights.T, strict=True):
+            if weights.any():
+                total += weights[self.group] * (member.predict(x) - self.mean)
+        return total.astype(np.float32)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Weights by group of genes (rows) and member: ``depth`` alone says depth is all there is."""
+        rows = [f"genes {i + 1}/{len(self.weights)}" for i in range(len(self.weights))]
+        return pd.DataFrame(self.weights, index=rows, columns=list(self.names))
+
+    @property
+    def record(self) -> dict[str, object]:
+        """What a prediction's record tells of it."""
+        chosen = {
+            name: member.chosen for name, member in zip(self.names, self.members, strict=True)
+        }
+        weights = self.table.to_dict(orient="index")
+        return {"weights": weights, "chosen": chosen, "left_out": self.left_out}
+
+
+_FEWEST = 8
+
+
+def training_set(bank: Bank, genes: np.ndarray, *, scale: str) -> TrainingSet:
+    """Return the bank's spots that have counts, with these genes on a scale."""
+    bank.require_embeddings()
+    rows = ~bank.empty
+    if rows.sum() < _FEWEST:
+        raise InputError(
+            "a stack is trained on spots left out in turn",
+            expected=f"at least {_FEWEST} references with counts",
+            got=str(rows.sum()),
+            fix="use the backbone linear",
+        )
+    known = bank.references[rows]
+    return TrainingSet(
+        vectors=bank.embeddings[rows],
+        targets=bank.on_scale(scale)[rows][:, bank.columns_of(genes)].tocsr(),
+        depth=np.log1p(known["total_counts"].to_numpy(float)),
+        slides=known["slide"].to_numpy(str),
+        donors=known["donor"].to_numpy(str),
+        xy=known[["x", "y"]].to_numpy(float),
+    )
+
+
+def within_variance(targets: sparse.csr_matrix, slides: np.ndarray) -> np.ndarray:
+    """Return each gene's variance within slides, (n_genes,)."""
+    total = np.zeros(targets.shape[1])
+    for slide in np.unique(slides):
+        part = targets[slides == slide].astype(np.float64)
+        total += np.asarray(part.multiply(part).sum(axis=0)).ravel()
+        total -= np.square(np.asarray(part.sum(axis=0)).ravel()) / part.shape[0]
+    return np.maximum(total, 0) / targets.shape[0]
