@@ -5,7 +5,16 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
-from spatialrag.prediction.features import PENALTIES, Features, choose_penalty, folds_of, ridge
+from spatialrag.prediction.features import (
+    PENALTIES,
+    Features,
+    HeldOut,
+    best_penalty,
+    choose_penalty,
+    folds_of,
+    hold_out,
+    ridge,
+)
 
 
 @pytest.mark.parametrize("shape", [(40, 12), (12, 40)])
@@ -49,3 +58,20 @@ def test_folds_are_whole_groups():
     assert (np.sum(folds, axis=0) == 1).all()
     for fold in folds:
         assert not np.isin(groups[fold], groups[~fold]).any()
+
+
+@pytest.mark.parametrize("p", [5, 40])
+def test_errors_of_a_fold_are_those_of_scikit_learn(p):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(30, p)) + 3, rng.normal(size=(30, 4)) + 7
+    test = np.arange(30) % 3 == 0
+    found = HeldOut.of(x, test).errors(sparse.csr_matrix(y))
+    z = x[~test] - x[~test].mean(axis=0)
+    for penalty, error in zip(PENALTIES, found, strict=True):
+        model = Ridge(alpha=penalty * np.trace(z.T @ z) / p).fit(x[~test], y[~test])
+        assert error == pytest.approx(np.square(model.predict(x[test]) - y[test]).sum(), rel=1e-8)
+
+
+def test_one_group_leaves_nothing_to_choose_on():
+    assert hold_out(np.ones((4, 2)), np.zeros(4)) == []
+    assert best_penalty([], np.ones((4, 1))) == (1.0, 0.0)

@@ -70,26 +70,72 @@ def ridge(x: np.ndarray, targets: Targets, penalties: list[float] | np.ndarray) 
     return [vectors @ (projected / (floor + penalty * mean)) for penalty in penalties]
 
 
-def penalty_errors(x: np.ndarray, targets: Targets, groups: np.ndarray) -> np.ndarray:
-    """Return the squared error of each penalty of the grid over groups of spots left out.
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """A fold of a ridge regression, decomposed once for every penalty and every target.
 
-    Of one group nothing can be left out: the error is then least at a penalty of 1.
+    With x'x = V L V' over the rows trained on, predictions are Z D P, where Z = x_test V,
+    P = V'x'y and D = 1 / (L + penalty): the squared error of every penalty needs Z'Z, PP' and the
+    diagonal of Z'(truth)P' alone.
+
+    Parameters
+    ----------
+    test : (n,) bool
+        Rows left out.
+    train : (n_train, p)
+        The others, centred.
+    values, vectors : (p,), (p, p)
+        L and V.
+    z : (n_test, p)
+        Rows left out, as Z.
     """
-    if len(np.unique(groups)) < 2:
-        return np.abs(np.log(PENALTIES))
-    error = np.zeros(len(PENALTIES))
-    for test in folds_of(groups):
+
+    test: np.ndarray
+    train: np.ndarray
+    values: np.ndarray
+    vectors: np.ndarray
+    z: np.ndarray
+
+    @classmethod
+    def of(cls, x: np.ndarray, test: np.ndarray) -> "HeldOut":
+        """Return the fold of features x (n, p) that leaves out the rows ``test``."""
         mean = x[~test].mean(axis=0)
-        y_mean = np.asarray(targets[~test].mean(axis=0)).ravel()
-        held = targets[test]
-        truth = (held.toarray() if sparse.issparse(held) else held) - y_mean
-        for i, coefficients in enumerate(ridge(x[~test] - mean, targets[~test], PENALTIES)):
-            error[i] += np.square(truth - (x[test] - mean) @ coefficients).sum()
-    return error
+        train = x[~test] - mean
+        values, vectors = linalg.eigh(train.T @ train, driver="evd")
+        return cls(test, train, np.maximum(values, 0), vectors, (x[test] - mean) @ vectors)
+
+    def errors(self, targets: Targets) -> np.ndarray:
+        """Return the squared error of each penalty of the grid for targets (n, n_genes)."""
+        known, held = targets[~self.test], targets[self.test]
+        projected = self.vectors.T @ np.asarray(known.T @ self.train).T
+        truth = held.toarray() if sparse.issparse(held) else np.asarray(held)
+        truth = truth - np.asarray(known.mean(axis=0)).ravel()
+        cross = np.einsum("ij,ij->i", self.z.T @ truth, projected)
+        product = (self.z.T @ self.z) * (projected @ projected.T)
+        level = max(float(self.values.mean()), 1e-12)
+        shrink = [1 / (self.values + penalty * level) for penalty in PENALTIES]
+        constant = np.square(truth, dtype=np.float64).sum()
+        return np.array([constant - 2 * d @ cross + d @ product @ d for d in shrink])
+
+
+def hold_out(x: np.ndarray, groups: np.ndarray) -> list[HeldOut]:
+    """Return the folds of groups of rows left out; none of one group."""
+    if len(np.unique(groups)) < 2:
+        return []
+    return [HeldOut.of(x, test) for test in folds_of(groups)]
+
+
+def best_penalty(folds: list[HeldOut], targets: Targets) -> tuple[float, float]:
+    """Return the grid's penalty of least squared error over folds, and that error.
+
+    Without folds there is nothing to choose on: a penalty of 1.
+    """
+    if not folds:
+        return 1.0, 0.0
+    error = sum(fold.errors(targets) for fold in folds)
+    return float(PENALTIES[error.argmin()]), float(error.min())
 
 
 def choose_penalty(x: np.ndarray, targets: Targets, groups: np.ndarray) -> float:
     """Return the grid's penalty of least squared error over groups of spots left out."""
-    if len(np.unique(groups)) < 2:
-        return 1.0
-    return float(PENALTIES[penalty_errors(x, targets, groups).argmin()])
+    return best_penalty(hold_out(x, groups), targets)[0]

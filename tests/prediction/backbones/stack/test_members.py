@@ -31,7 +31,7 @@ def made():
 
 def test_kernel_ridge_against_scikit_learn(made):
     x, spots = made
-    ours = KernelRidge(widths=(1.0,)).fit(x, spots)
+    ours = KernelRidge(widths=(1.0,)).fit(spots)
     y = spots.targets.toarray()
     width = ours.kernel.width
     mapped = ours.kernel.transform(x)
@@ -53,15 +53,15 @@ def test_landmarks_of_all_spots_are_exact_and_fewer_are_near(made):
     mapped = kernel.transform(x)
     gram = np.exp(-0.5 * np.square(x[:, None] - x[None]).sum(axis=2) / 4)
     np.testing.assert_allclose(mapped @ mapped.T, gram, atol=1e-6)
-    exact = KernelRidge(widths=(1.0,)).fit(x, spots).predict(x)
-    fewer = KernelRidge(widths=(1.0,), n_landmarks=60).fit(x, spots)
+    exact = KernelRidge(widths=(1.0,)).fit(spots).predict(x)
+    fewer = KernelRidge(widths=(1.0,), n_landmarks=60).fit(spots)
     assert len(fewer.kernel.landmarks) == 60
     assert np.corrcoef(fewer.predict(x)[:, 1], exact[:, 1])[0, 1] > 0.97
 
 
 def test_bent_genes_need_the_kernel(made):
-    x, spots = made
-    kernel, ridge = KernelRidge().fit(x, spots), Ridge().fit(x, spots)
+    _, spots = made
+    kernel, ridge = KernelRidge().fit(spots), Ridge().fit(spots)
     rng = np.random.default_rng(9)
     new = rng.normal(size=(200, 4))
     square = new[:, 1] ** 2
@@ -71,7 +71,7 @@ def test_bent_genes_need_the_kernel(made):
 
 def test_nearest_references_are_averages_of_measured_spots(made):
     x, spots = made
-    fitted = NearestReferences(ks=(7,)).fit(x, spots)
+    fitted = NearestReferences(ks=(7,)).fit(spots)
     assert fitted.chosen["k"] == 7
     theirs = KNeighborsRegressor(7).fit(fitted.places, spots.targets.toarray())
     expected = theirs.predict(fitted.learned.predict(x[:10]))
@@ -79,14 +79,14 @@ def test_nearest_references_are_averages_of_measured_spots(made):
 
 
 def test_the_number_of_neighbors_is_the_one_that_predicts_left_out_slides_best(made):
-    x, spots = made
-    chosen = NearestReferences(ks=(1, 10, 80)).fit(x, spots).chosen["k"]
+    _, spots = made
+    chosen = NearestReferences(ks=(1, 10, 80)).fit(spots).chosen["k"]
     assert chosen == 10
 
 
 def test_depth_is_one_number_per_spot(made):
     x, spots = made
-    fitted = PredictedDepth().fit(x, spots)
+    fitted = PredictedDepth().fit(spots)
     deviation = fitted.predict(x) - fitted.mean
     assert np.linalg.matrix_rank(deviation, tol=1e-8) == 1
     # Levels of depth between slides are not followed, differences within are.

@@ -1,7 +1,7 @@
 """Members of a stack: regressions from features to genes that choose for themselves.
 
-Each is fitted on features x (n, p) of a `TrainingSet`, and whatever it has to choose it chooses by
-leaving groups of that set out: what is predicted of spots outside the set owes nothing to them.
+Each is fitted on a `TrainingSet`, and whatever it has to choose it chooses by leaving groups of
+that set out: what is predicted of spots outside the set owes nothing to them.
 """
 
 from dataclasses import dataclass
@@ -12,13 +12,7 @@ from scipy import linalg, sparse
 from scipy.spatial.distance import pdist
 
 from spatialrag.prediction.backbones.stack.training_set import TrainingSet
-from spatialrag.prediction.features import (
-    PENALTIES,
-    choose_penalty,
-    folds_of,
-    penalty_errors,
-    ridge,
-)
+from spatialrag.prediction.features import best_penalty, hold_out
 from spatialrag.retrieval.neighbors import nearest
 
 
@@ -35,8 +29,8 @@ class FittedMember(Protocol):
 class Member(Protocol):
     """Settings of a member."""
 
-    def fit(self, x: np.ndarray, spots: TrainingSet) -> FittedMember:
-        """Return the member trained on features x (n, p) of the spots."""
+    def fit(self, spots: TrainingSet) -> FittedMember:
+        """Return the member trained on the spots."""
         ...
 
 
@@ -76,7 +70,12 @@ def _fit_map(
     **chosen: float,
 ) -> LinearMap:
     center = x.mean(axis=0)
-    coefficients = ridge(x - center, targets, [penalty])[0]
+    z = x - center
+    gram = z.T @ z
+    # As `spatialrag.prediction.features.ridge` has it: relative to the mean eigenvalue.
+    gram[np.diag_indices_from(gram)] += penalty * max(float(np.trace(gram)) / len(gram), 1e-12)
+    product = np.asarray(targets.T @ z).T
+    coefficients = linalg.solve(gram, product, assume_a="pos")
     mean = np.asarray(targets.mean(axis=0), np.float64).ravel()
     return LinearMap(center, coefficients, mean, {"penalty": penalty, **chosen}, kernel)
 
@@ -85,10 +84,10 @@ def _fit_map(
 class Ridge:
     """Ridge regression; the penalty is chosen."""
 
-    def fit(self, x: np.ndarray, spots: TrainingSet) -> LinearMap:
-        """Return the member trained on features x (n, p) of the spots."""
-        penalty = choose_penalty(x, spots.targets[:, spots.guides], spots.groups)
-        return _fit_map(x, spots.targets, penalty)
+    def fit(self, spots: TrainingSet) -> LinearMap:
+        """Return the member trained on the spots."""
+        penalty, _ = best_penalty(spots.folds, spots.guides)
+        return _fit_map(spots.x, spots.targets, penalty)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,20 +138,19 @@ class KernelRidge:
     widths: tuple[float, ...] = (0.5, 1.0)
     n_landmarks: int = 1500
 
-    def fit(self, x: np.ndarray, spots: TrainingSet) -> LinearMap:
-        """Return the member trained on features x (n, p) of the spots."""
-        n = len(x)
+    def fit(self, spots: TrainingSet) -> LinearMap:
+        """Return the member trained on the spots."""
+        x, n = spots.x, len(spots.x)
         landmarks = x[np.linspace(0, n - 1, min(n, self.n_landmarks)).round().astype(int)]
         median = float(np.median(pdist(landmarks))) if len(landmarks) > 1 else 1.0
-        guides, groups = spots.targets[:, spots.guides], spots.groups
         best = None
         for width in self.widths:
             kernel = KernelMap.fit(landmarks, width * (median or 1.0))
             mapped = kernel.transform(x)
-            errors = penalty_errors(mapped, guides, groups)
-            if best is None or errors.min() < best[0]:
-                best = (errors.min(), kernel, mapped, width, float(PENALTIES[errors.argmin()]))
-        _, kernel, mapped, width, penalty = best
+            penalty, error = best_penalty(hold_out(mapped, spots.groups), spots.guides)
+            if best is None or error < best[0]:
+                best = (error, penalty, width, kernel, mapped)
+        _, penalty, width, kernel, mapped = best
         return _fit_map(mapped, spots.targets, penalty, kernel, width=width)
 
 
@@ -173,20 +171,22 @@ class NearestReferences:
     ks: tuple[int, ...] = (10, 20, 50, 100, 200)
     components: int = 32
 
-    def fit(self, x: np.ndarray, spots: TrainingSet) -> "FittedNearest":
-        """Return the member trained on features x (n, p) of the spots."""
-        guides, groups = spots.targets[:, spots.guides].toarray(), spots.groups
+    def fit(self, spots: TrainingSet) -> "FittedNearest":
+        """Return the member trained on the spots."""
+        x, guides = spots.x, spots.guides
         z = guides - guides.mean(axis=0)
         count = min(self.components, *z.shape)
         axes = linalg.eigh(z.T @ z, subset_by_index=(z.shape[1] - count, z.shape[1] - 1))[1]
         places = z @ axes
-        penalty = choose_penalty(x, places, groups)
+        penalty, _ = best_penalty(spots.folds, places)
         error = np.zeros(len(self.ks))
-        for test in folds_of(groups) if len(np.unique(groups)) > 1 else []:
-            learned = _fit_map(x[~test], places[~test], penalty)
-            order = nearest(learned.predict(x[test]), places[~test], k=max(self.ks))
+        for test in (fold.test for fold in spots.folds):
+            learned_from = places[~test]
+            learned = _fit_map(x[~test], learned_from, penalty)
+            order = nearest(learned.predict(x[test]), learned_from, k=max(self.ks))
             for i, k in enumerate(self.ks):
-                error[i] += np.square(guides[~test][order[:, :k]].mean(axis=1) - guides[test]).sum()
+                means = _averaging(order[:, :k], len(learned_from)) @ guides[~test]
+                error[i] += np.square(means - guides[test]).sum()
         k = min(self.ks[int(error.argmin())], len(x))
         learned = _fit_map(x, places, penalty)
         return FittedNearest(learned, places, spots.targets, {"penalty": penalty, "k": k})
@@ -215,9 +215,7 @@ class FittedNearest:
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Return expression (n, n_genes) of features (n, p)."""
         index = nearest(self.learned.predict(x), self.places, k=int(self.chosen["k"]))
-        n, k = index.shape
-        share = (np.full(n * k, 1 / k), index.ravel(), np.arange(0, n * k + 1, k))
-        return (sparse.csr_matrix(share, shape=(n, len(self.places))) @ self.targets).toarray()
+        return (_averaging(index, len(self.places)) @ self.targets).toarray()
 
 
 @dataclass(frozen=True)
@@ -227,13 +225,13 @@ class PredictedDepth:
     Slopes and depth are within slides: levels of depth between slides are the laboratory's.
     """
 
-    def fit(self, x: np.ndarray, spots: TrainingSet) -> LinearMap:
-        """Return the member trained on features x (n, p) of the spots."""
+    def fit(self, spots: TrainingSet) -> LinearMap:
+        """Return the member trained on the spots."""
         depth = spots.depth.astype(np.float64)
         for slide in np.unique(spots.slides):
             depth[spots.slides == slide] -= depth[spots.slides == slide].mean()
-        penalty = choose_penalty(x, depth[:, None], spots.groups)
-        learned = _fit_map(x, depth[:, None], penalty)
+        penalty, _ = best_penalty(spots.folds, depth[:, None])
+        learned = _fit_map(spots.x, depth[:, None], penalty)
         slopes = (spots.targets.T @ depth) / max(float(depth @ depth), 1e-12)
         mean = np.asarray(spots.targets.mean(axis=0), np.float64).ravel()
         coefficients = learned.coefficients * slopes
@@ -246,6 +244,13 @@ MEMBERS: dict[str, Member] = {
     "neighbors": NearestReferences(),
     "depth": PredictedDepth(),
 }
+
+
+def _averaging(index: np.ndarray, n_spots: int) -> sparse.csr_matrix:
+    """Return the matrix (n, n_spots) that averages the spots named in each row of (n, k)."""
+    n, k = index.shape
+    share = (np.full(n * k, 1 / k), index.ravel(), np.arange(0, n * k + 1, k))
+    return sparse.csr_matrix(share, shape=(n, n_spots))
 
 
 def _gaussian(x: np.ndarray, y: np.ndarray, width: float) -> np.ndarray:

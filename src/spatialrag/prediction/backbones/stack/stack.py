@@ -1,6 +1,6 @@
-"""Several regressions as one initial prediction, weighted by what they predict of left-out slides."""
+"""Several regressions as one initial prediction, weighted by reference slides left out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -64,7 +64,7 @@ class Stack:
         agreement = self._agreement(spots)
         for test in folds_of(groups):
             features, fitted = self._train(spots.of(~test))
-            x = features.transform(spots.vectors[test])
+            x = features.transform(spots.x[test])
             predictions = [member.predict(x) for member in fitted]
             agreement.add(predictions, spots.targets[test].toarray(), spots.slides[test])
         features, fitted = self._train(spots)
@@ -82,12 +82,12 @@ class Stack:
         )
 
     def _train(self, spots: TrainingSet) -> tuple[Features, list[FittedMember]]:
-        features = Features.fit(spots.vectors, self.components)
-        x = features.transform(spots.vectors)
+        features = Features.fit(spots.x, self.components)
+        spots = replace(spots, x=features.transform(spots.x))
         fitted = []
         for name in self.members:
             try:
-                fitted.append(MEMBERS[name].fit(x, spots))
+                fitted.append(MEMBERS[name].fit(spots))
             except (ValueError, np.linalg.LinAlgError) as error:
                 raise InputError(
                     f"the member {name!r} of the stack cannot be trained",
@@ -151,7 +151,7 @@ class TrainedStack:
 
     @property
     def table(self) -> pd.DataFrame:
-        """Weights by group of genes (rows) and member: ``depth`` alone says depth is all there is."""
+        """Weights by group of genes and member: of ``depth`` alone, where depth is all there is."""
         rows = [f"genes {i + 1}/{len(self.weights)}" for i in range(len(self.weights))]
         return pd.DataFrame(self.weights, index=rows, columns=list(self.names))
 
@@ -181,7 +181,7 @@ def training_set(bank: Bank, genes: np.ndarray, *, scale: str) -> TrainingSet:
         )
     known = bank.references[rows]
     return TrainingSet(
-        vectors=bank.embeddings[rows],
+        x=bank.embeddings[rows],
         targets=bank.on_scale(scale)[rows][:, bank.columns_of(genes)].tocsr(),
         depth=np.log1p(known["total_counts"].to_numpy(float)),
         slides=known["slide"].to_numpy(str),

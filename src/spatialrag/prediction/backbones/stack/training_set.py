@@ -1,10 +1,12 @@
 """Training spots as the members of a stack read them, and which are left out together."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
 
+from spatialrag.prediction.features import HeldOut, hold_out
 from spatialrag.training.hold_out import exclusion_groups
 
 _GUIDES = 1000
@@ -17,8 +19,8 @@ class TrainingSet:
 
     Parameters
     ----------
-    vectors : (n, dim)
-        Embeddings as the bank has them.
+    x : (n, p)
+        Features: embeddings, or what members read of them.
     targets : CSR (n, n_genes)
         Expression.
     depth : (n,)
@@ -29,7 +31,7 @@ class TrainingSet:
         Places within the slides, pixels; NaN where unknown.
     """
 
-    vectors: np.ndarray
+    x: np.ndarray
     targets: sparse.csr_matrix
     depth: np.ndarray
     slides: np.ndarray
@@ -41,23 +43,29 @@ class TrainingSet:
         return TrainingSet(
             *(
                 getattr(self, name)[rows]
-                for name in ("vectors", "targets", "depth", "slides", "donors", "xy")
+                for name in ("x", "targets", "depth", "slides", "donors", "xy")
             )
         )
 
-    @property
+    @cached_property
     def groups(self) -> np.ndarray:
         """What is left out together, (n,): donors of three or more, slides, or parts of one."""
         if len(np.unique(self.slides)) > 1:
             return exclusion_groups(self.donors, self.slides)
         return contiguous_parts(self.xy)
 
-    @property
+    @cached_property
+    def folds(self) -> list[HeldOut]:
+        """The features with each group left out."""
+        return hold_out(self.x, self.groups)
+
+    @cached_property
     def guides(self) -> np.ndarray:
-        """Columns of the genes that choices rest on, (k,): the thousand that vary most."""
+        """Expression that choices rest on, (n, k): the thousand genes that vary most."""
         squares = self.targets.multiply(self.targets).mean(axis=0)
         variance = np.asarray(squares - np.square(self.targets.mean(axis=0))).ravel()
-        return np.sort(np.argsort(-variance, kind="stable")[:_GUIDES])
+        chosen = np.sort(np.argsort(-variance, kind="stable")[:_GUIDES])
+        return self.targets[:, chosen].toarray().astype(np.float64)
 
 
 def contiguous_parts(xy: np.ndarray) -> np.ndarray:
