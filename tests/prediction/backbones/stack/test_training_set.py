@@ -36,7 +36,7 @@ def test_guides_are_the_genes_that_vary_most():
     values = rng.normal(size=(40, 1500)) * spread + 7
     base = made(["a"] * 40, ["1"] * 40)
     spots = TrainingSet(
-        base.vectors, sparse.csr_matrix(values), base.depth, base.slides, base.donors, base.xy
+        base.x, sparse.csr_matrix(values), base.depth, base.slides, base.donors, base.xy
     )
     expected = np.sort(np.argsort(-values.var(axis=0))[:1000])
     np.testing.assert_array_equal(spots.guides, values[:, expected])
