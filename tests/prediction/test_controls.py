@@ -2,11 +2,13 @@ import numpy as np
 import pytest
 
 from spatialrag.errors import InputError
+from spatialrag.metrics.expression import pearson_per_gene
 from spatialrag.prediction.controls import (
     BackboneOnly,
     DepthOnly,
     MeanProfile,
     Neighbors,
+    Permuted,
     log_depth,
     spread_depth,
 )
@@ -106,3 +108,28 @@ def test_neighbors_name_genes_the_bank_lacks(references):
 
     with pytest.raises(InputError, match=r"(?s)anchor genes are missing.*NOPE"):
         Neighbors(backbone=Trained()).fit(references)
+
+
+def test_permuted_references_keep_their_slides_and_lose_their_places(references, queries):
+    """Embeddings move within slides: their means stay, and what they predicted is gone."""
+    seen = []
+
+    class Spy:
+        def fit(self, bank):
+            seen.append(bank)
+
+    Permuted(Spy()).fit(references)
+    (bank,) = seen
+    assert (bank.embeddings != references.embeddings).any(axis=1).mean() > 0.9
+    for slide in references.slides.index:
+        rows = (references.references["slide"] == slide).to_numpy()
+        ours, theirs = (np.sort(b.embeddings[rows], axis=0) for b in (bank, references))
+        np.testing.assert_array_equal(ours, theirs)
+    assert (bank.expression != references.expression).nnz == 0
+    truth = references.only([references.slides.index[0]])
+    query = truth.embeddings_of(references.slides.index[0])
+    scores = []
+    for method in (BackboneOnly(), Permuted(BackboneOnly())):
+        found = method.fit(references).predict(query).of_genes(truth.genes)
+        scores.append(pearson_per_gene(found, truth.on_scale("log1p_cp10k").toarray()).mean())
+    assert scores[1] < 0.1 < scores[0]

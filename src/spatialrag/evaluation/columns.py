@@ -51,6 +51,19 @@ _EXPRESSION = {
         "Pearson's r over spots, mean over genes that no part of the method was trained on",
         "higher",
     ),
+    "partial_all": Column(
+        "Pearson's r over spots given the measured depth, mean over all genes of the table: what "
+        "depth does not explain",
+        "higher",
+    ),
+    "residual_all": Column(
+        "Pearson's r over spots with analytic Pearson residuals of the counts (theta 100), mean "
+        "over all genes of the table",
+        "higher",
+    ),
+    "ceiling_share": Column(
+        "pcc_all as a share of what one half of the counts reaches on the other", "higher"
+    ),
     "null_smooth_pcc_k": Column(
         "pcc_k that random maps as smooth as the row's predicted ones reach: the bar for its pcc_k"
     ),
@@ -169,6 +182,8 @@ ORACLE = "depth_oracle"
 ROWS = {
     ORACLE: "not a method: each spot's measured depth as the map of every gene. What is below it, "
     "depth alone could explain",
+    "noise_ceiling": "no method: one half of the measured counts against the other, mean of five "
+    "random splits",
     "null_smooth": "no method: random maps as smooth as those of the first method after "
     "depth_oracle. What smoothness alone reaches",
     "null": "no method: maps whose spots are independent of each other. Too low a bar for smooth "

@@ -16,7 +16,14 @@ from spatialrag.evaluation.methods import Row, standard_rows
 from spatialrag.evaluation.oracle import depth_oracle
 from spatialrag.evaluation.panel import Panel, fix_panel
 from spatialrag.evaluation.report import Report
-from spatialrag.evaluation.scores import evaluate, null_levels, smooth_levels, surrogates_for
+from spatialrag.evaluation.scores import (
+    ceiling_levels,
+    evaluate,
+    null_levels,
+    smooth_levels,
+    surrogates_for,
+)
+from spatialrag.evaluation.second_truth import SecondTruth, second_truth
 from spatialrag.expression.section import Section
 from spatialrag.metrics.surrogates import Surrogates
 from spatialrag.prediction.generag.generag import GeneRAG
@@ -176,6 +183,7 @@ def _score_fold(
     section = section_of(fold.truth, fold.slide)
     queries = fold.truth.embeddings_of(fold.slide)
     results, surrogates = {}, None
+    second = second_truth(section, fold.references, panel)
     for row in rows:
         started, method, notes = time.perf_counter(), row.method, {}
         if row.tuned:
@@ -187,7 +195,7 @@ def _score_fold(
         if not results and above_null:  # places are the same for every row
             surrogates = surrogates_for(prediction, section)
         against = surrogates if row.name in above_null else None
-        entry = _entry(prediction, section, panel, row.groups, gene_sets, against)
+        entry = _entry(prediction, section, panel, row.groups, gene_sets, against, second)
         if _cites_spots(prediction, fold.references):
             truth = fold.truth.on_scale(prediction.scale)
             core = panel.genes[: panel.n_core]
@@ -197,7 +205,9 @@ def _score_fold(
     totals = fold.truth.references["total_counts"].to_numpy()
     measured = depth_oracle(totals, fold.references, like=prediction)
     against = surrogates if ORACLE in above_null else None
-    results[ORACLE] = _entry(measured, section, panel, ("core", "global"), None, against)
+    results[ORACLE] = _entry(measured, section, panel, ("core", "global"), None, against, second)
+    if second is not None:
+        results["noise_ceiling"] = ceiling_levels(second, panel)
     if levels := smooth_levels(results):
         results["null_smooth"] = levels
     results["null"] = null_levels(int((~fold.truth.empty).sum()), panel)
@@ -218,6 +228,7 @@ def _entry(
     groups: Sequence[str],
     gene_sets: dict[str, list[str]] | None,
     surrogates: Surrogates | None,
+    second: SecondTruth | None,
 ) -> dict:
     scores = evaluate(
         prediction,
@@ -226,6 +237,7 @@ def _entry(
         groups=groups,
         gene_sets=gene_sets,
         surrogates=surrogates,
+        second=second,
     )
     entry = scores.entry | {"per_gene": scores.per_gene}
     entry["uncited_share"] = prediction.uncited_share

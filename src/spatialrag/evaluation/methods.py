@@ -10,7 +10,16 @@ from spatialrag.bank.bank import Bank
 from spatialrag.errors import InputError
 from spatialrag.expression.normalize import to_scale
 from spatialrag.prediction.backbones.backbone import TrainedBackbone
-from spatialrag.prediction.controls import BackboneOnly, DepthOnly, MeanProfile, Neighbors
+from spatialrag.prediction.backbones.linear import Linear
+from spatialrag.prediction.backbones.stack.stack import Stack
+from spatialrag.prediction.controls import (
+    BackboneOnly,
+    DepthOnly,
+    MeanProfile,
+    Neighbors,
+    Permuted,
+)
+from spatialrag.prediction.dense import DenseFromAnchors
 from spatialrag.prediction.generag.blend import GeneRAGBlend
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.prediction.prediction import Prediction
@@ -21,6 +30,7 @@ if TYPE_CHECKING:
 
 BOTH = ("core", "global")
 PUBLISHED = ("paper", "released", "released_lognorm")
+RANK = 32
 _SPARSE = {"strength": 0.2, "ridge_share": 0.05}  # near 50 references per spot on HER2ST
 
 
@@ -51,9 +61,13 @@ def standard_rows(
 ) -> list[Row]:
     """Return GeneRAG, its variants and every control, all on the settings' scale.
 
-    ``backbone`` is trained on the core genes alone and scored there; ``ridge_all`` is the same
-    backbone trained on all genes. ``generag_core_anchors`` knows the core genes alone, so its
-    other genes are zero-shot. ``generag_sparse`` is near the paper's 50 references per spot.
+    ``backbone`` is trained on the core genes alone and scored there. ``ridge_all`` is linear ridge
+    to all genes, ``ridge_low_rank`` the same of rank 32, ``stack_all`` the stack on all genes and
+    ``dense_from_anchors`` a ridge from the anchors that the backbone predicts to all genes, all on
+    the features and centring of the settings. ``generag_permuted`` has the references' embeddings
+    permuted within slides, and must fall to the null. ``generag_core_anchors`` knows the core genes
+    alone, so its other genes are zero-shot. ``generag_sparse`` is near the paper's 50 references
+    per spot.
     The last rows are those of `published`, each over the same backbone; ``generag_released`` is
     left out, with a warning, where that is trained on a scale that cannot become counts.
     """
@@ -61,7 +75,10 @@ def standard_rows(
     rows = [
         Row("generag", settings),
         Row("backbone", BackboneOnly(backbone, n_core, scale, read), groups=("core",)),
-        Row("ridge_all", BackboneOnly(backbone, None, scale, read)),
+        Row("ridge_all", BackboneOnly(Linear(), None, scale, read)),
+        Row("ridge_low_rank", BackboneOnly(Linear(rank=RANK), None, scale, read)),
+        Row("stack_all", BackboneOnly(Stack(), None, scale, read)),
+        Row("dense_from_anchors", DenseFromAnchors(backbone, n_core, scale, read)),
         Row("neighbors", Neighbors(50, backbone, n_core, scale, read)),
         Row("depth_only", DepthOnly(scale, preparation=read)),
         Row("mean_profile", MeanProfile(scale)),
@@ -69,6 +86,7 @@ def standard_rows(
         Row("generag_no_image", replace(settings, image_weight=0.0)),
         Row("generag_sparse", replace(settings, **_SPARSE)),
         Row("generag_blend", GeneRAGBlend(settings)),
+        Row("generag_permuted", Permuted(settings)),
     ]
     rows += [
         Row(

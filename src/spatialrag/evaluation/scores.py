@@ -10,9 +10,11 @@ from scipy import stats
 
 from spatialrag.errors import InputError, listing
 from spatialrag.evaluation.panel import Panel
+from spatialrag.evaluation.second_truth import SecondTruth
 from spatialrag.expression.normalize import to_scale
 from spatialrag.expression.section import Section
 from spatialrag.metrics.biology import gene_gene_agreement, marker_overlap, set_score_agreement
+from spatialrag.metrics.depth import partial_pearson_per_gene
 from spatialrag.metrics.expression import (
     errors,
     fill_missing,
@@ -46,12 +48,15 @@ class Scores:
         ``{"core": {metric: value}, "global": {…}}`` with pcc_k (the paper's oracle ranking on the
         test slide), fixed_k (genes ranked by the references), mse, rmse, mae, rvd, spearman
         (mean over the group), pearson_spot and spearman_spot (over the group's genes, mean over
-        spots), overlap_50 (of a spot's highest genes; its _chance and the _best possible),
-        moran_difference, moran_agreement, gene_gene, n_genes, n_constant and missing_share. With
-        surrogates: null_smooth_pcc_k (what they reach on average), n_above_null and
-        share_above_null. `spatialrag.evaluation.columns` has a line on each.
+        spots), partial_all (r given the measured depth), residual_all (r with Pearson residuals)
+        and ceiling_share (of the noise ceiling, with a second truth), overlap_50 (of a spot's
+        highest genes; its _chance and the _best possible), moran_difference, moran_agreement,
+        gene_gene, n_genes, n_constant and missing_share. With surrogates: null_smooth_pcc_k (what
+        they reach on average), n_above_null and share_above_null. `spatialrag.evaluation.columns`
+        has a line on each.
     per_gene : pandas.DataFrame
-        Index gene; pearson, spearman, moran_predicted, moran_measured, core; with surrogates
+        Index gene; pearson, partial, spearman, moran_predicted, moran_measured, core; with a second
+        truth residual, ceiling; with surrogates
         p_smooth, and q_smooth over all genes scored (Benjamini-Hochberg).
     gene_sets
         Agreement of per-spot gene-set scores, when sets were given.
@@ -89,6 +94,7 @@ def evaluate(
     gene_sets: dict[str, list[str]] | None = None,
     regions: np.ndarray | None = None,
     surrogates: Surrogates | None = None,
+    second: SecondTruth | None = None,
 ) -> Scores:
     """Return the scores of a prediction against the measured section.
 
@@ -109,6 +115,8 @@ def evaluate(
     surrogates
         From `surrogates_for` of this section, to say how many genes are above maps as smooth as
         the predicted ones.
+    second
+        From `spatialrag.evaluation.second_truth.second_truth` of this section and panel.
 
     Raises
     ------
@@ -131,6 +139,11 @@ def evaluate(
     values = prediction.of_genes(panel.genes)[rows]
     filled = fill_missing(values)
     per_gene = _per_gene(values, truth, prediction.xy[rows], panel)
+    depth = np.log1p(section.totals[order].astype(np.float64))
+    per_gene["partial"] = partial_pearson_per_gene(values, truth, depth)
+    if second is not None:
+        per_gene["residual"] = pearson_per_gene(values, second.residuals[order])
+        per_gene["ceiling"] = second.ceiling
     wanted = {group: panel.groups[group] for group in groups}
     summary = {name: _summarize(values, truth, per_gene, genes) for name, genes in wanted.items()}
     if surrogates is not None:
@@ -198,6 +211,11 @@ def _summarize(
     summary |= {f"pcc_{k}": pcc_k(r, k) for k in sizes}
     summary |= errors(own, true)
     summary["pcc_all"] = float(r.mean())
+    for name in ("partial", "residual"):
+        if name in table:
+            summary[f"{name}_all"] = float(table[name].mean())
+    if "ceiling" in table and table["ceiling"].mean() > 0:
+        summary["ceiling_share"] = float(r.mean() / table["ceiling"].mean())
     summary["spearman"] = float(table["spearman"].mean())
     summary["pearson_spot"] = float(pearson_per_gene(own.T, true.T).mean())
     summary["spearman_spot"] = float(spearman_per_gene(own.T, true.T).mean())
@@ -245,6 +263,18 @@ def _against_smooth(
             "n_above_null": int(above.sum()),
             "share_above_null": float(above.mean()),
         }
+    return found
+
+
+def ceiling_levels(second: SecondTruth, panel: Panel) -> dict[str, dict[str, float]]:
+    """Return what one half of the counts reaches on the other, by group: the noise ceiling."""
+    found = {}
+    for name, group in panel.groups.items():
+        r = second.ceiling[group]
+        sizes = [k for k in K if k <= len(r)]
+        found[name] = {f"fixed_{k}": float(r[:k].mean()) for k in sizes}
+        found[name] |= {f"pcc_{k}": pcc_k(r, k) for k in sizes}
+        found[name]["pcc_all"] = float(r.mean())
     return found
 
 

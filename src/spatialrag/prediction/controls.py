@@ -1,6 +1,6 @@
 """The controls that stand in every table: what retrieval must beat."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -13,7 +13,7 @@ from spatialrag.errors import InputError
 from spatialrag.prediction.backbones.backbone import TrainedBackbone, make_backbone
 from spatialrag.prediction.citations import cite
 from spatialrag.prediction.prediction import Prediction
-from spatialrag.prediction.predictor import Queries, vectors_of
+from spatialrag.prediction.predictor import FittedPredictor, Predictor, Queries, vectors_of
 from spatialrag.prediction.preparation import AS_EMBEDDED, Preparation, Prepared
 from spatialrag.provenance import origin
 from spatialrag.retrieval.anchors import choose_anchors, require_anchors
@@ -216,6 +216,34 @@ class FittedNeighbors:
             citations=citations,
             uncited_share=0.0,
         )
+
+
+@dataclass(frozen=True)
+class Permuted:
+    """A method whose references wear the embeddings of other spots of their slides.
+
+    Nothing that depends on a spot's image survives; whatever is still predicted comes from
+    elsewhere, and in a table this row must fall to the null.
+
+    Parameters
+    ----------
+    method
+        Any predictor.
+    seed
+        Of the permutations.
+    """
+
+    method: Predictor
+    seed: int = 0
+
+    def fit(self, bank: Bank) -> FittedPredictor:
+        """Fit the method on the permuted bank."""
+        bank.require_embeddings()
+        rng, order = np.random.default_rng(self.seed), np.arange(bank.n_references)
+        for slide in range(len(bank.slides)):
+            rows = np.flatnonzero(bank.slide_of == slide)
+            order[rows] = rng.permutation(rows)
+        return self.method.fit(replace(bank, embeddings=bank.embeddings[order]))
 
 
 def mean_profile(bank: Bank, scale: str) -> np.ndarray:

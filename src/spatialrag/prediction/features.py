@@ -84,8 +84,8 @@ class HeldOut:
         Rows left out.
     train : (n_train, p)
         The others, centred.
-    values, vectors : (p,), (p, p)
-        L and V.
+    values, vectors : (k,), (p, k)
+        L and V, without null directions where there are fewer rows than features.
     z : (n_test, p)
         Rows left out, as Z.
     """
@@ -101,7 +101,12 @@ class HeldOut:
         """Return the fold of features x (n, p) that leaves out the rows ``test``."""
         mean = x[~test].mean(axis=0)
         train = x[~test] - mean
-        values, vectors = linalg.eigh(train.T @ train, driver="evd")
+        if len(train) < train.shape[1]:
+            values, left = linalg.eigh(train @ train.T, driver="evd")
+            kept = values > 1e-10 * values[-1]
+            values, vectors = values[kept], train.T @ left[:, kept] / np.sqrt(values[kept])
+        else:
+            values, vectors = linalg.eigh(train.T @ train, driver="evd")
         return cls(test, train, np.maximum(values, 0), vectors, (x[test] - mean) @ vectors)
 
     def errors(self, targets: Targets) -> np.ndarray:
@@ -112,7 +117,7 @@ class HeldOut:
         truth = truth - np.asarray(known.mean(axis=0)).ravel()
         cross = np.einsum("ij,ij->i", self.z.T @ truth, projected)
         product = (self.z.T @ self.z) * (projected @ projected.T)
-        level = max(float(self.values.mean()), 1e-12)
+        level = max(float(self.values.sum()) / self.train.shape[1], 1e-12)
         shrink = [1 / (self.values + penalty * level) for penalty in PENALTIES]
         constant = np.square(truth, dtype=np.float64).sum()
         return np.array([constant - 2 * d @ cross + d @ product @ d for d in shrink])

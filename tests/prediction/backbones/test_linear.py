@@ -40,7 +40,22 @@ def test_penalty_is_chosen_from_references(references):
     assert Linear().fit(references, genes, scale="log1p").penalty == chosen
 
 
+def test_reduced_rank_is_the_best_approximation_of_the_fitted_values(references):
+    """The singular value decomposition of the fitted values, truncated."""
+    genes = references.genes[references.measured_everywhere][:30]
+    whole = Linear(penalty=0.5).fit(references, genes, scale="log1p")
+    few = replace(Linear(penalty=0.5), rank=3).fit(references, genes, scale="log1p")
+    x = whole.features.transform(references.embeddings[~references.empty])
+    fitted = (x - x.mean(axis=0)) @ whole.coefficients
+    left, sizes, right = np.linalg.svd(fitted, full_matrices=False)
+    expected = (left[:, :3] * sizes[:3]) @ right[:3]
+    found = (x - x.mean(axis=0)) @ few.coefficients
+    np.testing.assert_allclose(found, expected, atol=2e-4)
+
+
 def test_bad_settings(references):
+    with pytest.raises(InputError, match="rank must be at least 1"):
+        Linear(rank=0)
     with pytest.raises(InputError, match="penalty must be positive"):
         Linear(penalty=0)
     with pytest.raises(InputError, match="components must be at least 1"):

@@ -23,14 +23,20 @@ class Linear:
         Principal components kept; None keeps all dimensions.
     penalty
         Ridge penalty relative to the mean squared norm of the features; None chooses it.
+    rank
+        Keep so many directions in which the genes' fitted values vary most: reduced-rank
+        regression (Izenman 1975). None keeps all.
     """
 
     components: int | None = 256
     penalty: float | None = None
+    rank: int | None = None
 
     def __post_init__(self) -> None:
         if self.components is not None and self.components < 1:
             raise InputError("components must be at least 1", got=str(self.components))
+        if self.rank is not None and self.rank < 1:
+            raise InputError("rank must be at least 1", got=str(self.rank))
         if self.penalty is not None and not self.penalty > 0:
             raise InputError("penalty must be positive", got=str(self.penalty))
 
@@ -48,6 +54,8 @@ class Linear:
         y_mean = np.asarray(targets.mean(axis=0), np.float64).ravel()
         x_mean = x.mean(axis=0)
         coefficients = ridge(x - x_mean, targets, [penalty])[0]
+        if self.rank is not None:
+            coefficients = _of_rank(x - x_mean, coefficients, self.rank)
         return TrainedLinear(
             genes=np.asarray(genes),
             scale=scale,
@@ -87,3 +95,18 @@ class TrainedLinear:
         """Return expression (n_queries, n_genes) float32; a linear model's may lie below 0."""
         x = self.features.transform(vectors_of(queries, self.bank))
         return x.astype(np.float32) @ self.coefficients + self.intercept
+
+
+def _of_rank(x: np.ndarray, coefficients: np.ndarray, rank: int) -> np.ndarray:
+    """Return coefficients (p, n_genes) whose fitted values are the best ones of that rank.
+
+    Of the fitted values' singular vectors only the leading ones over spots are needed: what lies
+    in their span is a projection of the fitted values from the left.
+    """
+    left, sizes, _ = np.linalg.svd(x, full_matrices=False)
+    kept = sizes > 1e-10 * sizes.max(initial=0)
+    left = left[:, kept]
+    fitted = left.T @ (x @ coefficients)  # all of the fitted values, on few rows
+    directions = np.linalg.eigh(fitted @ fitted.T)[1][:, ::-1][:, :rank]
+    wanted = left @ (directions @ (directions.T @ fitted))
+    return np.linalg.lstsq(x, wanted, rcond=None)[0]

@@ -1,0 +1,79 @@
+"""What stands beside the truth of a slide: Pearson residuals, depth, and the noise ceiling."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from spatialrag.bank.bank import Bank
+from spatialrag.evaluation.panel import Panel
+from spatialrag.expression.normalize import to_scale
+from spatialrag.expression.section import Section
+from spatialrag.metrics.ceiling import split_half_per_gene
+from spatialrag.metrics.residuals import pearson_residuals
+
+
+@dataclass(frozen=True, eq=False)
+class SecondTruth:
+    """Of one slide and panel, the same for every method.
+
+    Parameters
+    ----------
+    residuals : (n_spots, n_genes)
+        Analytic Pearson residuals of the section's counts, spots in its order; each gene's share
+        of all counts is the references'.
+    ceiling : (n_genes,)
+        Pearson's r between two halves of the counts.
+    """
+
+    residuals: np.ndarray
+    ceiling: np.ndarray
+
+
+def second_truth(section: Section, references: Bank, panel: Panel) -> SecondTruth | None:
+    """Return what stands beside the truth; None unless section and bank hold whole counts.
+
+    Parameters
+    ----------
+    section
+        Measured expression.
+    references
+        Whose genes' shares the residuals take: none of the test slide's counts sets its own level.
+    panel
+        Genes scored.
+    """
+    counts = [_counts(part.expression, part.scale) for part in (section, references)]
+    if any(each is None for each in counts):
+        return None
+    columns = pd.Index(section.genes).get_indexer(panel.genes)
+    totals = section.totals
+    residuals = pearson_residuals(
+        counts[0][:, columns].toarray(), totals, gene_shares(counts[1], references, panel.genes)
+    )
+    scored = totals > 0
+
+    def normalize(half: sparse.csr_matrix) -> np.ndarray:
+        return to_scale(half, stored="counts", wanted="log1p_cp10k")[:, columns].toarray()
+
+    return SecondTruth(residuals, split_half_per_gene(counts[0][scored], normalize))
+
+
+def gene_shares(counts: sparse.csr_matrix, references: Bank, genes: np.ndarray) -> np.ndarray:
+    """Return each gene's share of the references' counts, (len(genes),)."""
+    columns, totals = references.columns_of(genes), references.references["total_counts"]
+    total = np.asarray(counts[:, columns].sum(axis=0, dtype=np.float64)).ravel()
+    by_slide = np.bincount(references.slide_of, weights=totals, minlength=len(references.slides))
+    return total / np.maximum(references.measured[columns] @ by_slide, 1)
+
+
+def _counts(expression: sparse.csr_matrix, scale: str) -> sparse.csr_matrix | None:
+    """Return whole counts, None where the scale has lost them."""
+    if scale == "log1p_cp10k":
+        return None
+    counts = sparse.csr_matrix(to_scale(expression, stored=scale, wanted="counts"))
+    whole = np.rint(counts.data)
+    if (np.abs(counts.data - whole) > 1e-3).any() or (whole < 0).any():
+        return None
+    counts.data = whole
+    return counts
