@@ -32,7 +32,9 @@ def test_several_sections_unsaid_are_refused_by_the_column_that_names_them():
     batch = obs.rename(columns={"library_id": "batch"})
     with pytest.raises(InputError, match="--section batch"):
         refuse_several(batch, {}, xy, subject="f.h5ad")
-    refuse_several(batch, {}, np.concatenate([grid(), grid() + np.array([10, 0])]), subject="f.h5ad")
+    refuse_several(
+        batch, {}, np.concatenate([grid(), grid() + np.array([10, 0])]), subject="f.h5ad"
+    )
     twice = pd.DataFrame(index=[f"{'ACGT' * 4}-{i % 36}" for i in range(72)])
     with pytest.raises(InputError, match="barcodes occur twice"):
         refuse_several(twice, {}, xy, subject="f.h5ad")

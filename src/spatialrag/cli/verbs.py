@@ -24,7 +24,7 @@ class Verb:
     help: str
     attribute: str
 
-    def load(self) -> Any:  # noqa: ANN401  (a function, or a Typer that this table does not import)
+    def load(self) -> Any:
         """Import its module and return it."""
         return getattr(import_module(f"spatialrag.cli.{self.name}"), self.attribute)
 
@@ -58,7 +58,7 @@ VERBS = (
         "loso",
         "Leave one slide (or donor) out: predict it from the others, beside every control.",
     ),
-    _single("domains", "Find spatial domains of spots (SemST); annotations are for scoring alone."),
+    _single("domains", "Find spatial domains of spots; annotations are for scoring alone."),
     _group("bank", "Build, look at, change and check banks."),
     _group("cells", "Single-cell banks: build, look at, change, check, deconvolve."),
     _group("ragst", "RAG-ST: cell types and single-cell references to expression."),

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import anndata as ad
 import numpy as np
-from scipy import sparse
 
 from spatialrag.domains.clustering import by_size
 from spatialrag.domains.consensus.neighborhoods import Neighborhoods

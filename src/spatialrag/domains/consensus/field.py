@@ -76,9 +76,7 @@ def fit_fields(components: np.ndarray, places: Neighborhoods) -> Fields:
     ring = places.ring(*_SECOND_RING)
     pairs = max(ring.sum(), 1.0)
     lagged = np.einsum("np,np->p", at_places, ring @ at_places) / pairs
-    return Fields(
-        places.at.T @ means, spread**2, ranges, noise, np.clip(lagged, 0, 1), loss
-    )
+    return Fields(places.at.T @ means, spread**2, ranges, noise, np.clip(lagged, 0, 1), loss)
 
 
 def smoothing_loss(fields: Fields, places: Neighborhoods, k: int) -> np.ndarray:
