@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from spatialrag.bank.bank import Bank, section_of
 from spatialrag.bank.store import write_bank
@@ -124,11 +125,12 @@ def _page(
     genes: list[str],
 ) -> str:
     record = prediction.record
+    gap = pd.DataFrame(prediction.certificate)["relative_gap"].max()
     facts = (
         f"Slide {QUERY} was predicted from {bank.n_references} measured spots of "
         f"{', '.join(bank.slides.index)}. Expression scale: {prediction.scale}. spatialrag "
         f"{record['spatialrag']}, bank {bank.fingerprint[:12]}, largest relative duality gap "
-        f"{prediction.certificate['relative_gap'].max():.1e}."
+        f"{gap:.1e}."
     )
     note = "The tissue is generated: the scores show that the parts work, not how well."
     frames = {
@@ -165,7 +167,7 @@ def _maps(prediction: Prediction, report: Report, measured: Bank, genes: list[st
     for pair, gene, column in zip(axes.reshape(-1, 2), genes, columns, strict=True):
         plot_pair(
             prediction.of_genes(np.array([gene]))[:, 0],
-            truth[:, [column]].toarray().ravel(),
+            sparse.csr_matrix(truth[:, [column]]).toarray().ravel(),
             prediction.xy,
             gene=gene,
             r=r[gene],

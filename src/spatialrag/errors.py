@@ -46,9 +46,9 @@ class NotConvergedError(SpatialragError, RuntimeError):
 
 def listing(names: Iterable[object], limit: int = 5) -> str:
     """Return the first names and how many more there are, for messages."""
-    names = [str(name) for name in names]
-    more = f", … ({len(names)} in all)" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more
+    words = [str(name) for name in names]
+    more = f", … ({len(words)} in all)" if len(words) > limit else ""
+    return ", ".join(words[:limit]) + more
 
 
 def raise_all(faults: list[str], *, subject: str, fix: str = "") -> None:

@@ -22,17 +22,17 @@ def test_published_settings_are_those_of_the_rows(plain_bank):
     rows = {row.name: row.method for row in standard_rows(GeneRAG(), plain_bank)}
     for preset in ("paper", "released_lognorm"):
         stated = Retrieval(preset=preset)
-        assert stated.predictor(stated.settings(CPU), plain_bank) == rows[f"generag_{preset}"]
+        assert stated.predictor(stated.settings(CPU), plain_bank, CPU) == rows[f"generag_{preset}"]
     stated = Retrieval(preset="released")
-    method = stated.predictor(stated.settings(CPU), plain_bank)
+    method = stated.predictor(stated.settings(CPU), plain_bank, CPU)
     assert method == rows["generag_released"].method  # on counts, with its citations
     stated = Retrieval(preset="released", scale="log1p_cp10k")
-    assert isinstance(stated.predictor(stated.settings(CPU), plain_bank), OnScale)
+    assert isinstance(stated.predictor(stated.settings(CPU), plain_bank, CPU), OnScale)
 
 
 def test_a_tuned_method_chooses_its_image_weight(little_bank):
     stated = Retrieval(tuned=True)
-    method = stated.predictor(stated.settings(CPU), little_bank)
+    method = stated.predictor(stated.settings(CPU), little_bank, CPU)
     assert isinstance(method, ImageWeightChosen)
     assert method.generag == GeneRAG()
 

@@ -64,3 +64,12 @@ def test_methods_are_checked():
         Methods(backbones=("from_file",))
     with pytest.raises(InputError, match="at least one backbone"):
         Methods(seeds=())
+
+
+def test_settings_of_backbones(recipe_file, tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text(recipe_file.read_text() + "\n[backbones.linear]\ncomponents = 7\n")
+    assert read_recipe(path).backbone("linear").components == 7
+    path.write_text(recipe_file.read_text() + "\n[backbones.bleep]\nepochs = 7\n")
+    with pytest.raises(InputError, match="does not run: bleep"):
+        read_recipe(path)

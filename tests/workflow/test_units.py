@@ -14,7 +14,7 @@ from spatialrag.locks import locked
 from spatialrag.prediction.backbones.linear import Linear
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.workflow.recipe import read_recipe
-from spatialrag.workflow.units import Material, Unit, _key, _settings, plan, run_unit
+from spatialrag.workflow.units import ExperimentInputs, Unit, _key, _settings, plan, run_unit
 
 pytest.importorskip("torch")
 from spatialrag.prediction.backbones.bleep.bleep import TwoTowers
@@ -22,7 +22,7 @@ from spatialrag.prediction.backbones.bleep.bleep import TwoTowers
 
 @pytest.fixture(scope="module")
 def material(recipe_file, toy_bank):
-    return Material(read_recipe(recipe_file), toy_bank)
+    return ExperimentInputs(read_recipe(recipe_file), toy_bank)
 
 
 def test_every_fold_and_seed_is_planned_once(material):

@@ -98,7 +98,7 @@ class Bank:
     @property
     def measured_everywhere(self) -> np.ndarray:
         """Genes that every slide measured, (n_genes,) bool."""
-        return self.measured.all(axis=1)
+        return np.all(self.measured, axis=1)
 
     def columns_of(self, genes: Iterable[str]) -> np.ndarray:
         """Return the columns of named genes, (len(genes),).
@@ -167,18 +167,18 @@ class Bank:
 
     def embeddings_of(self, slide: str) -> Embeddings:
         """Return one slide's embeddings, to ask about its spots as queries."""
-        self.require_embeddings()
+        encoder = self.require_encoder()
         rows = (self.references["slide"] == slide).to_numpy()
         if not rows.any():
             raise InputError(f"slide {slide!r} is not in the bank")
         mpp = float(self.slides.loc[slide, "mpp"])
         return Embeddings(
-            vectors=self.embeddings[rows],
+            vectors=self.vectors[rows],
             slide=slide,
             spots=self.references["barcode"].to_numpy(str)[rows],
             xy=self.references[["x", "y"]].to_numpy(float)[rows],
             mpp=None if np.isnan(mpp) else mpp,
-            encoder=self.encoder,
+            encoder=encoder,
         )
 
     def without_context(self) -> "Bank":
@@ -189,7 +189,7 @@ class Bank:
         """
         if self.encoder is None or not self.encoder.context:
             return self
-        own = np.ascontiguousarray(self.embeddings[:, : self.encoder.own_dim])
+        own = np.ascontiguousarray(self.vectors[:, : self.encoder.own_dim])
         bank = replace(self, embeddings=own, encoder=self.encoder.without_context())
         hashes = [hash_slide(bank, slide) for slide in self.slides.index]
         return replace(bank, slides=self.slides.assign(hash=hashes))
@@ -204,6 +204,12 @@ class Bank:
                 fix="rebuild it with an encoder, or use image_weight=0 and a backbone that reads "
                 "no images (from_file)",
             )
+
+    @property
+    def vectors(self) -> np.ndarray:
+        """The embeddings, (n_references, dim); `InputError` when there are none."""
+        self.require_embeddings()
+        return np.asarray(self.embeddings)
 
     def require_encoder(self) -> EncoderRecord:
         """Return how the embeddings were made, or raise `InputError` when there are none."""

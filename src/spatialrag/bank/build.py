@@ -235,7 +235,8 @@ def join_banks(banks: Sequence[Bank]) -> Bank:
 
 
 def _stack(arrays: list[np.ndarray | None]) -> np.ndarray | None:
-    return None if arrays[0] is None else np.concatenate(arrays)
+    given = [array for array in arrays if array is not None]
+    return np.concatenate(given) if given else None
 
 
 def _check_joinable(banks: list[Bank]) -> None:

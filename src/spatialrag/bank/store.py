@@ -158,7 +158,7 @@ def to_anndata(bank: Bank) -> ad.AnnData:
     adata = ad.AnnData(bank.expression, obs=references, var=pd.DataFrame(index=bank.genes))
     adata.varm[keys.MEASURED] = bank.measured
     adata.obsm[keys.SPATIAL] = bank.references[["x", "y"]].to_numpy(float)
-    if bank.embeddings is not None:
+    if bank.embeddings is not None and bank.encoder is not None:
         adata.obsm[keys.embedding_key(bank.encoder.name)] = np.ascontiguousarray(bank.embeddings)
     if bank.thumbnails is not None:
         adata.obsm[keys.THUMBNAIL] = bank.thumbnails

@@ -242,7 +242,7 @@ def _write(adata: ad.AnnData, path: Path) -> None:
         function: Callable[..., None],
         group: zarr.Group,
         key: str,
-        element: object,
+        element: Any,
         dataset_kwargs: dict[str, Any],
         iospec: object,  # noqa: ARG001  (anndata's calling convention)
     ) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated
 
+import click
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
@@ -16,7 +17,7 @@ class VerbGroup(TyperGroup):
     """Verbs by name: listed from the table, imported when one of them is called."""
 
     def resolve_command(
-        self, ctx: typer.Context, args: list[str]
+        self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, TyperCommand | TyperGroup | None, list[str]]:
         """Return the name of the verb that is called, the verb, and its arguments."""
         name, _, rest = super().resolve_command(ctx, args)

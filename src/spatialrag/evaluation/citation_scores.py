@@ -1,6 +1,7 @@
 """How good citations are: whether they look and express like the query, and matter."""
 
 import numpy as np
+from scipy import sparse
 
 from spatialrag.bank.bank import Bank
 from spatialrag.encoders.embeddings import Embeddings
@@ -73,7 +74,7 @@ def _mean(values: np.ndarray) -> float:
     return float(values.mean()) if values.size else float("nan")
 
 
-def _strongest(weights: object, cited_rows: np.ndarray) -> np.ndarray:
+def _strongest(weights: sparse.csr_matrix, cited_rows: np.ndarray) -> np.ndarray:
     """Return bank rows of each query's 5 largest absolute weights, -1 in rows with fewer."""
     top = np.full((weights.shape[0], TOP), -1)
     for row, (start, end) in enumerate(zip(weights.indptr[:-1], weights.indptr[1:], strict=True)):
@@ -94,16 +95,20 @@ def _same_depth(
 
 
 def _standardized(vectors: np.ndarray, bank: Bank) -> tuple[np.ndarray, np.ndarray]:
-    mean, spread = bank.embeddings.mean(axis=0), bank.embeddings.std(axis=0)
+    mean, spread = bank.vectors.mean(axis=0), bank.vectors.std(axis=0)
     spread = np.where(spread > 1e-6 * (1 + np.abs(mean)), spread, np.inf)
-    pair = [(values - mean) / spread for values in (vectors, bank.embeddings)]
-    return tuple(z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12) for z in pair)
+    ours, theirs = ((values - mean) / spread for values in (vectors, bank.vectors))
+    return _of_unit_length(ours), _of_unit_length(theirs)
+
+
+def _of_unit_length(rows: np.ndarray) -> np.ndarray:
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
 def _deletion(
     prediction: Prediction, truth: np.ndarray, genes: np.ndarray, rng: np.random.Generator
 ) -> dict[str, float]:
-    citations = prediction.citations
+    citations = prediction.require_citations()
     columns = np.searchsorted(prediction.genes, genes)
     expression = citations.expression[:, columns]
     whole = pearson_per_gene((citations.weights @ expression).toarray(), truth).mean()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
+from typing import cast
 
 from spatialrag.evaluation.methods import Row
 from spatialrag.prediction.generag.generag import GeneRAG
@@ -30,9 +31,11 @@ def solving_on(method: Predictor, device: str) -> Predictor:
             return method
         return replace(method, solver=replace(method.solver, device=device))
     # A blend, or a conversion, keeps the method that it is made of in a field.
+    if not is_dataclass(method):
+        return method
     inner = {
         field.name: solving_on(getattr(method, field.name), device)
-        for field in (fields(method) if is_dataclass(method) else ())
+        for field in fields(method)
         if isinstance(getattr(method, field.name), GeneRAG)
     }
-    return replace(method, **inner) if inner else method
+    return cast(Predictor, replace(method, **inner))

@@ -182,14 +182,15 @@ def _score_fold(
 ) -> dict[str, dict]:
     section = section_of(fold.truth, fold.slide)
     queries = fold.truth.embeddings_of(fold.slide)
-    results, surrogates = {}, None
+    results: dict[str, dict] = {}
+    surrogates = None
     second = second_truth(section, fold.references, panel)
     for row in rows:
         started, method, notes = time.perf_counter(), row.method, {}
-        if row.tuned:
-            tuning = tune(fold.references, method)
-            method = tuning.best
-            notes = {"image_weight": method.image_weight, "strength": method.strength}
+        if row.tuned and isinstance(method, GeneRAG):
+            best = tune(fold.references, method).best
+            notes = {"image_weight": best.image_weight, "strength": best.strength}
+            method = best
         prediction = method.fit(fold.references).predict(queries)
         notes["seconds"] = time.perf_counter() - started
         if not results and above_null:  # places are the same for every row

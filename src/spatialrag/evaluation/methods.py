@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 BOTH = ("core", "global")
 PUBLISHED = ("paper", "released", "released_lognorm")
 RANK = 32
-_SPARSE = {"strength": 0.2, "ridge_share": 0.05}  # near 50 references per spot on HER2ST
+_SPARSE_STRENGTH, _SPARSE_RIDGE_SHARE = 0.2, 0.05  # near 50 references per spot on HER2ST
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,10 @@ def standard_rows(
         Row("mean_profile", MeanProfile(scale)),
         Row("generag_core_anchors", replace(settings, anchors="variable", n_anchors=n_core)),
         Row("generag_no_image", replace(settings, image_weight=0.0)),
-        Row("generag_sparse", replace(settings, **_SPARSE)),
+        Row(
+            "generag_sparse",
+            replace(settings, strength=_SPARSE_STRENGTH, ridge_share=_SPARSE_RIDGE_SHARE),
+        ),
         Row("generag_blend", GeneRAGBlend(settings)),
         Row("generag_permuted", Permuted(settings)),
     ]

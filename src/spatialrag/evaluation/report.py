@@ -213,7 +213,7 @@ def _range(numbers: Iterable[int]) -> str:
 
 
 def _mean(entries: list[dict[str, Any]]) -> dict[str, Any]:
-    result = {}
+    result: dict[str, Any] = {}
     for key in dict.fromkeys(key for entry in entries for key in entry):
         values = [entry[key] for entry in entries if key in entry]
         if isinstance(values[0], dict):

@@ -43,20 +43,22 @@ def second_truth(section: Section, references: Bank, panel: Panel) -> SecondTrut
     panel
         Genes scored.
     """
-    counts = [_counts(part.expression, part.scale) for part in (section, references)]
-    if any(each is None for each in counts):
+    counts = _counts(section.expression, section.scale)
+    known = _counts(references.expression, references.scale)
+    if counts is None or known is None:
         return None
     columns = pd.Index(section.genes).get_indexer(panel.genes)
     totals = section.totals
     residuals = pearson_residuals(
-        counts[0][:, columns].toarray(), totals, gene_shares(counts[1], references, panel.genes)
+        counts[:, columns].toarray(), totals, gene_shares(known, references, panel.genes)
     )
     scored = totals > 0
 
     def normalize(half: sparse.csr_matrix) -> np.ndarray:
-        return to_scale(half, stored="counts", wanted="log1p_cp10k")[:, columns].toarray()
+        wide = to_scale(half, stored="counts", wanted="log1p_cp10k")[:, columns]
+        return sparse.csr_matrix(wide).toarray()
 
-    return SecondTruth(residuals, split_half_per_gene(counts[0][scored], normalize))
+    return SecondTruth(residuals, split_half_per_gene(counts[scored], normalize))
 
 
 def gene_shares(counts: sparse.csr_matrix, references: Bank, genes: np.ndarray) -> np.ndarray:

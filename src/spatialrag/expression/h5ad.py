@@ -192,7 +192,7 @@ def _pixel_sizes(uns: Mapping[str, Any], library: str) -> tuple[PixelSize, ...]:
     """Return what a file states about µm per pixel."""
     stated = [(f"the file: uns[{key!r}]", uns[key]) for key in _MPP_KEYS if key in uns]
     entry = libraries_of(uns).get(library, {})
-    factors = entry.get("scalefactors", {})
+    factors: Any = entry.get("scalefactors", {})
     if hasattr(factors, "get") and "microns_per_pixel" in factors:
         stated.append(("the file: microns_per_pixel", factors["microns_per_pixel"]))
     found = []

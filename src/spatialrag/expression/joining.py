@@ -55,7 +55,7 @@ def join_names(
     InputError
         Fewer than half of the shorter list are found.
     """
-    notes = ()
+    notes: tuple[str, ...] = ()
     right_rows = pd.Index(right).get_indexer(left)
     if (right_rows >= 0).sum() < min(len(left), len(right)):
         bare = [np.array([_ENDING.sub("", str(name)) for name in names]) for names in (left, right)]

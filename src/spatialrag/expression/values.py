@@ -28,21 +28,21 @@ def as_matrix(values: object, *, subject: str) -> sparse.csr_matrix:
     InputError
         There are none, they are not numbers, or too large for float32.
     """
-    values = _in_memory(values)
-    if values is None:
+    found = _in_memory(values)
+    if found is None:
         raise InputError(f"{subject} is empty", expected="expression, spots x genes")
-    if isinstance(values, pd.DataFrame):
-        values = values.to_numpy()
-    if not sparse.issparse(values):
-        values = np.asarray(values)
-    if values.ndim != 2 or values.dtype.kind not in "biuf":
+    if isinstance(found, pd.DataFrame):
+        found = found.to_numpy()
+    if not sparse.issparse(found):
+        found = np.asarray(found)
+    if found.ndim != 2 or found.dtype.kind not in "biuf":
         raise InputError(
             f"{subject} is no matrix of numbers",
             expected="numbers, (n_spots, n_genes)",
-            got=f"{values.dtype}, shape {values.shape}",
+            got=f"{found.dtype}, shape {found.shape}",
         )
     with np.errstate(over="ignore"):
-        matrix = sparse.csr_matrix(values, dtype=np.float32)
+        matrix = sparse.csr_matrix(found, dtype=np.float32)
     matrix.sum_duplicates()
     return matrix
 
@@ -105,10 +105,10 @@ def value_fault(matrix: sparse.csr_matrix, *, scale: str) -> str:
 
 def holds_counts(values: object) -> bool:
     """Return whether a matrix looks like counts: whole numbers, 0 and above, some of them."""
-    values = _in_memory(values)
-    if values is None:
+    found = _in_memory(values)
+    if found is None:
         return False
-    data = np.ravel(values.data if sparse.issparse(values) else np.asarray(values))
+    data = np.ravel(found.data if sparse.issparse(found) else np.asarray(found))
     if data.dtype.kind not in "biuf" or not data.size:
         return False
     some = data[: _LOOK * 50 : max(1, min(len(data) // _LOOK, 50))].astype(np.float64)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from spatialrag.anndata_file import read_anndata
@@ -209,7 +210,7 @@ def deconvolve_slides(request: DeconvolveRequest) -> tuple[pd.DataFrame, tuple[s
         if section.scale != "counts":
             raise InputError(f"deconvolution needs counts: {section.slide} is {section.scale}")
     for section in sections:
-        names = keys_of(section.slide, section.spots)
+        names = np.array(keys_of(section.slide, section.spots))
         found = deconvolve(
             section.expression, section.genes, names, bank, settings=request.settings
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from spatialrag.bank.bank import Bank
 from spatialrag.encoders.embedding import check_encoder
 from spatialrag.encoders.encoder import Encoder, device_of, make_encoder
-from spatialrag.prediction.backbones.backbone import OnDevice, has_network, make_backbone
+from spatialrag.prediction.backbones.backbone import NetworkBackbone, OnDevice, make_backbone
 from spatialrag.solvers.working_set.kernels import kernels_for
 from spatialrag.solvers.working_set.working_set import WorkingSet
 
@@ -56,7 +56,9 @@ class Devices:
     def make_backbone(self, name: str) -> str | OnDevice:
         """Return the backbone of a name, where it is to run; the name itself on the CPU."""
         device = self.backbone or self.everywhere
-        if device == "cpu" or (self.backbone is None and not has_network(make_backbone(name))):
+        if device == "cpu" or (
+            self.backbone is None and not isinstance(make_backbone(name), NetworkBackbone)
+        ):
             make_backbone(name)  # an unknown name is an error before any work
             return name
         return OnDevice(name, device)

@@ -1,9 +1,10 @@
 """Score a prediction against measured counts, beside the controls that need no images."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from spatialrag.bank.bank import Bank
@@ -28,6 +29,7 @@ from spatialrag.metrics.surrogates import Surrogates
 from spatialrag.prediction.controls import MeanProfile
 from spatialrag.prediction.prediction import Prediction
 from spatialrag.prediction.store import read_prediction
+from spatialrag.slides.spots import Spots
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +174,9 @@ def _controls(
     if section.scale == "counts":
         totals = pd.Series(section.totals, section.spots).reindex(prediction.spots).to_numpy()
         found[ORACLE] = depth_oracle(totals, references, like=prediction)
-    found["mean_profile"] = MeanProfile(prediction.scale).fit(references).predict(prediction)
+    spots = Spots(prediction.slide, prediction.spots, np.nan_to_num(prediction.xy))
+    profile = MeanProfile(prediction.scale).fit(references).predict(spots)
+    found["mean_profile"] = replace(profile, xy=prediction.xy)
     return {
         name: score(each, section, panel=panel, surrogates=surrogates).entry
         for name, each in found.items()

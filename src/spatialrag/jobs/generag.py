@@ -130,13 +130,15 @@ class Retrieval:
             strength=default.strength if self.strength is None else self.strength,
         )
 
-    def predictor(self, settings: GeneRAG, bank: Bank) -> Predictor:
+    def predictor(self, settings: GeneRAG, bank: Bank, devices: Devices) -> Predictor:
         """Return the method to fit on a bank.
 
         Parameters
         ----------
         settings
             From `settings`, which fails on bad values before a bank is read.
+        devices
+            Where Eq. 1 is solved.
         bank
             References: published settings take their strength from its embeddings.
         """
@@ -149,7 +151,7 @@ class Retrieval:
             scale=self.scale or _NATIVE_SCALE.get(self.preset, _DEFAULT_SCALE),
             backbone=settings.backbone,
         )
-        return solving_on(method, settings.solver.device)
+        return solving_on(method, devices.make_solver().device)
 
     @staticmethod
     def _from_file(file: InitialFile) -> FromFile:

@@ -99,15 +99,15 @@ def predict(request: PredictRequest) -> PredictResult:
         and images that cannot be read or do not fit each other.
     """
     read = [request.bank, request.queries.spots, request.queries.image]
-    fit, blind = request.method, False
-    if isinstance(request.method, Retrieval):
-        settings = request.method.settings(request.devices)
-        fit = _Stated(request.method, settings)
-        read += [] if request.method.initial is None else [request.method.initial.path]
-        blind = request.method.initial is not None and settings.image_weight == 0
+    method, blind = request.method, False
+    if isinstance(method, Retrieval):
+        settings = method.settings(request.devices)
+        read += [] if method.initial is None else [method.initial.path]
+        blind = method.initial is not None and settings.image_weight == 0
+        method = _Stated(method, settings, request.devices)
     check_outputs(request.out, request.json, inputs=read)
     bank = request.bank if isinstance(request.bank, Bank) else open_bank(request.bank)
-    prediction, notes = run(request, bank, fit, blind=blind)
+    prediction, notes = run(request, bank, method, blind=blind)
     facts = facts_of(prediction) | _facts_of_retrieval(prediction)
     return finish(request, prediction, facts, notes)
 
@@ -118,9 +118,10 @@ class _Stated:
 
     stated: Retrieval
     settings: GeneRAG
+    devices: Devices
 
     def fit(self, bank: Bank) -> FittedPredictor:
-        return self.stated.predictor(self.settings, bank).fit(bank)
+        return self.stated.predictor(self.settings, bank, self.devices).fit(bank)
 
 
 def run(
@@ -231,8 +232,9 @@ def _embed(
     spots: Spots, slide: Slide | None, bank: Bank, encoder: Encoder, cache: Path | None
 ) -> Embeddings:
     """Return query embeddings as the bank was embedded, with pictures where the bank has some."""
-    made = bank.require_encoder()
-    pictured = bank.thumbnails is not None and slide is not None
+    made, side = bank.require_encoder(), 0
+    if bank.thumbnails is not None and slide is not None:
+        side = bank.thumbnails.shape[1]
     return embed(
         spots,
         encoder=encoder,
@@ -240,7 +242,7 @@ def _embed(
         context=made.context,
         cache=cache,
         slide=slide,
-        thumbnail_px=bank.thumbnails.shape[1] if pictured else 0,
+        thumbnail_px=side,
     )
 
 

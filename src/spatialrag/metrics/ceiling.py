@@ -54,8 +54,8 @@ def split_half_per_gene(
         Of the tosses.
     """
     rng = np.random.default_rng(seed)
-    total = 0.0
+    found = []
     for _ in range(N_SPLITS):
         first, second = split_counts(counts, rng)
-        total = total + pearson_per_gene(normalize(first), normalize(second))
-    return total / N_SPLITS
+        found.append(pearson_per_gene(normalize(first), normalize(second)))
+    return np.asarray(np.mean(found, axis=0))

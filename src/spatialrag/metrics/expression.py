@@ -221,6 +221,6 @@ def _paired(predicted: np.ndarray, measured: np.ndarray) -> tuple[np.ndarray, np
 def _as_numbers(values: np.ndarray) -> np.ndarray:
     if np.iscomplexobj(values):
         raise InputError("expression cannot be complex", expected="real numbers")
-    if np.ma.isMaskedArray(values):
-        return values.astype(np.float64).filled(np.nan)
+    if isinstance(values, np.ma.MaskedArray):
+        return np.asarray(values.astype(np.float64).filled(np.nan))
     return np.asarray(values, np.float64)

@@ -118,8 +118,10 @@ def _kernel(distance: np.ndarray, width: np.ndarray, bins: Sequence[sparse.csr_m
     ]
     outer, sizes, inner = randomized_svd(weights, min(_DIRECTIONS, n - 1), n_iter=4, random_state=0)
     rest = (power.sum() - (sizes**2).sum() * n / (n - 1)) / n
-    narrow = [part.astype(np.float32) for part in (weights, outer, sizes[:, None] * inner)]
-    return Kernel(*narrow, max(float(rest), 0.0), np.array(expected))
+    near, outer, inner = (
+        part.astype(np.float32) for part in (weights, outer, sizes[:, None] * inner)
+    )
+    return Kernel(near, outer, inner, max(float(rest), 0.0), np.array(expected))
 
 
 def mix(shape: np.ndarray, empirical: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -51,16 +51,16 @@ def require_anchors(
     InputError
         Some are absent and ``missing`` is not ``drop``, or none is left, or one is repeated.
     """
-    wanted = np.asarray(wanted, dtype=object).astype(str)
-    values, counts = np.unique(wanted, return_counts=True)
+    names = np.asarray(wanted, dtype=object).astype(str)
+    values, counts = np.unique(names, return_counts=True)
     if (counts > 1).any():
         raise InputError(f"anchor genes given twice: {listing(values[counts > 1])}")
-    present = np.isin(wanted, genes[eligible])
+    present = np.isin(names, genes[eligible])
     if present.any() and (present.all() or missing == "drop"):
-        return wanted[present]
+        return names[present]
     raise InputError(
-        f"{(~present).sum()} of {len(wanted)} anchor genes are missing from the bank",
+        f"{(~present).sum()} of {len(names)} anchor genes are missing from the bank",
         expected="genes that every slide of the bank measured",
-        got=f"missing: {listing(wanted[~present], 10)}",
+        got=f"missing: {listing(names[~present], 10)}",
         fix="pass missing='drop' to go on without them" if present.any() else "check gene names",
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -13,6 +14,9 @@ from spatialrag.slides.decoding import READABLE, decoding
 from spatialrag.slides.pixel_size import square_side
 from spatialrag.slides.pixels import shrink
 from spatialrag.slides.slide import MultiSizeSlide
+
+if TYPE_CHECKING:
+    import openslide
 
 # TIFF in general is left to tifffile: OpenSlide misses OME, orientation, alpha and larger series.
 _GENERAL = {"generic-tiff"}
@@ -85,7 +89,7 @@ class OpenSlideSlide(MultiSizeSlide):
         self._file.close()
 
 
-def _stated_mpp(file: object, path: Path) -> float | None:
+def _stated_mpp(file: "openslide.OpenSlide", path: Path) -> float | None:
     """Return the µm per pixel of the scanner's metadata, or None."""
     import openslide
 

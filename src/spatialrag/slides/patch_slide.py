@@ -45,7 +45,8 @@ class PatchSlide(MultiSizeSlide):
         except BaseException:
             self._file.close()
             raise
-        self.size = tuple(int(edge) for edge in np.ceil(self._corners.max(axis=0) + self._side))
+        width, height = np.ceil(self._corners.max(axis=0) + self._side)
+        self.size = int(width), int(height)
 
     def _check_parts(self) -> None:
         missing = [name for name in ("img", "coords", "barcode") if name not in self._file]

@@ -116,7 +116,7 @@ def drop_outside(spots: Spots, slide: Slide | None = None) -> Spots:
 
 
 def _outside(xy: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    return ((xy < 0) | (xy > size)).any(axis=1)
+    return np.any((xy < 0) | (xy > size), axis=1)
 
 
 def _explained(spots: Spots, size: tuple[int, int]) -> str:

@@ -80,7 +80,7 @@ def parse_mpp(value: object, *, source: str = "given") -> PixelSize:
         The text is no number (a decimal comma, a unit), or the number is not plausible.
     """
     try:
-        number = float(value)
+        number = float(str(value))
     except (TypeError, ValueError) as error:
         text = str(value).strip()
         comma = text.replace(",", ".", 1)

@@ -86,8 +86,8 @@ class TiffSlide(MultiSizeSlide):
         level = self._levels[number]
         shown = self._orientation.shown_size(level.shape[::-1])
 
-        def read(*rectangle: int) -> np.ndarray:
-            stored = self._orientation.stored_rectangle(rectangle, shown)
+        def read(x: int, y: int, width: int, height: int) -> np.ndarray:
+            stored = self._orientation.stored_rectangle((x, y, width, height), shown)
             return self._orientation.show(padded(level.rgb, level.shape, stored))
 
         size = (max(1, round(width / step)), max(1, round(height / step)))
@@ -206,7 +206,7 @@ def _known_to_pillow(series: tifffile.TiffPageSeries, samples: Samples) -> bool:
     """Return whether Pillow reads the same: one page, no inverted 16 bits or palettes of 8."""
     page = series.keyframe
     one_page = len(series.pages) == 1 and isinstance(page.index, int)
-    dim = samples.palette is not None and page.colormap.max() < 256
+    dim = samples.palette is not None and np.max(page.colormap) < 256
     return one_page and not dim and not (samples.inverted and samples.bits > 8)
 
 

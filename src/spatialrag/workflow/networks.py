@@ -9,12 +9,12 @@ import numpy as np
 
 from spatialrag.bank.bank import Bank
 from spatialrag.locks import locked
-from spatialrag.prediction.backbones.backbone import TrainedBackbone, has_network, placed
+from spatialrag.prediction.backbones.backbone import NetworkBackbone, TrainedBackbone, placed
 from spatialrag.provenance import fingerprint
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
+class CachedBackbone:
     """A backbone whose networks are written when trained, and read where they are needed again.
 
     Folds that leave out different slides may keep the same references, and a changed preset of
@@ -41,7 +41,7 @@ class Kept:
     def fit(self, bank: Bank, genes: np.ndarray, *, scale: str) -> TrainedBackbone:
         """Return the backbone trained to predict these genes on this scale."""
         settings = self.settings
-        if not has_network(settings):
+        if not isinstance(settings, NetworkBackbone):
             return settings.fit(bank, genes, scale=scale)
         from spatialrag.prediction.backbones.store import read_backbone, write_backbone
         from spatialrag.prediction.backbones.trained import training_key

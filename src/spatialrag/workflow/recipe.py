@@ -12,7 +12,9 @@ from spatialrag.errors import InputError, raise_all
 from spatialrag.evaluation.loso import check_leave
 from spatialrag.evaluation.methods import PUBLISHED
 from spatialrag.expression.normalize import check_scale
+from spatialrag.prediction.backbones.backbone import Backbone
 from spatialrag.registry import backbones
+from spatialrag.workflow.backbones import configured
 
 SCHEMA = 1
 PRESETS = ("default", "tuned", *PUBLISHED)
@@ -150,12 +152,18 @@ class SingleCell:
         As in `spatialrag cells build`.
     proportions
         A table; for HER2ST its published ones by default, else deconvolved.
+    references, n_retrieved, residual_share, steps
+        As in `spatialrag ragst fit`.
     """
 
     cells: str
     type_column: str = "cell_type"
     type_map: str = ""
     proportions: str = ""
+    references: str = "cells"
+    n_retrieved: int = 64
+    residual_share: float = 0.2
+    steps: int = 250
 
 
 @dataclass(frozen=True)
@@ -170,6 +178,9 @@ class Recipe:
         See there.
     ragst
         Single cells for RAG-ST, or None.
+    backbones
+        What differs from a backbone's defaults, by its name: ``preset = "published"``, and any of
+        its settings, see `spatialrag.workflow.backbones.configured`.
     """
 
     title: str
@@ -178,6 +189,21 @@ class Recipe:
     evaluation: Evaluation = field(default_factory=Evaluation)
     methods: Methods = field(default_factory=Methods)
     ragst: SingleCell | None = None
+    backbones: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        unused = set(self.backbones) - set(self.methods.backbones)
+        if unused:
+            raise InputError(
+                f"settings of backbones that the recipe does not run: {', '.join(sorted(unused))}",
+                expected=f"of {', '.join(self.methods.backbones)}",
+            )
+        for name in self.backbones:
+            self.backbone(name)
+
+    def backbone(self, name: str) -> Backbone:
+        """Return a backbone with the settings that the recipe states."""
+        return configured(name, self.backbones.get(name, {}))
 
 
 _SECTIONS = {

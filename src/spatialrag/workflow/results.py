@@ -14,7 +14,7 @@ from spatialrag.evaluation.columns import legend, markdown_legend, oracle_first
 from spatialrag.evaluation.report import markdown_table, surrogates_note
 from spatialrag.replace import replace_text
 from spatialrag.workflow.recipe import Recipe
-from spatialrag.workflow.units import OVER
+from spatialrag.workflow.units import PRESET_LABELS
 
 # What was fixed beforehand stands before what is chosen on the measured slide; null_smooth, which
 # belongs to pcc_k, is in the files alone.
@@ -185,7 +185,7 @@ class Results:
         first = self.recipe.methods.generag[0] if self.recipe.methods.generag else ""
         for backbone in self.recipe.methods.backbones:
             for preset in self.recipe.methods.generag:
-                method = f"{backbone}+{OVER[preset]}"
+                method = f"{backbone}+{PRESET_LABELS[preset]}"
                 yield backbone, method, backbone, core
                 yield backbone, method, f"{backbone}_all", everything
                 if preset == first:

@@ -32,7 +32,7 @@ from spatialrag.workflow.page import write_page
 from spatialrag.workflow.recipe import Recipe, SingleCell
 from spatialrag.workflow.results import Results, read_results
 from spatialrag.workflow.sweep import plot_sweep
-from spatialrag.workflow.units import Material, Unit, plan, run_unit
+from spatialrag.workflow.units import ExperimentInputs, Unit, plan, run_unit
 
 
 def run_experiment(
@@ -84,7 +84,7 @@ def run_experiment(
     proportions = _read_proportions(recipe, data, slides)
     banks = _banks(recipe, sections, data, out, cache_folder or out / "cache", device)
     material = {
-        encoder: Material(recipe, bank, tiles, cells, proportions, device)
+        encoder: ExperimentInputs(recipe, bank, tiles, cells, proportions, device)
         for encoder, (bank, tiles) in banks.items()
     }
     record = {"recipe": plain(recipe), "origin": origin()}
@@ -208,7 +208,9 @@ def _read_proportions(recipe: Recipe, data: Path, slides: list[str]) -> Proporti
     return given.read(slides)
 
 
-def _run(units: list[Unit], material: dict[str, Material], out: Path, jobs: int) -> list[Path]:
+def _run(
+    units: list[Unit], material: dict[str, ExperimentInputs], out: Path, jobs: int
+) -> list[Path]:
     if jobs == 1:
         return [
             run_unit(unit, material[unit.encoder], out)
@@ -233,7 +235,7 @@ def _run(units: list[Unit], material: dict[str, Material], out: Path, jobs: int)
 _worker: dict[str, Any] = {}
 
 
-def _prepare(material: dict[str, Material]) -> None:
+def _prepare(material: dict[str, ExperimentInputs]) -> None:
     """Give a worker its material once, one core, and no bars: the parent tells what is done."""
     os.environ["TTY_COMPATIBLE"] = "0"
     if find_spec("torch"):

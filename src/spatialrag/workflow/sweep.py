@@ -12,12 +12,12 @@ from spatialrag.metrics.expression import pearson_per_gene
 from spatialrag.plots.maps import plot_map
 from spatialrag.prediction.citations import cite
 from spatialrag.prediction.generag.generag import GeneRAG
-from spatialrag.workflow.units import Material
+from spatialrag.workflow.units import ExperimentInputs
 
 IMAGE_WEIGHTS = (0.0, 0.05, 0.25, 0.5, 0.75, 1.0)
 
 
-def plot_sweep(material: Material, *, leave: str, slide: str) -> Figure:
+def plot_sweep(material: ExperimentInputs, *, leave: str, slide: str) -> Figure:
     """Return a figure: the measured gene, then GeneRAG at each image weight.
 
     The gene is the one that the linear backbone's retrieval predicts best on the slide among those

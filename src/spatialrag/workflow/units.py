@@ -2,10 +2,10 @@
 
 import json
 import time
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,18 +21,26 @@ from spatialrag.evaluation.report import finite
 from spatialrag.expression.proportions import Proportions
 from spatialrag.file_names import file_name
 from spatialrag.locks import locked
-from spatialrag.prediction.backbones.backbone import make_backbone
+from spatialrag.prediction.backbones.backbone import (
+    Backbone,
+    NetworkBackbone,
+    TiledBackbone,
+    with_fitting,
+)
 from spatialrag.prediction.controls import BackboneOnly
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.prediction.generag.tuning import ImageWeightChosen
 from spatialrag.prediction.predictor import Predictor
 from spatialrag.provenance import fingerprint, plain
 from spatialrag.replace import replace_text
-from spatialrag.workflow.networks import Kept
+from spatialrag.workflow.networks import CachedBackbone
 from spatialrag.workflow.recipe import Recipe
 
+if TYPE_CHECKING:
+    from spatialrag.prediction.ragst.ragst import RAGST
+
 CONTROLS = ("depth_only", "mean_profile", "neighbors", "ridge_all")
-OVER = {"default": "generag", "tuned": "tuned"} | {name: name for name in PUBLISHED}
+PRESET_LABELS = {"default": "generag", "tuned": "tuned"} | {name: name for name in PUBLISHED}
 _PRECISION = 4
 
 
@@ -79,12 +87,12 @@ def plan(recipe: Recipe, slides: list[str]) -> list[Unit]:
 
 
 def _seeds(recipe: Recipe, name: str) -> tuple[int, ...]:
-    draws = hasattr(make_backbone(name), "fitting")
+    draws = isinstance(recipe.backbone(name), NetworkBackbone)
     return recipe.methods.seeds if draws else recipe.methods.seeds[:1]
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
+class ExperimentInputs:
     """What units are run on.
 
     Parameters
@@ -109,7 +117,7 @@ class Material:
     device: str = "cpu"
 
 
-def run_unit(unit: Unit, material: Material, out: Path) -> Path:
+def run_unit(unit: Unit, material: ExperimentInputs, out: Path) -> Path:
     """Run a unit unless its result is in ``out/units``, and return the result's file.
 
     Of two processes that come to the same unit, one waits for the other and takes its result.
@@ -128,7 +136,7 @@ def run_unit(unit: Unit, material: Material, out: Path) -> Path:
     return path
 
 
-def _run(unit: Unit, material: Material, out: Path, path: Path) -> None:
+def _run(unit: Unit, material: ExperimentInputs, out: Path, path: Path) -> None:
     started = time.perf_counter()
     references = references_for(material.bank, unit.slide, leave=unit.leave)
     rows, facts = _rows(unit, material, references, out / "networks")
@@ -156,12 +164,14 @@ def _run(unit: Unit, material: Material, out: Path, path: Path) -> None:
     replace_text(path, json.dumps(finite(record)) + "\n")
 
 
-def _key(unit: Unit, material: Material) -> str:
+def _key(unit: Unit, material: ExperimentInputs) -> str:
     """Return what decides a unit's result: data, fold, methods and their settings, version."""
     recipe = material.recipe
     if unit.group == "ragst":
         given = "deconvolved" if material.proportions is None else material.proportions.fingerprint
-        settings: object = (material.cells.fingerprint, given)
+        stated = replace(recipe.ragst, cells="", proportions="") if recipe.ragst else None
+        cells = "" if material.cells is None else material.cells.fingerprint
+        settings: object = (cells, given, plain(stated))
     elif unit.group == "controls":
         settings = [plain(row.method) for row in _controls(material)]
     else:
@@ -176,39 +186,57 @@ def _key(unit: Unit, material: Material) -> str:
     return fingerprint(material.bank.fingerprint, *map(str, decisive))
 
 
-def _settings(unit: Unit, material: Material) -> Any:
-    settings = make_backbone(unit.group)
-    if not hasattr(settings, "fitting"):
+def _settings(unit: Unit, material: ExperimentInputs) -> Backbone:
+    settings = material.recipe.backbone(unit.group)
+    if not isinstance(settings, NetworkBackbone):
         return settings
-    changes = {"fitting": replace(settings.fitting, seed=unit.seed)}
-    if any(field.init and field.name == "tiles" for field in fields(settings)):
-        changes["tiles"] = material.tiles
-    return replace(settings, **changes)
+    settings = with_fitting(settings, replace(settings.fitting, seed=unit.seed))
+    if not isinstance(settings, TiledBackbone):
+        return settings
+    return settings.with_tiles(material.tiles)
 
 
 def _rows(
-    unit: Unit, material: Material, references: Bank, networks: Path
+    unit: Unit, material: ExperimentInputs, references: Bank, networks: Path
 ) -> tuple[list[Row], dict[str, Any]]:
     if unit.group == "controls":
         return _controls(material), {}
     if unit.group == "ragst":
-        from spatialrag.prediction.ragst.generator import Generator
-        from spatialrag.prediction.ragst.ragst import RAGST
-
-        generator = Generator(device=material.device)
-        method = RAGST(material.cells, material.proportions, generator=generator)
-        return [Row("ragst", method)], {}
+        return [Row("ragst", _ragst(material))], {}
     return _backbone_rows(unit, material, references, networks)
 
 
-def _controls(material: Material) -> list[Row]:
+def _ragst(material: ExperimentInputs) -> "RAGST":
+    from spatialrag.prediction.ragst.generator import Generator
+    from spatialrag.prediction.ragst.ragst import RAGST
+
+    given, cells = material.recipe.ragst, material.cells
+    if given is None or cells is None:
+        raise AssertionError("RAG-ST is planned where single cells are given")
+    default = Generator()
+    generator = replace(
+        default,
+        n_retrieved=given.n_retrieved,
+        training=replace(default.training, epochs=given.steps),
+        device=material.device,
+    )
+    return RAGST(
+        cells,
+        material.proportions,
+        references=given.references,
+        residual_share=given.residual_share,
+        generator=generator,
+    )
+
+
+def _controls(material: ExperimentInputs) -> list[Row]:
     evaluation = material.recipe.evaluation
     rows = standard_rows(GeneRAG(scale=evaluation.scale), material.bank, n_core=evaluation.n_core)
     return [row for row in rows if row.name in CONTROLS]
 
 
 def _backbone_rows(
-    unit: Unit, material: Material, references: Bank, networks: Path
+    unit: Unit, material: ExperimentInputs, references: Bank, networks: Path
 ) -> tuple[list[Row], dict[str, Any]]:
     """Return the backbone alone, GeneRAG over it in every preset, and the backbone on all genes.
 
@@ -224,7 +252,7 @@ def _backbone_rows(
         n_global=recipe.evaluation.n_global,
     )
     core = panel.genes[: panel.n_core]
-    backbone = Kept(unit.group, _settings(unit, material), networks, material.device)
+    backbone = CachedBackbone(unit.group, _settings(unit, material), networks, material.device)
     started = time.perf_counter()
     trained = backbone.fit(references, core, scale=scale)
     facts = {"train_seconds": time.perf_counter() - started}
@@ -235,7 +263,7 @@ def _backbone_rows(
         if preset == "released" and scale != "counts":
             known = backbone.fit(references, core, scale="counts")
         method = _over(preset, recipe, material.bank, backbone=backbone, trained=known)
-        rows.append(Row(f"{unit.group}+{OVER[preset]}", method))
+        rows.append(Row(f"{unit.group}+{PRESET_LABELS[preset]}", method))
     if unit.group in recipe.methods.on_all_genes:
         every = backbone.fit(references, panel.genes, scale=scale)
         rows.append(Row(f"{unit.group}_all", BackboneOnly(every, None, scale)))
@@ -243,7 +271,12 @@ def _backbone_rows(
 
 
 def _over(
-    preset: str, recipe: Recipe, bank: Bank, *, backbone: object, trained: object
+    preset: str,
+    recipe: Recipe,
+    bank: Bank,
+    *,
+    backbone: Any,
+    trained: Any,
 ) -> Predictor:
     """Return GeneRAG in a preset over a trained backbone, or one that is trained without a slide.
 

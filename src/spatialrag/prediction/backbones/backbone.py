@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from inspect import signature
-from typing import Any, Protocol, runtime_checkable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 
 from spatialrag.bank.bank import Bank
 from spatialrag.encoders.embeddings import Embeddings
@@ -16,13 +17,24 @@ from spatialrag.expression.normalize import check_scale, to_scale
 from spatialrag.prediction.predictor import Queries
 from spatialrag.registry import backbones
 
+if TYPE_CHECKING:  # the networks need torch, and this module does not
+    from spatialrag.encoders.tiles import Tiles
+    from spatialrag.prediction.backbones.fitting import Fitting
+
 
 @runtime_checkable
 class TrainedBackbone(Protocol):
     """A model that predicts certain genes on a certain scale."""
 
-    genes: np.ndarray
-    scale: str
+    @property
+    def genes(self) -> np.ndarray:
+        """Names of the genes it predicts, (n_genes,)."""
+        ...
+
+    @property
+    def scale(self) -> str:
+        """Expression scale of what it predicts."""
+        ...
 
     def predict(self, queries: Queries) -> np.ndarray:
         """Return expression (n_queries, len(genes)), below 0 where the model says so.
@@ -38,6 +50,36 @@ class Backbone(Protocol):
 
     def fit(self, bank: Bank, genes: np.ndarray, *, scale: str) -> TrainedBackbone:
         """Return the model trained to predict these genes on this scale."""
+        ...
+
+
+@runtime_checkable
+class NetworkBackbone(Backbone, Protocol):
+    """Settings of a backbone that is a network: it is trained by gradient, on any device."""
+
+    @property
+    def fitting(self) -> "Fitting":
+        """How its network is trained: epochs, seed, device."""
+        ...
+
+    def fit(
+        self,
+        bank: Bank,
+        genes: np.ndarray,
+        *,
+        scale: str,
+        checkpoint: str | Path | None = None,
+    ) -> TrainedBackbone:
+        """Return the model trained to predict these genes, resuming from a checkpoint."""
+        ...
+
+
+@runtime_checkable
+class TiledBackbone(NetworkBackbone, Protocol):
+    """Settings of a network that looks within patches, where their tiles are embedded."""
+
+    def with_tiles(self, tiles: "Tiles | None") -> "TiledBackbone":
+        """Return the same backbone over the tiles of these slides, or over none."""
         ...
 
 
@@ -135,29 +177,36 @@ class OnDevice:
         return placed(make_backbone(self.name), self.device)
 
 
-def placed(settings: Any, device: str) -> Any:
+def placed(settings: object, device: str) -> NetworkBackbone:
     """Return the settings of a backbone with the device its network is trained and run on."""
-    if not has_network(settings):
+    if not isinstance(settings, NetworkBackbone):
         raise InputError(
             f"the backbone {type(settings).__name__!r} runs on the CPU alone",
             got=f"device {device!r}",
         )
-    return replace(settings, fitting=replace(settings.fitting, device=device))
+    return with_fitting(settings, replace(settings.fitting, device=device))
 
 
-def has_network(settings: object) -> bool:
-    """Return whether a backbone is trained by gradient, and so may run on other devices."""
-    return hasattr(settings, "fitting")
+def with_fitting(settings: NetworkBackbone, fitting: "Fitting") -> NetworkBackbone:
+    """Return the same backbone, its network trained in another way."""
+    return cast(NetworkBackbone, replace(cast(Any, settings), fitting=fitting))
 
 
-def make_backbone(backbone: object) -> Backbone | TrainedBackbone:
-    """Return a backbone from a registered name; objects that are backbones pass through."""
+def make_backbone(backbone: "str | Backbone | TrainedBackbone") -> Backbone | TrainedBackbone:
+    """Return a backbone from a registered name; objects that are backbones pass through.
+
+    Raises
+    ------
+    InputError
+        An unknown name, or an object that is no backbone: scikit-learn's estimators have a ``fit``
+        as well, but of arrays, and are wrapped in `Model` once they are fitted.
+    """
     if isinstance(backbone, str):
-        return backbones.get(backbone)()
+        made: Backbone = backbones.get(backbone)()
+        return made
     if isinstance(backbone, TrainedBackbone):
         return backbone
-    # scikit-learn's estimators have a fit as well, but of arrays.
-    if isinstance(backbone, Backbone) and "scale" in signature(backbone.fit).parameters:
+    if isinstance(backbone, Backbone) and not isinstance(backbone, BaseEstimator):
         return backbone
     raise InputError(
         f"{type(backbone).__name__} is not a backbone",

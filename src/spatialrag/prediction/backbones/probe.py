@@ -30,7 +30,7 @@ class Probe:
     Parameters
     ----------
     components, standardize, fitting
-        As in `NetworkBackbone`. `Linear` solves the same model in closed form, with a penalty
+        As in `NetworkSettings`. `Linear` solves the same model in closed form, with a penalty
         chosen on held-out slides.
     """
 

@@ -18,7 +18,7 @@ from spatialrag.provenance import fingerprint, plain
 from spatialrag.training.hold_out import exclusion_groups
 
 
-class NetworkBackbone(Protocol):
+class NetworkSettings(Protocol):
     """Settings of a backbone that is a network.
 
     Attributes
@@ -68,7 +68,7 @@ class TrainedNetwork:
         It was trained for.
     """
 
-    settings: NetworkBackbone
+    settings: NetworkSettings
     genes: np.ndarray
     scale: str
     bank: Bank
@@ -94,7 +94,7 @@ class TrainedNetwork:
 
 
 def train_on_bank(
-    settings: NetworkBackbone,
+    settings: NetworkSettings,
     bank: Bank,
     genes: np.ndarray,
     *,
@@ -147,14 +147,14 @@ def train_on_bank(
     )
 
 
-def training_key(settings: NetworkBackbone, bank: Bank, genes: np.ndarray, *, scale: str) -> str:
+def training_key(settings: NetworkSettings, bank: Bank, genes: np.ndarray, *, scale: str) -> str:
     """Return what decides a trained network, as a hash; the device it is trained on does not."""
     placed = replace(settings, fitting=replace(settings.fitting, device="cpu"))
     return fingerprint(bank.fingerprint, genes, scale, str(plain(placed)))
 
 
 def _slides(
-    settings: NetworkBackbone, bank: Bank, features: Features, targets: np.ndarray
+    settings: NetworkSettings, bank: Bank, features: Features, targets: np.ndarray
 ) -> list[Slide]:
     device = settings.fitting.device
     views = views_of_bank(

@@ -100,7 +100,7 @@ class BLEEP:
     dropout
         Of the projection heads.
     components, standardize, fitting
-        As in `NetworkBackbone`; the batch holds the contrasts.
+        As in `NetworkSettings`; the batch holds the contrasts.
     """
 
     width: int = 256

@@ -1,6 +1,6 @@
 """DeepSpot (Nonchev et al. 2025): deep sets over a spot, its tiles and the spots around it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
@@ -82,7 +82,7 @@ class DeepSpot:
         Of the patches (sub-spots), from `embed_tiles`, for references and queries; without them
         a spot is one vector and its neighbors.
     components, standardize, fitting
-        As in `NetworkBackbone`.
+        As in `NetworkSettings`.
     """
 
     width: int = 256
@@ -107,6 +107,10 @@ class DeepSpot:
                 epochs=10, learning_rate=1e-4, weight_decay=1e-6, batch=1024, patience=3, clip=None
             ),
         )
+
+    def with_tiles(self, tiles: Tiles | None) -> "DeepSpot":
+        """Return the same backbone over the tiles of these slides, or over none."""
+        return replace(self, tiles=tiles)
 
     def network(self, n_inputs: int, n_genes: int) -> SpotNetwork:
         """Return the network with random weights."""

@@ -92,7 +92,7 @@ class HisToGene:
     dropout
         Of tokens, attention output and feed-forward.
     components, standardize, fitting
-        As in `NetworkBackbone`; a slide is one batch.
+        As in `NetworkSettings`; a slide is one batch.
     """
 
     width: int = 128

@@ -85,7 +85,7 @@ class Stem:
     ancestral
         Sample as published, with noise in each step; ``steps`` is then ``noise_steps``.
     components, standardize, fitting
-        As in `NetworkBackbone`.
+        As in `NetworkSettings`.
     """
 
     width: int = 32

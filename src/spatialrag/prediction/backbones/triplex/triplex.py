@@ -1,6 +1,6 @@
 """TRIPLEX (Chung et al. 2024): target, neighbor and global views, fused and distilled."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from spatialrag.encoders.tiles import Tiles
 from spatialrag.prediction.backbones.fitting import Fitting
@@ -25,7 +25,7 @@ class TRIPLEX:
     distillation
         Share of a view's loss that is its distance from the fused prediction.
     components, standardize, fitting
-        As in `NetworkBackbone`.
+        As in `NetworkSettings`.
     """
 
     sizes: Sizes = field(default_factory=Sizes)
@@ -58,6 +58,10 @@ class TRIPLEX:
                 epochs=200, learning_rate=1e-4, weight_decay=0.01, batch=128, patience=20, clip=None
             ),
         )
+
+    def with_tiles(self, tiles: Tiles | None) -> "TRIPLEX":
+        """Return the same backbone over the tiles of these slides, or over none."""
+        return replace(self, tiles=tiles)
 
     def network(self, n_inputs: int, n_genes: int) -> SpotNetwork:
         """Return the network with random weights."""
