@@ -13,7 +13,7 @@ import pandas as pd
 
 from spatialrag import build_bank
 from spatialrag.bank.store import verify_bank, write_bank
-from spatialrag.evaluation.report import markdown_table
+from spatialrag.evaluation.report import scores_markdown
 from spatialrag.expression.cohort import read_her2st_cohort
 
 
@@ -39,7 +39,7 @@ def main():
         verify_bank(path)
         lap("open and verify")
     print(f"{len(bank.slides)} sections, {bank.n_references} references, {len(bank.genes)} genes\n")
-    print(markdown_table(pd.DataFrame(rows).T.rename_axis("step")))
+    print(scores_markdown(pd.DataFrame(rows).T.rename_axis("step")))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from spatialrag.evaluation.report import markdown_table
+from spatialrag.evaluation.report import scores_markdown
 from spatialrag.expression.cohort import read_cohort, read_her2st_cohort
 from spatialrag.expression.equal_spots import share_of_equal_spots
 from spatialrag.slides.keypoints import Keypoints
@@ -156,11 +156,11 @@ def main():
     found = {"threshold": LIKE, "copies": copies, "honest": honest, "counts": counts} | costs
     if arguments.json:
         arguments.json.write_text(json.dumps(found, indent=1) + "\n")
-    print(markdown_table(pd.DataFrame(copies).T.round(2), index="copy"), "\n")
+    print(scores_markdown(pd.DataFrame(copies).T.round(2), index="copy"), "\n")
     pairs = pd.DataFrame(honest).assign(kind=[kind_of(pair) for pair in honest])
     table = pairs.groupby("kind")["likeness"].agg(["size", "median", "max"])
-    print(markdown_table(table, index="honest pairs"), "\n")
-    print(markdown_table(pd.DataFrame(counts).T, index="counts of honest pairs"), "\n")
+    print(scores_markdown(table, index="honest pairs"), "\n")
+    print(scores_markdown(pd.DataFrame(counts).T, index="counts of honest pairs"), "\n")
     print(json.dumps(costs))
 
 

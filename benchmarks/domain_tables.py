@@ -6,7 +6,8 @@ python benchmarks/domain_tables.py OUT > docs/results/domains.md
 import argparse
 from pathlib import Path
 
-from spatialrag.evaluation.domains import markdown, read_domain_report
+from spatialrag.evaluation.domains import read_domain_report
+from spatialrag.tables.markdown import markdown_table
 
 SETS = {
     "starmap": "STARmap mouse visual cortex, 7 layers (confirmation: nothing was chosen on it)",
@@ -85,7 +86,7 @@ def main():
             facts.append(f"{int(report.runs['n_scored'].iloc[0])} spots scored")
             facts += [f"{record[key]} {key[2:]}" for key in ("n_genes",) if key in record]
             print(f"### {GROUPS[group]}\n\n{', '.join(facts)}.\n")
-            print(markdown(report.table()))
+            print(markdown_table(report.table()))
             if group == "semantics":
                 print("Not run, for want of weights; `spatialrag domains` fills them:\n")
                 print("\n".join(f"- {row}: – (`{how}`)" for row, how in ABSENT.items()) + "\n")

@@ -100,8 +100,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scores", type=Path, nargs="+")
     for path in parser.parse_args().scores:
-        frame = pd.read_csv(path)
-        gains = pd.DataFrame(json.loads(path.with_suffix(".json").read_text())["gains"])
+        record = json.loads(path.with_suffix(".json").read_text())
+        frame, gains = pd.DataFrame(record["scores"]), pd.DataFrame(record["gains"])
         for (encoder, leave), scores in frame.groupby(["encoder", "leave"], sort=False):
             print(f"{path.parent.name}: {encoder}, {leave} left out\n\n{table(scores)}\n")
             found = gains.query("encoder == @encoder and leave == @leave")

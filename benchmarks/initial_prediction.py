@@ -23,7 +23,7 @@ import pandas as pd
 from spatialrag import GeneRAG, build_bank
 from spatialrag.encoders.encoder import make_encoder
 from spatialrag.evaluation.panel import fix_panel
-from spatialrag.evaluation.report import markdown_table
+from spatialrag.evaluation.report import scores_markdown
 from spatialrag.expression.cohort import read_her2st_cohort
 from spatialrag.metrics.expression import pcc_k, pearson_per_gene
 from spatialrag.prediction.backbones.backbone import TrainedBackbone, make_backbone
@@ -144,7 +144,7 @@ def main():
         wide = table.pivot_table(group, "backbone", "start", sort=False)
         wide = wide.reindex(columns=[start for start in order if start in wide])
         wide.insert(0, "slope", table.groupby("backbone")["slope"].mean())
-        print(f"\n{group}\n{markdown_table(wide, index='backbone')}")
+        print(f"\n{group}\n{scores_markdown(wide, index='backbone')}")
     if options.json:
         record = origin() | {"encoder": encoder.name, "rows": rows}
         options.json.write_text(json.dumps(record, indent=1, default=np.generic.item) + "\n")

@@ -13,6 +13,7 @@ import pandas as pd
 
 from spatialrag.evaluation.columns import legend, markdown_legend, texts
 from spatialrag.plots.types import save_calibration
+from spatialrag.tables.markdown import markdown_table
 
 ROWS = [
     "depth_oracle", "ragst", "ragst_no_residual", "ragst_spots", "ragst_both", "ragst_deconvolved",
@@ -137,11 +138,9 @@ def robustness(record, _):
 
 
 def show(table):
-    print("| " + " | ".join(map(str, table.columns)) + " |")
-    print("|" + "---|" * table.shape[1])
-    for row in texts(table).itertuples(index=False):
-        print("| " + " | ".join(row) + " |")
-    print()
+    written = texts(table)
+    first = written.columns[0]
+    print(markdown_table(written.set_index(first), index=first), end="\n\n")
 
 
 PARTS = {

@@ -17,7 +17,7 @@ import pandas as pd
 
 from spatialrag import GeneRAG, build_bank, loso, read_section
 from spatialrag.evaluation.methods import Row
-from spatialrag.evaluation.report import markdown_table
+from spatialrag.evaluation.report import scores_markdown
 from spatialrag.expression.cohort import read_cohort, read_her2st_cohort
 from spatialrag.prediction.controls import BackboneOnly
 
@@ -106,7 +106,7 @@ def main():
             one = scores(sections, slides, ROWS[:1], asked, patch_um, context)
             found[label] = one["default"]
     frame = pd.DataFrame(found, index=["core", "global"]).T
-    print(markdown_table(frame.rename_axis(asked.name)))
+    print(scores_markdown(frame.rename_axis(asked.name)))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import stats
 from scipy.spatial.distance import cdist
 
-from spatialrag.evaluation.report import markdown_table
+from spatialrag.evaluation.report import scores_markdown
 from spatialrag.metrics.expression import pearson_per_gene
 from spatialrag.metrics.surrogates import pooled_p_values, surrogates_of
 
@@ -51,7 +51,7 @@ def main():
                     "surrogates": np.mean(p < 0.05),
                     "independent spots": np.mean(stats.t.sf(t, len(xy) - 2) < 0.05),
                 }
-    print(markdown_table(pd.DataFrame(rows).T, index="maps"))
+    print(scores_markdown(pd.DataFrame(rows).T, index="maps"))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from scipy import sparse
 from sklearn.linear_model import ElasticNet
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from spatialrag.evaluation.report import markdown_table
+from spatialrag.evaluation.report import scores_markdown
 from spatialrag.solvers.fista import Fista
 from spatialrag.solvers.objective import certify
 from spatialrag.solvers.problem import smallest_vanishing_l1
@@ -184,7 +184,7 @@ def main():
     m, n = problem.design.shape
     print(f"m {m}, N {n}, Q {problem.n_queries}; one pass D'R {result['pass_seconds']:.3f} s\n")
     print(frame.to_string(float_format=lambda x: f"{x:.4g}"), "\n")
-    print(markdown_table(frame[["seconds", "times_ours", "passes_worth", "references"]]))
+    print(scores_markdown(frame[["seconds", "times_ours", "passes_worth", "references"]]))
     print(json.dumps({k: result[k] for k in ("grid", "candidates") if k in result}, indent=1))
     if arguments.json:
         settings = vars(arguments) | {"her2st": bool(arguments.her2st), "json": None}

@@ -24,7 +24,7 @@ import pandas as pd
 from spatialrag import GeneRAG, build_bank
 from spatialrag.bank.bank import section_of
 from spatialrag.evaluation.panel import Panel, fix_panel
-from spatialrag.evaluation.report import markdown_table
+from spatialrag.evaluation.report import scores_markdown
 from spatialrag.evaluation.scores import evaluate
 from spatialrag.expression.cohort import read_her2st_cohort
 from spatialrag.metrics.expression import pearson_per_gene
@@ -141,7 +141,7 @@ def main():
     result = {"origin": origin(), "bank": bank.without(slides=[QUERY]).fingerprint}
     for scale in ("log1p", "log1p_cp10k"):
         frame = table(stem, bank, section, scale)
-        print(f"\nTruth: {scale}, {section.n_spots} spots\n\n{markdown_table(frame)}")
+        print(f"\nTruth: {scale}, {section.n_spots} spots\n\n{scores_markdown(frame)}")
         result[scale] = frame.astype(object).where(frame.notna(), None).T.to_dict()
     if arguments.json:
         replace_text(arguments.json, json.dumps(result, indent=1) + "\n")

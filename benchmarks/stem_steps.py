@@ -18,7 +18,7 @@ import pandas as pd
 from spatialrag import build_bank
 from spatialrag.encoders.encoder import make_encoder
 from spatialrag.evaluation.panel import fix_panel
-from spatialrag.evaluation.report import markdown_table
+from spatialrag.evaluation.report import scores_markdown
 from spatialrag.expression.cohort import read_her2st_cohort
 from spatialrag.metrics.expression import pcc_k, pearson_per_gene
 from spatialrag.prediction.backbones.stem.diffusion import TARGETS
@@ -84,7 +84,7 @@ def main():
             row["seconds"] = time.perf_counter() - started
             rows.append(row)
             print(row, flush=True)
-    print(markdown_table(pd.DataFrame(rows).set_index("target"), index="target"))
+    print(scores_markdown(pd.DataFrame(rows).set_index("target"), index="target"))
     if options.json:
         record = origin() | {"encoder": options.encoder, "slide": SLIDE, "rows": rows}
         options.json.write_text(json.dumps(record, indent=1, default=np.generic.item) + "\n")

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from problems import Generator, problem_of
 
-from spatialrag.evaluation.report import markdown_table
+from spatialrag.evaluation.report import scores_markdown
 from spatialrag.solvers.stored import open_design, write_design
 from spatialrag.solvers.working_set.rounds import Rounds
 from spatialrag.solvers.working_set.working_set import WorkingSet
@@ -83,7 +83,7 @@ def main():
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             rows.append(json.loads(done.stdout))
     frame = pd.DataFrame(rows)
-    print(markdown_table(frame.drop(columns=["looks", "max_gap"]).set_index("references")))
+    print(scores_markdown(frame.drop(columns=["looks", "max_gap"]).set_index("references")))
     for row in rows:
         print(row["references"], f"largest relative gap {row['max_gap']:.1e}")
         print(pd.DataFrame(row["looks"]).to_string(float_format=lambda x: f"{x:.3f}"))

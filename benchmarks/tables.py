@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from spatialrag.evaluation.columns import legend, markdown_legend, oracle_first
-from spatialrag.evaluation.report import CITATION_COLUMNS, markdown_table
+from spatialrag.evaluation.report import CITATION_COLUMNS, scores_markdown
 
 TITLES = {
     "her2st_onnx": "HER2ST B4, C2, C3, C4, MobileNetV2, one slide left out",
@@ -141,15 +141,15 @@ def main():
             ("citations", CITATION_COLUMNS),
         ):
             shown.append(frame_of(found["mean"], heading, columns))
-            print(f"\n{heading}\n\n{markdown_table(shown[-1])}")
-        print(f"\nper slide\n\n{markdown_table(per_slide(found['slides']))}")
+            print(f"\n{heading}\n\n{scores_markdown(shown[-1])}")
+        print(f"\nper slide\n\n{scores_markdown(per_slide(found['slides']))}")
         if not tuned(found["slides"]).empty:
             shown.append(tuned(found["slides"]))
-            print(f"\nchosen inside each fold\n\n{markdown_table(shown[-1])}")
+            print(f"\nchosen inside each fold\n\n{scores_markdown(shown[-1])}")
     stem = json.loads((folder / "stem_b1.json").read_text())
     for scale in ("log1p", "log1p_cp10k"):
         frame = pd.DataFrame(stem[scale]).T.astype(float)
-        print(f"\n## Stem on HER2ST B1, truth {scale}\n\n{markdown_table(frame)}")
+        print(f"\n## Stem on HER2ST B1, truth {scale}\n\n{scores_markdown(frame)}")
     print(f"\n## Columns and rows\n\n{markdown_legend(legend(shown))}")
 
 

@@ -144,7 +144,15 @@ def test_tables_are_written(results, tmp_path):
     text = (tmp_path / "scores.md").read_text()
     assert "| linear+generag | 0.500 |" in text
     assert "2 slides: intervals are descriptive" in text
-    assert len(pd.read_csv(tmp_path / "scores.csv")) == 12
+    tidy = pd.read_csv(tmp_path / "scores.csv")
+    assert list(tidy) == [
+        "encoder", "leave", "slide", "method", "seed", "group", "metric", "value"
+    ]  # fmt: skip
+    known = results.scores["core pcc_300"].notna().sum()
+    assert len(tidy.query("group == 'core' and metric == 'pcc_300'")) == known > 5
+    wide = results.scores.set_index(["slide", "method", "seed"])["core pcc_300"]
+    for row in tidy.query("group == 'core' and metric == 'pcc_300'").itertuples():
+        assert wide.loc[row.slide, row.method, row.seed] == pytest.approx(row.value)
     assert json.loads((tmp_path / "scores.json").read_text())["gains"]
     genes, r, core = results.genes["color", "slide", "a", "linear"]
     assert (genes, r.tolist(), core.tolist()) == (["G"], [0.1], [True])

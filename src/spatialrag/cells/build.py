@@ -60,7 +60,7 @@ def cells_from_anndata(
     per_type
         At most so many cells of a type, drawn at random; all when absent.
     source, citation
-        CachedBackbone with the data set.
+        Kept with the data set.
     rng
         For ``per_type``.
 

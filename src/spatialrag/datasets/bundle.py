@@ -6,6 +6,8 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import pandas as pd
+
 from spatialrag.bank.bank import Bank
 from spatialrag.bank.store import describe, verify_bank, write_bank
 from spatialrag.datasets.fetch import sha256
@@ -14,6 +16,7 @@ from spatialrag.errors import InputError, raise_all
 from spatialrag.file_names import file_name
 from spatialrag.outputs import check_output, writing
 from spatialrag.replace import replace_file, scratch_folder
+from spatialrag.tables.markdown import markdown_table
 
 CARD, CHECKSUMS = "DATA_CARD.md", "checksums.json"
 _FOLDER = "bank.zarr"
@@ -169,11 +172,13 @@ def data_card(facts: dict[str, Any], cohort: Cohort) -> str:
         Its source.
     """
     encoder = facts["encoder"]
-    columns = ("slide", "donor", "spots", "genes", "mpp")
-    rows = "\n".join(
-        "| " + " | ".join(str(row[name] or "–") for name in columns) + " |"
-        for row in facts["slides"]
+    columns = ["donor", "spots", "genes", "mpp"]
+    slides = (
+        pd.DataFrame(facts["slides"])
+        .set_index("slide")[columns]
+        .rename(columns={"mpp": "µm per pixel"})
     )
+    table = markdown_table(slides, index="slide", cell=lambda value, _: str(value or "–"))
     technology = cohort.technology or "technology not stated"
     return f"""# {cohort.title}
 
@@ -189,9 +194,7 @@ checks and unpacks it; `spatialrag bank info bank.zarr` and `anndata.read_zarr` 
 - Fingerprint: `{facts["fingerprint"]}`
 - Spots without counts: {len(facts["empty_spots"])}
 
-| slide | donor | spots | genes | µm per pixel |
-|---|---|---|---|---|
-{rows}
+{table}
 
 {cohort.note}
 """

@@ -14,10 +14,12 @@ from spatialrag.domains.domains import DomainMethod, Domains
 from spatialrag.domains.tissue import Tissue
 from spatialrag.errors import InputError
 from spatialrag.evaluation.columns import legend, markdown_legend
+from spatialrag.evaluation.score_table import melt_scores
 from spatialrag.metrics.domains import domain_scores
 from spatialrag.progress import track
 from spatialrag.replace import replace_text
 from spatialrag.semantics.spots import Semantics
+from spatialrag.tables.markdown import markdown_table
 
 SCORES = ("ari", "nmi", "accuracy", "f1_macro", "f1_weighted")
 # The highest ARI over epochs that were kept: what choosing the epoch by labels reports.
@@ -55,6 +57,12 @@ class DomainReport:
     runs: pd.DataFrame
     record: dict[str, object] = field(default_factory=dict)
 
+    @property
+    def scores(self) -> pd.DataFrame:
+        """Every score as a tidy table of the group ``domains``, as `Report.scores`."""
+        tissue = str(self.record.get("tissue", ""))
+        return melt_scores(self.runs, slide=tissue, method="arm", group="domains")
+
     def table(self, scores: Iterable[str] = ("ari", "nmi", "accuracy", "f1_macro")) -> pd.DataFrame:
         """Return mean and standard deviation over seeds as text, arms in order, and seconds."""
         grouped = self.runs.groupby("arm", sort=False)
@@ -72,15 +80,16 @@ class DomainReport:
         return self.runs.groupby("arm", sort=False)[score].mean()
 
     def write(self, path: str | Path) -> None:
-        """Write JSON, and beside it the table and its legend as Markdown (same name, ``.md``)."""
+        """Write JSON, and beside it the table (``.md``) and the tidy scores (``.csv``)."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         rows = self.runs.astype(object).where(self.runs.notna(), None).to_dict("records")
         content = {"record": self.record, "runs": rows}
         replace_text(path, json.dumps(content, indent=1) + "\n")
         table = self.table()
-        text = markdown(table) + "\n" + markdown_legend(legend([table])) + "\n"
+        text = markdown_table(table) + "\n\n" + markdown_legend(legend([table])) + "\n"
         replace_text(path.with_suffix(".md"), text)
+        replace_text(path.with_suffix(".csv"), self.scores.to_csv(index=False, float_format="%.6g"))
 
 
 def read_domain_report(path: str | Path) -> DomainReport:
@@ -143,14 +152,6 @@ def compare_domains(
             row[ORACLE] = _oracle(found.arrays["trace"], truth, n_domains, seed, unlabelled)
         rows.append(row)
     return DomainReport(pd.DataFrame(rows), {"n_spots": tissue.n_spots, "n_domains": n_domains})
-
-
-def markdown(table: pd.DataFrame) -> str:
-    """Return a table as Markdown."""
-    lines = [f"| | {' | '.join(table.columns)} |", "|---" * (len(table.columns) + 1) + "|"]
-    for name, row in table.iterrows():
-        lines.append(f"| {name} | {' | '.join(str(value) for value in row)} |")
-    return "\n".join(lines) + "\n"
 
 
 def _oracle(

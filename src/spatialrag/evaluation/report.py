@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import numpy as np
 import pandas as pd
 
 from spatialrag.evaluation.columns import cell, legend, markdown_legend, oracle_first
+from spatialrag.evaluation.score_table import score_table
 from spatialrag.metrics.surrogates import N_SURROGATES
 from spatialrag.replace import replace_text
+from spatialrag.tables.markdown import markdown_table
 
 # What was fixed beforehand stands before what is chosen on the measured slide.
 CORE_COLUMNS = (
@@ -86,6 +89,11 @@ class Report:
         """Method names in table order."""
         return list(next(iter(self.slides.values())))
 
+    @property
+    def scores(self) -> pd.DataFrame:
+        """Every score as a tidy table, see `spatialrag.evaluation.score_table.score_table`."""
+        return score_table(self.slides)
+
     def mean(self) -> dict[str, dict[str, Any]]:
         """Return ``mean[method][group][metric]``: the mean over slides that have the metric."""
         return {
@@ -101,11 +109,15 @@ class Report:
         return finite({"mean": self.mean(), "slides": slides, "record": self.record})
 
     def write(self, path: str | Path) -> None:
-        """Write JSON, beside it Markdown (same name, ``.md``) and the per-gene table (``.csv``)."""
+        """Write JSON, and beside it under the same name what people and programs read.
+
+        ``.md`` has the tables, ``.csv`` the tidy `scores`, ``.genes.csv`` a row per gene.
+        """
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_text(path, json.dumps(self.to_json(), indent=1) + "\n")
         replace_text(path.with_suffix(".md"), self.markdown())
+        replace_text(path.with_suffix(".csv"), self.scores.to_csv(index=False, float_format="%.6g"))
         replace_text(path.with_suffix(".genes.csv"), self.per_gene().to_csv(float_format="%.5g"))
 
     def per_gene(self) -> pd.DataFrame:
@@ -174,20 +186,13 @@ class Report:
             title = "Mean" if slide is None else f"Slide {slide}"
             for group, columns in views if slide is None else views[:2]:
                 shown.append(self.table(group, columns, slide))
-                parts += [f"## {title}: {group}", "", markdown_table(shown[-1]), ""]
+                parts += [f"## {title}: {group}", "", scores_markdown(shown[-1]), ""]
         return "\n".join([*parts, "## Columns and rows", "", markdown_legend(legend(shown)), ""])
 
 
-def markdown_table(table: pd.DataFrame, *, index: str = "method") -> str:
-    """Return a table as Markdown, its index under a heading; values as `columns.cell` says."""
-    lines = [
-        f"| {index} | " + " | ".join(table.columns) + " |",
-        "|---" * (len(table.columns) + 1) + "|",
-    ]
-    for name, row in table.iterrows():
-        cells = [cell(value, heading, absent="") for heading, value in row.items()]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+def scores_markdown(table: pd.DataFrame, *, index: str = "method") -> str:
+    """Return a table of scores as Markdown; values as `columns.cell` says, absent ones empty."""
+    return markdown_table(table, index=index, cell=partial(cell, absent=""))
 
 
 def surrogates_note(spots: Iterable[tuple[float, float]]) -> str:

@@ -11,8 +11,10 @@ import pandas as pd
 
 from spatialrag.errors import InputError
 from spatialrag.evaluation.columns import legend, markdown_legend, oracle_first
-from spatialrag.evaluation.report import markdown_table, surrogates_note
+from spatialrag.evaluation.report import scores_markdown, surrogates_note
+from spatialrag.evaluation.score_table import COLUMNS as SCORE_COLUMNS
 from spatialrag.replace import replace_text
+from spatialrag.tables.markdown import markdown_table
 from spatialrag.workflow.recipe import Recipe
 from spatialrag.workflow.units import PRESET_LABELS
 
@@ -194,8 +196,8 @@ class Results:
                     yield backbone, method, "depth_only", everything
 
     def write(self, out: Path) -> None:
-        """Write ``scores.csv``, ``scores.json`` and ``scores.md``."""
-        replace_text(out / "scores.csv", self.scores.to_csv(index=False, float_format="%.6g"))
+        """Write ``scores.csv`` (tidy), ``scores.json`` and ``scores.md``."""
+        replace_text(out / "scores.csv", self.tidy().to_csv(index=False, float_format="%.6g"))
         record = {
             "cohort": json.loads(self.cohort.to_json(orient="index")),
             "scores": json.loads(self.scores.to_json(orient="records")),
@@ -204,9 +206,18 @@ class Results:
         replace_text(out / "scores.json", json.dumps(record, indent=1) + "\n")
         replace_text(out / "scores.md", self.markdown())
 
+    def tidy(self) -> pd.DataFrame:
+        """Return every score as a tidy table: encoder, leave, and the columns of a `Report`'s."""
+        known = [*_FOLD, "method", "seed"]
+        numbers = [name for name in self.scores if name not in (*known, "group")]
+        long = self.scores.melt(known, numbers).dropna(subset="value")
+        split = long["variable"].str.rpartition(" ")
+        long = long.assign(group=split[0], metric=split[2])
+        return long[[*_FOLD, *SCORE_COLUMNS[1:]]].reset_index(drop=True)
+
     def markdown(self) -> str:
         """Return mean tables per encoder and fold, tables per slide, and the gains."""
-        parts = [f"# {self.recipe.title}", "", markdown_table(self.cohort, index="slide"), ""]
+        parts = [f"# {self.recipe.title}", "", scores_markdown(self.cohort, index="slide"), ""]
         tables = [self.cohort]
         for encoder, leave in self.folds:
             wide = [
@@ -216,10 +227,10 @@ class Results:
             slides = ", ".join(wide[0][1].columns)
             tables += [self.summary(encoder, leave), self.mean(encoder, leave)]
             parts += [f"## {encoder}, {leave} left out: mean over {slides}", ""]
-            parts += [markdown_table(tables[-2]), "", "### All metrics", ""]
-            parts += [markdown_table(tables[-1]), ""]
+            parts += [scores_markdown(tables[-2]), "", "### All metrics", ""]
+            parts += [scores_markdown(tables[-1]), ""]
             for metric, table in wide:
-                parts += [f"### {metric} per slide", "", markdown_table(table), ""]
+                parts += [f"### {metric} per slide", "", scores_markdown(table), ""]
         gains = self.gains()
         if len(gains):
             tables.append(gains)
@@ -330,13 +341,10 @@ def _caveat(gains: pd.DataFrame) -> str:
 
 
 def _gains(gains: pd.DataFrame) -> str:
-    lines = [
-        "| encoder | leave | method | less | metric | mean | low to high | slides | anchors |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {g.encoder} | {g.leave} | {g.method} | {g.less} | {g.metric} | {g.mean:+.3f} | "
-        f"{g.low:+.3f} to {g.high:+.3f} | {g.slides} | {g.anchors:.3f} |"
-        for g in gains.itertuples()
-    ]
-    return "\n".join(lines)
+    table = gains.assign(
+        mean=gains["mean"].map("{:+.3f}".format),
+        interval=[f"{g.low:+.3f} to {g.high:+.3f}" for g in gains.itertuples()],
+        anchors=gains["anchors"].map("{:.3f}".format),
+    ).rename(columns={"interval": "low to high"})
+    shown = ["leave", "method", "less", "metric", "mean", "low to high", "slides", "anchors"]
+    return markdown_table(table.set_index("encoder")[shown], index="encoder")

@@ -153,7 +153,11 @@ def _run(unit: Unit, material: ExperimentInputs, out: Path, path: Path) -> None:
     )
     found = report.slides[unit.slide]
     # The controls' unit has what all units share.
-    shared = {"null_smooth"} if unit.group == "controls" else {"null_smooth", "null", ORACLE}
+    shared = (
+        {"null_smooth"}
+        if unit.group == "controls"
+        else {"null_smooth", "null", ORACLE, "noise_ceiling"}
+    )
     found = {name: entry for name, entry in found.items() if name not in shared}
     record = {
         "unit": plain(unit),
