@@ -45,8 +45,9 @@ def test_weights_rest_on_left_out_slides(three):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(members.MEMBERS, "memory", Memory())
         trained = Stack(members=("ridge", "memory")).fit(three, three.genes, scale="log1p")
+    # Three donors: a third of the weight is equal whatever was found.
     assert trained.weights[0, 0] > 0.5
-    assert trained.weights[0, 1] < 0.05
+    assert trained.weights[0, 1] < 0.17 + 0.05
 
 
 def test_nothing_of_a_left_out_slide_is_in_what_predicts_it(three):
@@ -82,8 +83,10 @@ def test_variance_within_slides(three):
 
 
 def test_a_bank_of_one_slide_is_cut_into_parts(small):
+    """One donor: nothing says that its weights hold for another, so that they are equal."""
     trained = Stack().fit(small, small.genes, scale="log1p")
     assert trained.left_out == 4
+    np.testing.assert_allclose(trained.weights, trained.weights[0, 0])
     assert np.isfinite(trained.predict(small.embeddings_of("s0"))).all()
 
 

@@ -55,5 +55,13 @@ def test_agreement_of_pooled_standardized_deviations():
         np.testing.assert_allclose(agreement.gram[g], f.T @ f)
         np.testing.assert_allclose(agreement.product[g], f.T @ flat(truth, genes))
     # The member that knows the truth has nearly all of the weight.
-    assert (agreement.weights()[:, 0] > 0.6).all()
-    assert (agreement.weights()[:, 1] < 0.2).all()
+    fitted = agreement.weights(trust=1)
+    assert (fitted[:, 0] > 0.6).all()
+    assert (fitted[:, 1] < 0.2).all()
+    # Equal weights have the sum of the best single factor of the members' mean.
+    equal = agreement.weights(trust=0)
+    np.testing.assert_allclose(equal[:, 0], equal[:, 1])
+    genes = group == 0
+    mean = sum(flat(m, genes) for m in members) / 2
+    assert equal[0].sum() == pytest.approx(mean @ flat(truth, genes) / (mean @ mean))
+    np.testing.assert_allclose(agreement.weights(trust=0.5), (fitted + equal) / 2)

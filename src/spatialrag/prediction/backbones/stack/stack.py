@@ -21,7 +21,9 @@ class Stack:
 
     Each member predicts reference slides it has not seen (donors, of three or more; four parts of a
     slide that is alone). Non-negative weights of a sum of at most 1 are fitted to these
-    predictions, and the members are trained again on all. Breiman, Machine Learning 1996.
+    predictions (Breiman, Machine Learning 1996), and the members are trained again on all. What
+    fits one donor's slides need not fit the next donor: of d donors in the bank, fitted weights
+    have a share of 1 - 1/d and equal weights the rest.
 
     Parameters
     ----------
@@ -76,7 +78,7 @@ class Stack:
             features=features,
             members=fitted,
             mean=np.asarray(spots.targets.mean(axis=0), np.float64).ravel(),
-            weights=agreement.weights(),
+            weights=agreement.weights(trust=1 - 1 / len(np.unique(spots.donors))),
             group=agreement.group,
             left_out=len(np.unique(groups)),
         )

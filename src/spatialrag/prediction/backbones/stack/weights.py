@@ -71,10 +71,22 @@ class Agreement:
                 np.add.at(self.gram[:, i, j], self.group, per_gene)
                 self.gram[:, j, i] = self.gram[:, i, j]
 
-    def weights(self) -> np.ndarray:
-        """Return the weights, (n_groups, m)."""
-        pairs = zip(self.gram, self.product, strict=True)
-        return np.array([weigh(gram, product) for gram, product in pairs])
+    def weights(self, *, trust: float) -> np.ndarray:
+        """Return the weights, (n_groups, m): fitted ones shrunk towards equal ones.
+
+        Parameters
+        ----------
+        trust
+            How far fitted weights hold for the next donor, in [0, 1]; the rest are equal weights,
+            of the sum that fits best.
+        """
+        found = []
+        for gram, product in zip(self.gram, self.product, strict=True):
+            equal = np.full(len(product), 1 / len(product))
+            power = equal @ gram @ equal
+            total = np.clip(equal @ product / power, 0, 1) if power > 0 else 0.0
+            found.append(trust * weigh(gram, product) + (1 - trust) * total * equal)
+        return np.array(found)
 
 
 def _within(values: np.ndarray, slides: np.ndarray) -> np.ndarray:
