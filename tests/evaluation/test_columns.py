@@ -61,7 +61,7 @@ def test_legends_tell_each_kind_once_and_rows_that_are_no_methods():
     table = pd.DataFrame(columns=["pcc_10", "pcc_50", "unknown"], index=["depth_oracle", "generag"])
     other = pd.DataFrame(columns=["core pcc_300", "global pcc_300"], index=["null"])
     assert list(legend([table, other])) == ["pcc_k", "depth_oracle", "null"]
-    assert set(ROWS) == {"depth_oracle", "null_smooth", "null"}
+    assert set(ROWS) == {"depth_oracle", "noise_ceiling", "null_smooth", "null"}
     assert column("unknown") is None
     assert family("core genes' mean r, log1p") == "core genes' mean r, log1p"
 

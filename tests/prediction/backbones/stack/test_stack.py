@@ -16,11 +16,13 @@ def trained(three):
 
 def test_a_stack_is_the_weighted_sum_of_its_members(trained, three):
     queries = three.embeddings_of("s1")
-    x = trained.features.transform(queries.vectors)
-    expected = trained.mean + sum(
-        w * (member.predict(x) - trained.mean)
-        for w, member in zip(trained.weights[0], trained.members, strict=True)
-    )
+    centred = trained.prepared.queries(queries).vectors
+    expected = trained.mean.copy()
+    for w, reader in zip(trained.weights[0], trained.members, strict=True):
+        x = reader.features.transform(centred if reader.centred else queries.vectors)
+        expected = expected + w * (reader.member.predict(x) - trained.mean)
+    assert [reader.centred for reader in trained.members] == [True, False, False, True]
+    assert np.abs(centred - queries.vectors).max() > 0.01
     np.testing.assert_allclose(trained.predict(queries), expected, rtol=1e-5, atol=1e-5)
     assert trained.weights.sum() <= 1 + 1e-9
     assert trained.left_out == 3
@@ -39,6 +41,8 @@ def test_weights_rest_on_left_out_slides(three):
             return np.where(same.any(axis=1)[:, None], known, np.arange(len(new))[:, None])
 
     class Memory:
+        centred = False
+
         def fit(self, spots):
             return Remembered(spots.x, spots.targets.toarray())
 
@@ -118,6 +122,8 @@ def test_bad_settings(three, small):
 
 def test_a_member_that_fails_names_itself(three):
     class Broken:
+        centred = True
+
         def fit(self, spots):
             raise np.linalg.LinAlgError("singular")
 

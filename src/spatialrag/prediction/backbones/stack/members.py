@@ -5,7 +5,7 @@ that set out: what is predicted of spots outside the set owes nothing to them.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from scipy import linalg, sparse
@@ -27,7 +27,9 @@ class FittedMember(Protocol):
 
 
 class Member(Protocol):
-    """Settings of a member."""
+    """Settings of a member; ``centred`` says which vectors it reads."""
+
+    centred: ClassVar[bool]
 
     def fit(self, spots: TrainingSet) -> FittedMember:
         """Return the member trained on the spots."""
@@ -84,6 +86,8 @@ def _fit_map(
 class Ridge:
     """Ridge regression; the penalty is chosen."""
 
+    centred: ClassVar[bool] = True
+
     def fit(self, spots: TrainingSet) -> LinearMap:
         """Return the member trained on the spots."""
         penalty, _ = best_penalty(spots.folds, spots.guides)
@@ -135,6 +139,7 @@ class KernelRidge:
         At most so many.
     """
 
+    centred: ClassVar[bool] = False
     widths: tuple[float, ...] = (0.5, 1.0)
     n_landmarks: int = 1500
 
@@ -168,6 +173,7 @@ class NearestReferences:
         Of expression.
     """
 
+    centred: ClassVar[bool] = False
     ks: tuple[int, ...] = (10, 20, 50, 100, 200)
     components: int = 32
 
@@ -224,6 +230,8 @@ class PredictedDepth:
 
     Slopes and depth are within slides: levels of depth between slides are the laboratory's.
     """
+
+    centred: ClassVar[bool] = True
 
     def fit(self, spots: TrainingSet) -> LinearMap:
         """Return the member trained on the spots."""

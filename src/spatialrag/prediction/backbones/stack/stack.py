@@ -13,6 +13,7 @@ from spatialrag.prediction.backbones.stack.training_set import TrainingSet
 from spatialrag.prediction.backbones.stack.weights import Agreement
 from spatialrag.prediction.features import Features, folds_of
 from spatialrag.prediction.predictor import Queries, vectors_of
+from spatialrag.prediction.preparation import Preparation, Prepared
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,17 @@ class Stack:
     gene_groups
         Groups of genes with weights of their own, by how much they vary; 1 for shared weights.
     components
-        Principal components of the embeddings that all members read; None for all dimensions.
+        Principal components of the embeddings that members read; None for all dimensions.
+    centring
+        How much of their slide's mean is taken from the vectors that ridge and depth read, in
+        [0, 1]. Kernel ridge and nearest references read vectors as they come: a slide's mean
+        tells them which references are like it, while a linear map carries it everywhere.
     """
 
     members: tuple[str, ...] = tuple(MEMBERS)
     gene_groups: int = 1
     components: int | None = 256
+    centring: float = 1.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "members", tuple(self.members))
@@ -61,42 +67,44 @@ class Stack:
         InputError
             A bank without embeddings or with fewer than eight spots; a member that fails.
         """
+        prepared = Preparation(centring=self.centring).fit(bank)
         spots = training_set(bank, genes, scale=scale)
-        groups = spots.groups
-        agreement = self._agreement(spots)
+        readings = Readings(spots.x, prepared.bank.embeddings[~bank.empty])
+        groups, agreement = spots.groups, self._agreement(spots)
         for test in folds_of(groups):
-            features, fitted = self._train(spots.of(~test))
-            x = features.transform(spots.x[test])
-            predictions = [member.predict(x) for member in fitted]
+            fitted = self._train(spots.of(~test), readings.of(~test))
+            predictions = [member.predict(readings.of(test)) for member in fitted]
             agreement.add(predictions, spots.targets[test].toarray(), spots.slides[test])
-        features, fitted = self._train(spots)
         return TrainedStack(
             genes=np.asarray(genes),
             scale=scale,
             bank=bank,
+            prepared=prepared,
             names=self.members,
-            features=features,
-            members=fitted,
+            members=self._train(spots, readings),
             mean=np.asarray(spots.targets.mean(axis=0), np.float64).ravel(),
             weights=agreement.weights(trust=1 - 1 / len(np.unique(spots.donors))),
             group=agreement.group,
             left_out=len(np.unique(groups)),
         )
 
-    def _train(self, spots: TrainingSet) -> tuple[Features, list[FittedMember]]:
-        features = Features.fit(spots.x, self.components)
-        spots = replace(spots, x=features.transform(spots.x))
+    def _train(self, spots: TrainingSet, readings: "Readings") -> list["Reader"]:
+        features = [Features.fit(vectors, self.components) for vectors in readings.both]
+        x = [f.transform(vectors) for f, vectors in zip(features, readings.both, strict=True)]
+        sets = [replace(spots, x=each) for each in x]
         fitted = []
         for name in self.members:
+            member = MEMBERS[name]
             try:
-                fitted.append(MEMBERS[name].fit(spots))
+                trained = member.fit(sets[member.centred])
             except (ValueError, np.linalg.LinAlgError) as error:
                 raise InputError(
                     f"the member {name!r} of the stack cannot be trained",
                     got=str(error),
                     fix=f"leave {name!r} out of members",
                 ) from error
-        return features, fitted
+            fitted.append(Reader(member.centred, features[member.centred], trained))
+        return fitted
 
     def _agreement(self, spots: TrainingSet) -> Agreement:
         variance = within_variance(spots.targets, spots.slides)
@@ -104,6 +112,36 @@ class Stack:
         m, k = len(self.members), min(self.gene_groups, len(variance))
         group = rank * k // len(variance)
         return Agreement(np.zeros((k, m, m)), np.zeros((k, m)), group, variance)
+
+
+@dataclass(frozen=True, eq=False)
+class Readings:
+    """Vectors (n, dim) of the same spots, as they come and centred."""
+
+    plain: np.ndarray
+    centred: np.ndarray
+
+    @property
+    def both(self) -> tuple[np.ndarray, np.ndarray]:
+        """As they come, then centred."""
+        return self.plain, self.centred
+
+    def of(self, rows: np.ndarray) -> "Readings":
+        """Return those of some spots, (n,) bool."""
+        return Readings(self.plain[rows], self.centred[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """A trained member with what it reads: centred vectors or others, and their features."""
+
+    centred: bool
+    features: Features
+    member: FittedMember
+
+    def predict(self, readings: Readings) -> np.ndarray:
+        """Return expression (n, n_genes)."""
+        return self.member.predict(self.features.transform(readings.both[self.centred]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,10 +154,10 @@ class TrainedStack:
         What it predicts.
     bank
         The references it was trained on, against which queries are checked.
+    prepared
+        The same bank, centred.
     names
         Of the members.
-    features
-        Of embeddings, that all members read.
     members
         Trained on all references.
     mean : (n_genes,)
@@ -134,9 +172,9 @@ class TrainedStack:
     genes: np.ndarray
     scale: str
     bank: Bank
+    prepared: Prepared
     names: tuple[str, ...]
-    features: Features
-    members: list[FittedMember]
+    members: list[Reader]
     mean: np.ndarray
     weights: np.ndarray
     group: np.ndarray
@@ -144,11 +182,12 @@ class TrainedStack:
 
     def predict(self, queries: Queries) -> np.ndarray:
         """Return expression (n_queries, n_genes) float32, below 0 where the members say so."""
-        x = self.features.transform(vectors_of(queries, self.bank))
-        total = np.tile(self.mean, (len(x), 1))
+        plain = vectors_of(queries, self.bank)
+        readings = Readings(plain, self.prepared.queries(queries).vectors)
+        total = np.tile(self.mean, (len(plain), 1))
         for member, weights in zip(self.members, self.weights.T, strict=True):
             if weights.any():
-                total += weights[self.group] * (member.predict(x) - self.mean)
+                total += weights[self.group] * (member.predict(readings) - self.mean)
         return total.astype(np.float32)
 
     @property
@@ -161,10 +200,17 @@ class TrainedStack:
     def record(self) -> dict[str, object]:
         """What a prediction's record tells of it."""
         chosen = {
-            name: member.chosen for name, member in zip(self.names, self.members, strict=True)
+            name: reader.member.chosen
+            for name, reader in zip(self.names, self.members, strict=True)
         }
         weights = self.table.to_dict(orient="index")
-        return {"weights": weights, "chosen": chosen, "left_out": self.left_out}
+        centring = self.prepared.settings.centring
+        return {
+            "weights": weights,
+            "chosen": chosen,
+            "left_out": self.left_out,
+            "centring": centring,
+        }
 
 
 _FEWEST = 8
