@@ -1,5 +1,6 @@
 """The errors users meet: what was expected, what came, and what to do."""
 
+import difflib
 from collections.abc import Iterable
 
 
@@ -42,6 +43,41 @@ class MissingDependencyError(SpatialragError, ImportError):
 
 class NotConvergedError(SpatialragError, RuntimeError):
     """A solve that did not reach its certificate."""
+
+
+def check_choice(value: object, choices: Iterable[str], *, name: str) -> None:
+    """Raise `InputError` unless a value is one of a closed set of words.
+
+    Parameters
+    ----------
+    value
+        What was given.
+    choices
+        The words.
+    name
+        What the word says, for the message: ``expression scale``.
+
+    Examples
+    --------
+    >>> check_choice("log1p", ("counts", "log1p"), name="expression scale")
+    >>> check_choice("logp", ("counts", "log1p"), name="expression scale")
+    Traceback (most recent call last):
+        ...
+    spatialrag.errors.InputError: unknown expression scale
+      expected: one of counts, log1p
+      got:      'logp'
+      fix:      did you mean 'log1p'?
+    """
+    words = list(choices)
+    if value in words:
+        return
+    near = difflib.get_close_matches(str(value), words, n=1, cutoff=0.6)
+    raise InputError(
+        f"unknown {name}",
+        expected=f"one of {', '.join(words)}",
+        got=repr(value),
+        fix=f"did you mean {near[0]!r}?" if near else "",
+    )
 
 
 def listing(names: Iterable[object], limit: int = 5) -> str:

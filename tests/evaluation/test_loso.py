@@ -132,7 +132,7 @@ def test_honest_slides_are_no_copies(toy_bank, recwarn):
 
 
 def test_bad_folds(toy_bank):
-    with pytest.raises(InputError, match="leave='slide' or 'donor'"):
+    with pytest.raises(InputError, match="one of slide, donor"):
         loso(toy_bank, leave="spot")
     with pytest.raises(InputError, match="slides not in the bank: nope"):
         loso(toy_bank, slides=["nope"])

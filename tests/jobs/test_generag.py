@@ -47,7 +47,7 @@ def test_predictions_of_someone_else_need_no_image(tmp_path):
 @pytest.mark.parametrize(
     ("stated", "message"),
     [
-        ({"preset": "best"}, "unknown preset 'best'"),
+        ({"preset": "best"}, "unknown preset"),
         ({"preset": "paper", "image_weight": 0.5}, "fixes anchors, image weight"),
         ({"preset": "paper", "tuned": True}, "fixes anchors, image weight"),
         ({"preset": "released", "anchors": "coexpressed"}, "fixes anchors, image weight"),

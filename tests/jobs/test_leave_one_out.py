@@ -27,7 +27,7 @@ def test_a_bank_on_disk_or_in_memory_is_the_same_cohort(little_bank, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"leave": "spot"}, "leave='slide' or 'donor'"),
+        ({"leave": "spot"}, "unknown fold"),
         ({"json": Path("scores.md")}, "ends in .json"),
         ({"image_weights": (2.0,)}, "image_weight must be in"),
         ({"devices": Devices(encoder="cpu")}, "leave --encoder-device out"),

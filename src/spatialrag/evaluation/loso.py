@@ -9,7 +9,7 @@ import numpy as np
 
 from spatialrag.bank.bank import Bank, section_of
 from spatialrag.bank.copies import Copy, copies_within, describe_copies
-from spatialrag.errors import InputError, listing
+from spatialrag.errors import InputError, check_choice, listing
 from spatialrag.evaluation.citation_scores import score_citations
 from spatialrag.evaluation.columns import ORACLE
 from spatialrag.evaluation.methods import Row, standard_rows
@@ -111,8 +111,7 @@ def loso(
 
 def check_leave(leave: str) -> None:
     """Raise `InputError` unless ``leave`` is ``slide`` or ``donor``."""
-    if leave not in ("slide", "donor"):
-        raise InputError("unknown fold", expected="leave='slide' or 'donor'", got=repr(leave))
+    check_choice(leave, ("slide", "donor"), name="fold")
 
 
 def _folds(bank: Bank, leave: str, slides: Sequence[str] | None) -> Iterator[Fold]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spatialrag.bank.bank import Bank
-from spatialrag.errors import InputError
+from spatialrag.errors import InputError, check_choice
 from spatialrag.expression.normalize import to_scale
 from spatialrag.prediction.backbones.backbone import TrainedBackbone
 from spatialrag.prediction.backbones.linear import Linear
@@ -158,10 +158,7 @@ def published(
     backbone
         As in `GeneRAG`. A trained one is on counts (or log counts) for ``released``.
     """
-    if preset not in PUBLISHED:
-        raise InputError(
-            "unknown preset", expected=f"one of {', '.join(PUBLISHED)}", got=repr(preset)
-        )
+    check_choice(preset, PUBLISHED, name="preset")
     eligible = bank.measured_everywhere
     if isinstance(backbone, TrainedBackbone):
         eligible = eligible & np.isin(bank.genes, backbone.genes)

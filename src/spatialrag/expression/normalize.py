@@ -5,7 +5,7 @@ from typing import TypeAlias, cast
 import numpy as np
 from scipy import sparse
 
-from spatialrag.errors import InputError
+from spatialrag.errors import InputError, check_choice
 
 SCALES = ("counts", "log1p", "log1p_cp10k")
 SIZE_FACTOR = 1e4
@@ -15,10 +15,7 @@ Matrix: TypeAlias = sparse.csr_matrix | np.ndarray
 
 def check_scale(scale: str) -> str:
     """Return the scale when it is known, else raise `InputError`."""
-    if scale not in SCALES:
-        raise InputError(
-            "unknown expression scale", expected=f"one of {', '.join(SCALES)}", got=repr(scale)
-        )
+    check_choice(scale, SCALES, name="expression scale")
     return scale
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from spatialrag.errors import InputError, listing, raise_all
+from spatialrag.errors import InputError, check_choice, listing, raise_all
 from spatialrag.expression.table import read_numbers
 from spatialrag.file_kind import reading
 from spatialrag.names import clean_names, keys_of
@@ -117,8 +117,7 @@ def read_her2st_proportions(
     InputError
         An unknown tier, or an archive or section that is not there.
     """
-    if tier not in TIERS:
-        raise InputError("unknown tier", expected=f"one of {', '.join(TIERS)}", got=repr(tier))
+    check_choice(tier, TIERS, name="tier")
     path = Path(root) / "res" / "ST-deconv" / "props" / f"{tier}.zip"
     if not path.is_file():
         raise InputError(

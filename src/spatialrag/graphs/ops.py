@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 
-from spatialrag.errors import InputError
+from spatialrag.errors import check_choice
 
 NORMALIZATIONS = ("symmetric", "row")
 
@@ -18,8 +18,7 @@ def normalized(adjacency: sparse.csr_matrix, *, by: str = "symmetric") -> sparse
     by
         ``symmetric``: D^-1/2 (A + I) D^-1/2. ``row``: D^-1 (A + I), as SemST's code does.
     """
-    if by not in NORMALIZATIONS:
-        raise InputError("unknown normalization", expected=", ".join(NORMALIZATIONS), got=repr(by))
+    check_choice(by, NORMALIZATIONS, name="normalization")
     looped = (adjacency + sparse.identity(adjacency.shape[0])).tocsr()
     degree = np.asarray(looped.sum(axis=1), np.float64).ravel()
     if by == "row":

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse, spatial
 
-from spatialrag.errors import InputError, listing
+from spatialrag.errors import InputError, check_choice, listing
 from spatialrag.graphs.graph import Graph, check_coordinates, join, without_self
 from spatialrag.graphs.lattice import (
     REACH,
@@ -64,8 +64,7 @@ def spatial_graph(
         Coordinates that cannot be used, a section with one spot, more neighbors than spots, no
         edges at all.
     """
-    if kind not in KINDS:
-        raise InputError("unknown kind of graph", expected=", ".join(KINDS), got=repr(kind))
+    check_choice(kind, KINDS, name="kind of graph")
     if radius is not None and not radius > 0:
         raise InputError("radius must be positive", got=str(radius))
     places = _Places.of(xy, sections, spots)

@@ -20,7 +20,7 @@ from spatialrag.domains.prepare import prepare
 from spatialrag.domains.sections import following_sections
 from spatialrag.domains.store import to_anndata
 from spatialrag.domains.tissue import Tissue
-from spatialrag.errors import InputError
+from spatialrag.errors import InputError, check_choice
 from spatialrag.escaping import csv_text
 from spatialrag.methods import methods
 from spatialrag.metrics.domains import domain_scores, labelled
@@ -213,8 +213,7 @@ def _choose(request: DomainsRequest) -> tuple[str, list[str]]:
         note = f"{', '.join(said)} belong to SemST, so the method is semst"
         return (SEMST, [note] * (DEFAULT != SEMST)) if said else (DEFAULT, [])
     known = [*(name for name, each in methods().items() if each.kind == "domains"), *CONTROLS]
-    if request.method not in known:
-        raise InputError("unknown method", expected=", ".join(known), got=repr(request.method))
+    check_choice(request.method, known, name="method")
     if said and request.method != SEMST:
         raise InputError(
             f"method {request.method} does not take {', '.join(said)}",

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from spatialrag.bank.bank import Bank
-from spatialrag.errors import InputError
+from spatialrag.errors import InputError, check_choice
 from spatialrag.evaluation.devices import solving_on
 from spatialrag.evaluation.methods import PUBLISHED, published
 from spatialrag.jobs.devices import Devices
@@ -80,10 +80,8 @@ class Retrieval:
     initial: InitialFile | None = None
 
     def __post_init__(self) -> None:
-        if self.preset not in get_args(Preset):
-            raise InputError(
-                f"unknown preset {self.preset!r}", expected=f"one of {', '.join(get_args(Preset))}"
-            )
+        check_choice(self.preset, get_args(Preset), name="preset")
+        check_choice(self.missing, get_args(Missing), name="missing")
         stated = self.image_weight is not None or self.strength is not None
         if self.preset in PUBLISHED and (stated or self.tuned or self.anchors != "variable"):
             raise InputError(

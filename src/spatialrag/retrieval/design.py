@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spatialrag.errors import InputError
+from spatialrag.errors import check_choice
 
 SCALINGS = ("raw", "variance", "standardized")
 
@@ -49,8 +49,7 @@ def make_block(values: np.ndarray, *, scaling: str) -> Block:
         variance over references, so that a unit of weight means the same in every block.
         ``standardized``: centred as well.
     """
-    if scaling not in SCALINGS:
-        raise InputError("unknown scaling", expected=f"one of {', '.join(SCALINGS)}", got=scaling)
+    check_choice(scaling, SCALINGS, name="scaling")
     mean = values.mean(axis=0, dtype=np.float64)
     center = mean if scaling == "standardized" else np.zeros_like(mean)
     total = 1.0 if scaling == "raw" else float(values.var(axis=0, dtype=np.float64).sum())

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.preprocessing import StandardScaler
 
-from spatialrag.errors import InputError
+from spatialrag.errors import check_choice
 
 IMAGE_BLOCKS = ("embedding", "standardized", "supervised")
 _COMPONENTS = 16
@@ -57,12 +57,9 @@ def fit_morphology(vectors: np.ndarray, anchors: np.ndarray, *, image_block: str
         its spread over the references; or ``supervised``: 16 partial least squares components
         from standardized embeddings to anchor expression.
     """
+    check_choice(image_block, IMAGE_BLOCKS, name="image_block")
     if image_block == "embedding":
         return _Embedding()
     if image_block == "standardized":
         return _Standardized(vectors)
-    if image_block == "supervised":
-        return _Supervised(vectors, anchors)
-    raise InputError(
-        "unknown image_block", expected=f"one of {', '.join(IMAGE_BLOCKS)}", got=repr(image_block)
-    )
+    return _Supervised(vectors, anchors)

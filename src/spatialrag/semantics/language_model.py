@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spatialrag.compatibility import prepare_torchvision
-from spatialrag.errors import InputError, MissingDependencyError
+from spatialrag.errors import InputError, MissingDependencyError, check_choice
 from spatialrag.progress import track
 from spatialrag.semantics.embedder import require_vectors
 
@@ -54,10 +54,7 @@ class LanguageModel:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        if self.pooling not in POOLINGS:
-            raise InputError(
-                "unknown pooling", expected=", ".join(POOLINGS), got=repr(self.pooling)
-            )
+        check_choice(self.pooling, POOLINGS, name="pooling")
 
     @property
     def identity(self) -> dict[str, object]:

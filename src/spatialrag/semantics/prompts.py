@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from spatialrag.errors import InputError
+from spatialrag.errors import InputError, check_choice
 
 # The prompt of SemST's supplement, word for word.
 INSTRUCTION = (
@@ -38,10 +38,7 @@ def gene_text(symbol: str, summary: str = "", *, kind: str = "summary") -> str:
     kind
         ``summary``: symbol and description; ``symbol``: the symbol alone.
     """
-    if kind not in GENE_TEXTS:
-        raise InputError(
-            "unknown kind of gene text", expected=", ".join(GENE_TEXTS), got=repr(kind)
-        )
+    check_choice(kind, GENE_TEXTS, name="kind of gene text")
     return f"{symbol}: {summary}" if kind == "summary" else f"Gene {symbol}"
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spatialrag.errors import InputError
+from spatialrag.errors import InputError, check_choice
 from spatialrag.semantics.controls import random_vectors, shuffled
 from spatialrag.semantics.descriptions import describe, read_summaries
 from spatialrag.semantics.embedder import embedder_of
@@ -55,8 +55,7 @@ def semantics_of(
     InputError
         An unknown name, a file that does not fit, or shuffling of what has no vectors of genes.
     """
-    if mode not in MODES:
-        raise InputError("unknown mode", expected=", ".join(MODES), got=repr(mode))
+    check_choice(mode, MODES, name="mode")
     name, _, where = specification.partition(":")
     if name in ("none", "random") and shuffle:
         raise InputError(f"{name} has no genes to shuffle")

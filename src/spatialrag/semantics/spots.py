@@ -7,7 +7,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from scipy import sparse
 
-from spatialrag.errors import InputError
+from spatialrag.errors import check_choice
 from spatialrag.semantics.cache import embed_texts
 from spatialrag.semantics.embedder import TextEmbedder
 from spatialrag.semantics.gene_vectors import GeneVectors
@@ -103,8 +103,7 @@ class PerSpot:
     cache: str | Path | None = None
 
     def __post_init__(self) -> None:
-        if self.prompt not in PROMPTS:
-            raise InputError("unknown prompt", expected=", ".join(PROMPTS), got=repr(self.prompt))
+        check_choice(self.prompt, PROMPTS, name="prompt")
 
     def of(self, expression: Expression, genes: np.ndarray) -> SpotVectors:
         """Return vectors of spots.
@@ -151,8 +150,7 @@ def standardize(vectors: np.ndarray) -> np.ndarray:
 
 
 def _ranked(expression: Expression, ranking: str) -> Expression:
-    if ranking not in RANKINGS:
-        raise InputError("unknown ranking", expected=", ".join(RANKINGS), got=repr(ranking))
+    check_choice(ranking, RANKINGS, name="ranking")
     if ranking == "expression":
         return expression
     matrix = sparse.csr_matrix(expression, dtype=np.float64)

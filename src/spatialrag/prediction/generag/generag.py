@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from spatialrag.bank.bank import Bank
-from spatialrag.errors import InputError
+from spatialrag.errors import InputError, check_choice
 from spatialrag.expression.normalize import check_scale
 from spatialrag.prediction.backbones.backbone import (
     TrainedBackbone,
@@ -115,11 +115,11 @@ class GeneRAG:
             )
         check_scale(self.scale)
         object.__setattr__(self, "context_um", self.preparation.context_um)
-        _one_of("scaling", self.scaling, SCALINGS)
-        _one_of("image_block", self.image_block, IMAGE_BLOCKS)
-        _one_of("missing", self.missing, ("raise", "drop"))
+        check_choice(self.scaling, SCALINGS, name="scaling")
+        check_choice(self.image_block, IMAGE_BLOCKS, name="image_block")
+        check_choice(self.missing, ("raise", "drop"), name="missing")
         if isinstance(self.anchors, str):
-            _one_of("anchors", self.anchors, RULES)
+            check_choice(self.anchors, RULES, name="anchors")
         if self.n_anchors < 1:
             raise InputError("n_anchors must be at least 1", got=str(self.n_anchors))
 
@@ -393,10 +393,3 @@ class FittedGeneRAG:
             strength /= 1 - settings.ridge_share
         l1, l2 = penalties(strength, settings.ridge_share)
         return replace(problem, l1=l1, l2=l2)
-
-
-def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise InputError(
-            f"unknown {name}", expected=f"one of {', '.join(allowed)}", got=repr(value)
-        )

@@ -8,7 +8,7 @@ import pandas as pd
 
 from spatialrag.bank.bank import Bank
 from spatialrag.bank.copies import copies_within
-from spatialrag.errors import InputError
+from spatialrag.errors import InputError, check_choice
 from spatialrag.metrics.expression import pearson_per_gene
 from spatialrag.prediction.backbones.backbone import TrainedBackbone
 from spatialrag.prediction.citations import cite
@@ -65,8 +65,7 @@ def tune(
         Which of the settings within one standard error of the best mean score: ``sparse``, with
         the fewest references per spot; ``first`` of the grid (image weights, then strengths).
     """
-    if prefer not in PREFER:
-        raise InputError("unknown preference", expected=f"one of {', '.join(PREFER)}", got=prefer)
+    check_choice(prefer, PREFER, name="preference")
     if len(bank.slides) < 2:
         raise InputError(
             "tuning leaves one reference slide out at a time",

@@ -12,7 +12,7 @@ import pandas as pd
 
 from spatialrag.bank.bank import Bank
 from spatialrag.cells.cell_bank import CellBank
-from spatialrag.errors import InputError
+from spatialrag.errors import InputError, check_choice
 from spatialrag.expression.genes import rank_by_variance
 from spatialrag.expression.proportions import Proportions
 from spatialrag.prediction.prediction import Prediction
@@ -66,10 +66,7 @@ class RAGST:
     generator: Generator = field(default_factory=Generator)
 
     def __post_init__(self) -> None:
-        if self.references not in KINDS:
-            raise InputError(
-                "unknown references", expected=f"one of {', '.join(KINDS)}", got=self.references
-            )
+        check_choice(self.references, KINDS, name="references")
         if not 0 <= self.residual_share < 1:
             raise InputError("residual_share must be in [0, 1)", got=str(self.residual_share))
 

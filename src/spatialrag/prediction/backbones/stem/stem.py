@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from spatialrag.errors import InputError
+from spatialrag.errors import InputError, check_choice
 from spatialrag.prediction.backbones.fitting import Fitting
 from spatialrag.prediction.backbones.network import Slide, SpotNetwork, mean_r
 from spatialrag.prediction.backbones.stem.diffusion import TARGETS, Diffusion
@@ -113,12 +113,7 @@ class Stem:
                 "steps lie between 1 and noise_steps, samples are at least 1",
                 got=f"steps {self.steps}, noise_steps {self.noise_steps}, samples {self.samples}",
             )
-        if self.predicts not in TARGETS:
-            raise InputError(
-                "unknown target of the denoiser",
-                expected=f"one of {', '.join(TARGETS)}",
-                got=repr(self.predicts),
-            )
+        check_choice(self.predicts, TARGETS, name="target of the denoiser")
         if not 0 < self.start <= 1:
             raise InputError("start is a share of the schedule, above 0", got=str(self.start))
         if self.ancestral and (self.steps, self.start) != (self.noise_steps, 1.0):
