@@ -38,6 +38,9 @@ SERIAL = [
     {"Rep11", "Rep12"},
     {"C2", "C3", "C4"},
 ]
+GROUPS = {"MOB": "MOB (3)", "Rep": "mob_mice (5)", "toy": "toy (4)"} | dict.fromkeys(
+    "ABC", "HER2ST (5)"
+)
 LARGEST = 2400  # pixels: larger scans are read at a half, a quarter, … of their size
 Turn = Image.Transpose
 
@@ -137,6 +140,21 @@ def kind_of(pair):
     return "toy slides" if all(name.startswith("toy") for name in names) else "others"
 
 
+def show(found):
+    copies = pd.DataFrame(found["copies"]).T
+    table = copies.T.groupby(lambda name: GROUPS.get(name.rstrip("0123456789"), name)).min().T
+    print(scores_markdown(table.map("{:.2f}".format), index="lowest likeness of copies"), "\n")
+    pairs = pd.DataFrame(found["honest"])
+    pairs["kind"] = [kind_of(pair) for pair in found["honest"]]
+    table = pairs.groupby("kind")["likeness"].agg(["size", "median", "max"])
+    shown = table.map("{:.3f}".format).assign(size=table["size"].astype(str))
+    print(scores_markdown(shown, index="honest pairs"), "\n")
+    counts = pd.DataFrame(found["counts"]).T
+    counts = counts.assign(pairs=counts["pairs"].astype(int).astype(str))
+    print(scores_markdown(counts, index="counts of honest pairs"), "\n")
+    print(found["seconds"], found["bytes"])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="the folder of real measurements")
@@ -155,13 +173,8 @@ def main():
         counts = measure_counts(cohorts)
     found = {"threshold": LIKE, "copies": copies, "honest": honest, "counts": counts} | costs
     if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
-    print(scores_markdown(pd.DataFrame(copies).T.round(2), index="copy"), "\n")
-    pairs = pd.DataFrame(honest).assign(kind=[kind_of(pair) for pair in honest])
-    table = pairs.groupby("kind")["likeness"].agg(["size", "median", "max"])
-    print(scores_markdown(table, index="honest pairs"), "\n")
-    print(scores_markdown(pd.DataFrame(counts).T, index="counts of honest pairs"), "\n")
-    print(json.dumps(costs))
+        arguments.json.write_text(json.dumps(found) + "\n")
+    show(found)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import numpy as np
 
 from spatialrag.slides.keypoints import Keypoints
 
-LIKE = 0.16  # copies reach 0.3 and more, serial sections 0.09: docs/guide/copies.md
+LIKE = 0.16  # copies reach 0.4 and more, serial sections 0.09: docs/guide/copies.md
 _RATIO = 0.85  # a match is this much nearer than the second nearest (Lowe's test)
 _SCALES = (0.4, 2.5)  # of one picture over the other, both on their small looks
 _APART = 20.0  # pixels between two matches that place one picture on the other

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -369,3 +372,43 @@ def test_one_fit_serves_a_grid_of_weights_and_strengths(references, queries):
         )
     with pytest.raises(InputError, match="a block that was not fitted"):
         replace(EXACT, image_weight=0.0).fit(references).problems(queries, grid)
+
+
+THREADS = """
+import sys
+import numpy as np
+from spatialrag.bank.build import build_bank
+from spatialrag.expression.cohort import read_cohort
+from spatialrag.prediction.generag import GeneRAG
+
+bank = build_bank(read_cohort(sys.argv[1]), encoder="color", thumbnail_px=0)
+fitted = GeneRAG(n_anchors=60).fit(bank.without(slides=["toy4"]))
+prediction = fitted.predict(bank.embeddings_of("toy4"))
+np.savez(
+    sys.argv[2],
+    vectors=bank.embeddings,
+    weights=prediction.citations.weights.toarray(),
+    expression=prediction.expression,
+)
+"""
+
+
+@pytest.mark.slow
+def test_across_thread_counts_results_differ_by_rounding_alone(toy_table, tmp_path):
+    """The bounds that docs/guide/determinism.md states; with one count, the same bytes."""
+    found = {}
+    for run, threads in {"one": "1", "two": "2", "again": "2"}.items():
+        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+        subprocess.run(
+            [sys.executable, "-c", THREADS, toy_table, tmp_path / f"{run}.npz"],
+            env=os.environ | dict.fromkeys(names, threads),
+            check=True,
+        )
+        found[run] = dict(np.load(tmp_path / f"{run}.npz"))
+    for name, values in found["two"].items():
+        np.testing.assert_array_equal(values, found["again"][name])
+    np.testing.assert_allclose(found["one"]["vectors"], found["two"]["vectors"], atol=1e-6)
+    np.testing.assert_allclose(found["one"]["expression"], found["two"]["expression"], atol=1e-4)
+    weights = [found[run]["weights"] for run in ("one", "two")]
+    np.testing.assert_allclose(*weights, atol=1e-4)
+    assert weights[0].max() > 1e-2
