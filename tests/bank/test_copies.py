@@ -19,7 +19,12 @@ from spatialrag.bank.copies import (
 from spatialrag.bank.store import describe, open_bank, verify_bank, write_bank
 from spatialrag.errors import InputError
 from spatialrag.expression.normalize import to_scale
+<<<<<<< HEAD
 from spatialrag.slides.picture_marks import mark_picture
+=======
+from spatialrag.slides.picture_marks import mark_image
+from spatialrag.slides.spots import spot_pitch
+>>>>>>> da10ba8 (Several sections on one scan are no copies)
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +71,23 @@ def test_a_picture_that_was_cut_resized_and_saved_again(bank, toy_sections, tmp_
     assert 0.25 < copy.score < 1
     with pytest.raises(InputError, match="toy2 \\(a picture of the same tissue, likeness 0"):
         leave_out_copies(bank, [copy], query="q")
+
+
+def test_several_sections_on_one_scan_are_no_copies(toy_sections):
+    """The left and the right half of a slide, as two sections on one picture."""
+    section = toy_sections[0]
+    middle = np.median(section.xy[:, 0])
+    pitch = spot_pitch(section.xy)
+    left = section.of_spots(section.spots[section.xy[:, 0] < middle - pitch])
+    right = renamed(section.of_spots(section.spots[section.xy[:, 0] > middle]), "right")
+    both = build_bank([left, right], thumbnail_px=0)
+    assert copies_within(both, "right") == ()
+    marks = mark_image(section.image)
+    assert find_copies(both, slide="q", marks=marks, xy=section.xy + 1e6) == ()
+    copies = (Copy(left.slide, "image"), Copy("right", "image"))
+    assert find_copies(both, slide="q", marks=marks) == copies
+    assert find_copies(both, slide="q", marks=marks, xy=section.xy) == copies
+    assert find_copies(both, slide="q", marks=marks, xy=right.xy + 1) == copies[1:]
 
 
 def test_excluded_copies_are_left_out_whoever_does_it(bank, toy_sections):

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from scipy.spatial import cKDTree
 
 from spatialrag.bank.bank import Bank, section_of
 from spatialrag.errors import InputError, listing
@@ -18,6 +19,7 @@ from spatialrag.expression.section import Section
 from spatialrag.slides.keypoints import Keypoints
 from spatialrag.slides.likeness import LIKE, likeness
 from spatialrag.slides.picture_marks import PictureMarks
+from spatialrag.slides.spots import spot_pitch
 
 Evidence = Literal["name", "image", "likeness", "counts"]
 EQUAL_SPOTS = (
@@ -59,6 +61,7 @@ def find_copies(
     *,
     slide: str,
     marks: PictureMarks | None = None,
+    xy: np.ndarray | None = None,
     section: Section | None = None,
 ) -> tuple[Copy, ...]:
     """Return the slides of a bank that a query is a copy of, one record each.
@@ -74,16 +77,19 @@ def find_copies(
         Name of the query.
     marks
         Of its picture; None without one.
+    xy : (n_spots, 2), optional
+        Its spots on that picture, full-resolution pixels: several sections on one scan, whose
+        spots lie apart, are no copies of each other.
     section
         Its measured counts, where there are any.
     """
-    return _find(bank, bank.slides.index, slide, marks, section)
+    return _find(bank, bank.slides.index, _Query(slide, marks, xy, section))
 
 
 def copies_within(bank: Bank, slide: str) -> tuple[Copy, ...]:
     """Return the other slides of a bank that one of its own is a copy of."""
-    others = bank.slides.index.drop(slide)
-    return _find(bank, others, slide, marks_of(bank, slide), section_of(bank, slide))
+    query = _Query(slide, marks_of(bank, slide), _places(bank, slide), section_of(bank, slide))
+    return _find(bank, bank.slides.index.drop(slide), query)
 
 
 def leave_out_copies(
@@ -177,30 +183,47 @@ def unmarked_slides(bank: Bank) -> list[str]:
     return [name for name in bank.slides.index if not marks_of(bank, name).image_hash]
 
 
-def _find(
-    bank: Bank,
-    names: pd.Index,
-    query: str,
-    marks: PictureMarks | None,
-    section: Section | None,
-) -> tuple[Copy, ...]:
-    suspects = set() if section is None else _with_equal_spots(bank, section)
+@dataclass(frozen=True, eq=False)
+class _Query:
+    """What is known of a query: see `find_copies`."""
+
+    slide: str
+    marks: PictureMarks | None
+    xy: np.ndarray | None
+    section: Section | None
+
+
+def _find(bank: Bank, names: pd.Index, query: _Query) -> tuple[Copy, ...]:
+    suspects = set() if query.section is None else _with_equal_spots(bank, query.section)
     found = []
     for name in names:
-        known = marks_of(bank, name)
-        copy = Copy(name, "name") if name == query else None
-        if copy is None and marks is not None:
-            copy = _by_image(name, known, marks) or _by_likeness(name, known, marks)
-        if copy is None and section is not None and name in suspects:
-            copy = _by_counts(bank, name, section)
+        copy = Copy(name, "name") if name == query.slide else None
+        if copy is None and query.marks is not None:
+            copy = _by_picture(bank, name, query.marks, query.xy)
+        if copy is None and query.section is not None and name in suspects:
+            copy = _by_counts(bank, name, query.section)
         if copy is not None:
             found.append(copy)
     return tuple(found)
 
 
-def _by_image(name: str, known: PictureMarks, marks: PictureMarks) -> Copy | None:
-    same = marks.image_hash and marks.image_hash == known.image_hash
-    return Copy(name, "image") if same else None
+def _by_picture(bank: Bank, name: str, marks: PictureMarks, xy: np.ndarray | None) -> Copy | None:
+    known = marks_of(bank, name)
+    if not marks.image_hash or marks.image_hash != known.image_hash:
+        return _by_likeness(name, known, marks)
+    return None if xy is not None and _apart(xy, _places(bank, name)) else Copy(name, "image")
+
+
+def _places(bank: Bank, slide: str) -> np.ndarray:
+    return bank.references.loc[bank.references["slide"] == slide, ["x", "y"]].to_numpy(float)
+
+
+def _apart(xy: np.ndarray, others: np.ndarray) -> bool:
+    """Return whether no spot of one section lies within a pitch of a spot of the other."""
+    if len(xy) < 2 or len(others) < 2 or not (np.isfinite(xy).all() and np.isfinite(others).all()):
+        return False
+    distance, _ = cKDTree(others).query(xy)
+    return bool(distance.min() > max(spot_pitch(xy), spot_pitch(others)))
 
 
 def _by_likeness(name: str, known: PictureMarks, marks: PictureMarks) -> Copy | None:
