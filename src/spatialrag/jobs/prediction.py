@@ -156,7 +156,7 @@ def run(
     rest = bank.without(slides=request.without_slides, donors=request.without_donors)
     with request.queries.opened() as (spots, slide):
         marks = None if slide is None else mark_picture(slide)
-        copies = find_copies(bank, slide=spots.slide, marks=marks)
+        copies = find_copies(bank, slide=spots.slide, marks=marks, xy=spots.xy)
         if trained and copies and not request.allow_self:
             raise _trained_on(spots.slide, copies)
         references, notes = leave_out_copies(
