@@ -19,16 +19,8 @@ from spatialrag.bank.copies import (
 from spatialrag.bank.store import describe, open_bank, verify_bank, write_bank
 from spatialrag.errors import InputError
 from spatialrag.expression.normalize import to_scale
-<<<<<<< HEAD
-<<<<<<< HEAD
-from spatialrag.slides.picture_marks import mark_picture
-=======
-from spatialrag.slides.picture_marks import mark_image
-=======
-from spatialrag.slides.picture_marks import PictureMarks, mark_image
->>>>>>> c752cc2 (Quicker tests of marks)
+from spatialrag.slides.picture_marks import PictureMarks, mark_picture
 from spatialrag.slides.spots import spot_pitch
->>>>>>> da10ba8 (Several sections on one scan are no copies)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +78,7 @@ def test_several_sections_on_one_scan_are_no_copies(toy_sections):
     right = renamed(section.of_spots(section.spots[section.xy[:, 0] > middle]), "right")
     both = build_bank([left, right], thumbnail_px=0)
     assert copies_within(both, "right") == ()
-    marks = mark_image(section.image)
+    marks = mark_picture(section.image)
     assert find_copies(both, slide="q", marks=marks, xy=section.xy + 1e6) == ()
     copies = (Copy(left.slide, "image"), Copy("right", "image"))
     assert find_copies(both, slide="q", marks=marks) == copies
