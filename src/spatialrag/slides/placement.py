@@ -2,9 +2,9 @@
 
 import warnings
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-from scipy.signal import fftconvolve
 
 from spatialrag.slides.readings import other_readings
 from spatialrag.slides.slide import Slide, opened
@@ -100,12 +100,19 @@ def warn_if_doubtful(placement: Placement, spots: Spots) -> None:
     )
 
 
+def _convolve(one: np.ndarray, other: np.ndarray, mode: Literal["same", "full"]) -> np.ndarray:
+    # Slow to import, and only this needs it.
+    from scipy.signal import fftconvolve
+
+    return fftconvolve(one, other, mode=mode)
+
+
 def _bare(mask: np.ndarray, radius: float) -> np.ndarray:
     """Return where the centre of a spot would be off the tissue, of the shape of the mask."""
     reach = int(np.ceil(max(radius, 0.5)))
     offset = np.arange(-reach, reach + 1)
     disc = (np.add.outer(offset**2, offset**2) <= max(radius, 0.5) ** 2).astype(np.float64)
-    covered = fftconvolve(mask.astype(np.float64), disc / disc.sum(), mode="same")
+    covered = _convolve(mask.astype(np.float64), disc / disc.sum(), "same")
     return covered.round(6) < 0.5
 
 
@@ -148,7 +155,7 @@ def _best_shift(bare: np.ndarray, xy: np.ndarray) -> tuple[int, np.ndarray]:
     counts = np.zeros(bare.shape)
     np.add.at(counts, (pixels[within, 1], pixels[within, 0]), 1)
     # Spots on tissue at every shift: a correlation of the two.
-    on = fftconvolve((~bare).astype(np.float64), counts[::-1, ::-1], mode="full").round()
+    on = _convolve((~bare).astype(np.float64), counts[::-1, ::-1], "full").round()
     row, column = np.nonzero(on == on.max())
     shifts = np.column_stack([column, row]) - np.subtract(bare.shape[::-1], 1)
     shift = shifts[np.argmin((shifts**2).sum(axis=1))]
