@@ -97,5 +97,14 @@ def test_ctrl_c_ends_at_once():
     assert process.returncode == 0
 
 
-def test_cores_of_this_process():
+@pytest.mark.parametrize(
+    ("quota", "expected"),
+    [("max 100000", 8), ("150000 100000", 2), ("50000 100000", 1), ("9900000 100000", 8), ("", 8)],
+)
+def test_cores_of_this_process(tmp_path, monkeypatch, quota, expected):
+    """A container may see 8 cores and be given time on 1.5 of them."""
     assert 1 <= available_cores() <= os.cpu_count()
+    (tmp_path / "cpu.max").write_text(quota)
+    monkeypatch.setattr("spatialrag.pipeline._QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    assert available_cores() == expected

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -13,11 +14,19 @@ Result = TypeVar("Result")
 _AHEAD = 2  # results beyond those in the making that may wait to be taken
 
 
+_MOST_WORKERS = 16  # each holds a batch, and what an encoder makes of it
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+
 def available_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Return how many cores this process may use, by affinity and by a container's quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    try:
+        quota, period = _QUOTA.read_text().split()
+    except (OSError, ValueError):
+        return cores or 1
+    allowed = cores if quota == "max" else -(-int(quota) // int(period))
+    return max(1, min(cores or 1, allowed or 1))
 
 
 @contextmanager
@@ -38,7 +47,7 @@ def computed_ahead(
     items
         What it is called with; taken by the caller's thread.
     workers
-        Threads; as many as there are cores when None.
+        Threads; as many as there are cores, up to 16, when None.
 
     Examples
     --------
@@ -46,7 +55,7 @@ def computed_ahead(
     ...     list(results)
     [3, 2, 1]
     """
-    workers = workers or available_cores()
+    workers = workers or min(available_cores(), _MOST_WORKERS)
     pool = ThreadPoolExecutor(workers, thread_name_prefix="ahead")
     try:
         yield _in_order(pool, task, items, limit=workers + _AHEAD)

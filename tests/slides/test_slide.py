@@ -1,7 +1,10 @@
 """One picture, many files: the door gives the same pixels, or says by name what it refuses."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -376,8 +379,6 @@ def test_readers_agree_on_regions(tmp_path, picture):
 
 
 def test_hdf5_is_taken_for_patches(tmp_path):
-    import h5py
-
     with h5py.File(tmp_path / "s.h5", "w") as file:
         file["img"] = np.zeros((1, 4, 4, 3), np.uint8)
         file["img"].attrs["downsample"] = 1.0
@@ -415,3 +416,39 @@ def test_an_open_slide_stays_open(tmp_path, slides_read):
     with pytest.raises(KeyError), opened(tmp_path / "s.png"):
         raise KeyError
     assert slides_read.closed == 2
+
+
+def written_as(kind, folder, picture):
+    """Return a file of each kind of slide, with this picture."""
+    path = folder / {"jpeg": "s.jpg", "png": "s.png", "patches": "s.h5"}.get(kind, "s.tif")
+    if kind == "tiles":
+        return pyramid(path, picture)
+    if kind == "scanner":
+        pytest.importorskip("openslide")
+        return scanner_file(folder / "s.svs", picture)
+    if kind == "strips":
+        tifffile.imwrite(path, picture, photometric="rgb", compression="zlib", rowsperstrip=7)
+    elif kind == "patches":
+        with h5py.File(path, "w") as file:
+            file["img"] = np.stack([picture[:64, x : x + 64] for x in range(0, 192, 32)])
+            file["img"].attrs["downsample"] = 1.0
+            file["coords"] = np.array([[x, 0] for x in range(0, 192, 32)])
+            file["barcode"] = np.arange(6).astype("S")
+    else:
+        path.write_bytes(encoded(picture, path.suffix[1:]))
+    return path
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png", "tiles", "strips", "scanner", "patches"])
+def test_threads_read_what_one_reads(tmp_path, picture, kind):
+    """Pixels at two sizes, of regions that leave the picture as well; the file is closed behind."""
+    path = written_as(kind, tmp_path, picture)
+    corners = [(x, y) for x in range(-20, 250, 30) for y in range(-20, 190, 30)]
+    with opened(path) as slide:
+        alone = [slide.read_sizes(*at, 48, 48, [(48, 48), (20, 20)]) for at in corners]
+    with opened(path) as slide, ThreadPoolExecutor(4) as pool:
+        read = partial(slide.read_sizes, width=48, height=48, sizes=[(48, 48), (20, 20)])
+        together = list(pool.map(lambda at: read(*at), corners * 3))
+    for one, other in zip(alone * 3, together, strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_array_equal(one[1], other[1])
