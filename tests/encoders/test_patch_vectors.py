@@ -142,3 +142,11 @@ def test_a_damaged_picture_ends_the_run_and_closes_the_slide(toy_sections, slide
     with opened(section.image) as slide, pytest.raises(InputError, match="cannot be decoded"):
         encode_patches(Broken(slide), section.located, encoder=Mean(), patch_um=90, batch=4)
     assert slides_read.closed == 1
+
+
+@pytest.mark.parametrize("wrong", [lambda patches: patches.mean(axis=1), lambda _: np.ones((3, 2))])
+def test_what_is_no_vector_per_patch_is_refused_at_the_first_batch(toy_sections, wrong):
+    encoder = Mean()
+    encoder.encode = wrong
+    with pytest.raises(InputError, match=r"(?s)'mean' returns no vectors.*\(10, dim\)"):
+        made(toy_sections[0], encoder, batch=10)

@@ -115,7 +115,6 @@ class _Rows:
         return sum(map(len, self.parts))
 
     def append(self, part: np.ndarray) -> None:
-        part = part.reshape(len(part), -1)
         if self.cache is not None:
             self.cache.append(part, self.done)
         self.parts.append(part)
@@ -147,11 +146,20 @@ class _Patches:
         return [slice(edge, min(edge + self.batch, stop)) for edge in edges]
 
     def cut(self, rows: slice, *, pictured: bool) -> list[np.ndarray]:
+        """Return patches for the encoder, and their pictures as rows where they are wanted."""
         sizes = (self.encoder.size_px, self.thumbnail_px)[: 1 + pictured]
-        return cut_patches(self.slide, self.grid, sizes_px=sizes, rows=rows)
+        block, *pictures = cut_patches(self.slide, self.grid, sizes_px=sizes, rows=rows)
+        return [block, *(each.reshape(len(each), -1) for each in pictures)]
 
     def encode(self, block: np.ndarray) -> np.ndarray:
-        return np.asarray(self.encoder.encode(block), np.float32)
+        vectors = np.asarray(self.encoder.encode(block), np.float32)
+        if vectors.ndim != 2 or len(vectors) != len(block):
+            raise InputError(
+                f"the encoder {self.encoder.name!r} returns no vectors",
+                expected=f"an array ({len(block)}, dim)",
+                got=str(vectors.shape),
+            )
+        return vectors
 
 
 def _cut_pictures(patches: _Patches, pictures: _Rows, *, until: int, label: str) -> None:
