@@ -1,24 +1,26 @@
 """The command ``spatialrag``: verbs are imported when they run."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import click
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
 import spatialrag
 from spatialrag.cli.failures import failures_told
 from spatialrag.cli.verbs import VERBS, Verb
 
+if TYPE_CHECKING:  # typer has click within; the package of that name is not installed with it
+    from typer._click import Command, Context
+
 
 class VerbGroup(TyperGroup):
     """Verbs by name: listed from the table, imported when one of them is called."""
 
     def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, TyperCommand | TyperGroup | None, list[str]]:
+        self, ctx: "Context", args: list[str]
+    ) -> tuple[str | None, "Command | None", list[str]]:
         """Return the name of the verb that is called, the verb, and its arguments."""
         name, _, rest = super().resolve_command(ctx, args)
         return name, None if name is None else load_verb(name), rest
@@ -33,12 +35,12 @@ app = typer.Typer(
 )
 
 
-def load_verb(name: str) -> TyperCommand | TyperGroup:
+def load_verb(name: str) -> "Command":
     """Return a verb by its name, with its options; its module is imported."""
     verb = next(verb for verb in VERBS if verb.name == name)
     found = verb.load()
     if isinstance(found, typer.Typer):
-        command = get_group(found)
+        command: Command = get_group(found)
     else:
         single = typer.Typer(add_completion=False)
         single.command()(found)
