@@ -79,3 +79,29 @@ def test_a_training_may_go_on_elsewhere(small):
     assert training_key(there, small, small.genes, scale="log1p") == key
     assert training_key(other, small, small.genes, scale="log1p") != key
     assert training_key(here, small, small.genes, scale="counts") != key
+
+
+@pytest.mark.parametrize("name", ["probe", "histogene", "bleep", "triplex", "stem", "deepspot"])
+def test_every_network_trains_on_a_device_as_on_the_cpu(three, name):
+    """The same weights and draws on either: what differs is rounding, which training spreads."""
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    settings = make_backbone(name)
+    found = []
+    for device in ("cpu", "cuda"):
+        fitting = replace(settings.fitting, epochs=2, device=device)
+        trained = replace(settings, fitting=fitting).fit(three, three.genes, scale="log1p")
+        found.append(trained.predict(three.embeddings_of("s0")))
+    assert np.isfinite(found[1]).all()
+    np.testing.assert_allclose(found[1], found[0], atol=0.05)
+
+
+def test_spots_lie_where_the_network_does(small):
+    """Their rows index tensors of the device, and are joined with others of it."""
+    from spatialrag.prediction.backbones.trained import _slides
+    from spatialrag.prediction.features import Features
+
+    settings = Probe(fitting=replace(LONG, device="meta"))
+    features = Features.fit(small.embeddings, None)
+    (slide,) = _slides(settings, small, features, small.on_scale("log1p").toarray())
+    assert {slide.rows.device.type, slide.targets.device.type} == {"meta"}

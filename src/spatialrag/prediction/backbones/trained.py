@@ -166,7 +166,7 @@ def _slides(
         Slide(
             view,
             torch.as_tensor(targets[slide_of == i], dtype=torch.float32, device=device),
-            torch.as_tensor(np.flatnonzero(~bank.empty[slide_of == i])),
+            torch.as_tensor(np.flatnonzero(~bank.empty[slide_of == i]), device=device),
             groups[i],
         )
         for i, view in enumerate(views)
