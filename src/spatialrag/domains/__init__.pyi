@@ -1,4 +1,5 @@
 from .clustering import Clustering as Clustering
+from .consensus.consensus import Consensus as Consensus
 from .controls import SmoothedPCA as SmoothedPCA
 from .datasets import read_dataset as read_dataset
 from .domains import DomainMethod as DomainMethod, Domains as Domains

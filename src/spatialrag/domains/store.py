@@ -13,7 +13,8 @@ from spatialrag.errors import InputError
 def to_anndata(domains: Domains, adata: ad.AnnData, *, key: str) -> None:
     """Write domains into an AnnData with the same spots in the same order.
 
-    ``obs['domain_<key>']`` with colors in ``uns``, ``obsm['X_<key>']``, graphs as
+    ``obs['domain_<key>']`` with colors in ``uns``, ``obs['domain_confidence']`` and
+    ``obs['domain_entropy']`` where the method has them, ``obsm['X_<key>']``, graphs as
     ``obsp['spatial_connectivities']``, ``obsp['<key>_features_connectivities']`` and their
     distances, settings and origin as JSON in ``uns['<key>']``.
 
@@ -41,6 +42,9 @@ def to_anndata(domains: Domains, adata: ad.AnnData, *, key: str) -> None:
     names = list(domains.sizes)
     adata.obs[column] = pd.Categorical(domains.labels, categories=names)
     adata.uns[f"{column}_colors"] = palette(len(names))
+    for name in ("confidence", "entropy"):
+        if name in domains.arrays:
+            adata.obs[f"domain_{name}"] = domains.arrays[name]
     adata.obsm[f"X_{key}"] = domains.embedding
     for name, graph in domains.graphs.items():
         # squidpy looks for "spatial_…" whatever made the graph.

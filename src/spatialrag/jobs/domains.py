@@ -28,7 +28,7 @@ from spatialrag.outputs import check_output
 from spatialrag.replace import replace_file, replace_text
 from spatialrag.semantics.specification import semantics_of
 
-SEMST, DEFAULT = "semst", "semst"
+SEMST, DEFAULT = "semst", "consensus"
 CONTROLS = ("smoothed_pca",)
 
 
@@ -194,7 +194,7 @@ def run_domains(request: DomainsRequest) -> DomainsResult:
         )
         tissue = Tissue.from_anndata(prepared, section_key=given.section)
         found = _find(name, method, tissue, request)
-    notes += [] if tissue.sections is None else _followed(found, tissue.sections)
+    notes += [] if tissue.sections is None else _followed(name, found, tissue.sections)
     truth = None if request.truth is None else prepared.obs[request.truth]
     scores = None
     if truth is not None:
@@ -211,7 +211,7 @@ def _choose(request: DomainsRequest) -> tuple[str, list[str]]:
     said = request.semst.said
     if request.method is None:
         note = f"{', '.join(said)} belong to SemST, so the method is semst"
-        return (SEMST, [note] * (DEFAULT != SEMST)) if said else (DEFAULT, [])
+        return (SEMST, [note]) if said else (DEFAULT, [])
     known = [*(name for name, each in methods().items() if each.kind == "domains"), *CONTROLS]
     check_choice(request.method, known, name="method")
     if said and request.method != SEMST:
@@ -274,10 +274,10 @@ def _find(name: str, method: DomainMethod, tissue: Tissue, request: DomainsReque
     )
 
 
-def _followed(found: Domains, sections: np.ndarray) -> list[str]:
+def _followed(name: str, found: Domains, sections: np.ndarray) -> list[str]:
     said = following_sections(found.labels, sections)
-    advice = "; the method consensus brings sections to one level first"
-    return [said + advice * (DEFAULT != SEMST)] if said else []
+    advice = "; --method consensus brings sections to one level first"
+    return [said + advice * (name != DEFAULT)] if said else []
 
 
 def _scores(

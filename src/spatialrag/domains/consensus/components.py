@@ -32,15 +32,15 @@ class Expression:
         self._values = values
         self._means = np.asarray((self._of.T @ values).todense()) / size
 
-    def components(self, n: int, smoother: sparse.csr_matrix | None = None) -> np.ndarray:
-        """Return the first principal components, (n_spots, n), the largest first.
+    def axes(self, n: int, smoother: sparse.csr_matrix | None = None) -> np.ndarray:
+        """Return the directions of genes in which spots vary most, (n_genes, n), unit vectors.
 
         Parameters
         ----------
         n
             At most one less than spots and genes.
         smoother : CSR (n_spots, n_spots), optional
-            Applied to expression first: components of neighborhood means.
+            Applied to expression first: directions in which neighborhood means vary.
         """
         values, of, means = self._values, self._of, self._means
         smooth = sparse.identity(values.shape[0], format="csr") if smoother is None else smoother
@@ -52,11 +52,14 @@ class Expression:
         )
         n = max(min(n, *(size - 1 for size in values.shape)), 1)
         start = np.random.default_rng(0).normal(size=min(values.shape))
-        left, sizes, _ = svds(operator, k=n, v0=start)
-        order = np.argsort(-sizes)
-        found = left[:, order] * sizes[order]
+        _, sizes, right = svds(operator, k=n, v0=start)
+        found = right[np.argsort(-sizes)].T
         signs = np.sign(found[np.abs(found).argmax(axis=0), np.arange(n)])
         return found * np.where(signs == 0, 1, signs)
+
+    def along(self, axes: np.ndarray) -> np.ndarray:
+        """Return each spot's expression along directions of genes, (n_spots, n)."""
+        return self._values @ axes - self._of @ (self._means @ axes)
 
 
 def _transposed(

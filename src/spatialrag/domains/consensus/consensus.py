@@ -7,12 +7,14 @@ import numpy as np
 
 from spatialrag.domains.clustering import by_size
 from spatialrag.domains.consensus.neighborhoods import Neighborhoods
+from spatialrag.domains.consensus.number import most_stable, stability_curve
 from spatialrag.domains.consensus.partitions import kmeans, tied_mixture
 from spatialrag.domains.consensus.views import View, make_views
 from spatialrag.domains.consensus.voting import Vote, vote
 from spatialrag.domains.domains import Domains
 from spatialrag.domains.tissue import Tissue, as_tissue
 from spatialrag.errors import InputError
+from spatialrag.progress import track
 from spatialrag.provenance import origin
 
 _FIT = {"kmeans": kmeans, "tied_mixture": tied_mixture}
@@ -34,20 +36,23 @@ class Consensus:
     candidates
         Numbers of domains to choose from, by stability, when none is given.
     starts
-        Of each partition.
+        Of each partition, of which the best is kept.
+    repeats
+        Partitions of each view and kind, from other starts.
     seed
         Of the starts.
     """
 
     candidates: tuple[int, ...] = tuple(range(2, 13))
     starts: int = 10
+    repeats: int = 3
     seed: int = 0
 
     def __post_init__(self) -> None:
         if not self.candidates or min(self.candidates) < 2:
             raise InputError("candidates are numbers of domains, 2 or more")
-        if self.starts < 1:
-            raise InputError("starts must be at least 1", got=str(self.starts))
+        if min(self.starts, self.repeats) < 1:
+            raise InputError("starts and repeats must be at least 1")
 
     def fit_predict(self, data: Tissue | ad.AnnData, *, n_domains: int | None) -> Domains:
         """Return domains of all spots.
@@ -57,7 +62,21 @@ class Consensus:
         data
             Spots; an AnnData is read as `Tissue.from_anndata` does by default.
         n_domains
-            K; none lets stability choose.
+            K; stability chooses among ``candidates`` when absent.
+
+        Returns
+        -------
+        Domains
+            In ``arrays``: ``entropy`` of each spot's votes over its highest value, (n_spots,), 0 where
+            all partitions agree; and ``confidence``, 1 less that. In the record: the ``members`` of
+            the vote with their ``weights`` and their ``agreement`` (adjusted Rand index of each
+            pair), and the ``stability`` of each number of domains where none was given. The
+            embedding is the part of expression that varies over places.
+
+        Raises
+        ------
+        InputError
+            As `Tissue` does, or more domains than different spots.
         """
         tissue = as_tissue(data)
         tissue.require_domains(n_domains)
@@ -65,28 +84,57 @@ class Consensus:
         sections = None if tissue.sections is None else tissue.sections[order]
         places = Neighborhoods.of(tissue.xy[order], sections)
         views = make_views(tissue.logs[order], places, sections)
+        views = [view for view in views if view.weight >= _NEGLIGIBLE]
         record: dict[str, object] = origin(self)
+        if n_domains is None:
+            curve = self._curve(views, tissue)
+            n_domains = most_stable(curve)
+            record["stability"] = {str(k): round(score, 4) for k, score in curve.items()}
         found, members = self._voted(views, n_domains)
         back = np.argsort(order)
-        labels = by_size(found.labels[back])
         record |= {
+            "n_domains": n_domains,
             "members": members,
             "weights": found.weights.round(4).tolist(),
             "agreement": found.agreement.round(4).tolist(),
         }
+        if shared := int((places.shared[places.shared > 1]).sum()):
+            record["sharing_places"] = shared
         arrays = {"confidence": 1 - found.entropy[back], "entropy": found.entropy[back]}
-        return Domains(labels, views[0].features[back], record, {}, arrays)
+        return Domains(by_size(found.labels[back]), views[0].features[back], record, {}, arrays)
+
+    def _curve(self, views: list[View], tissue: Tissue) -> dict[int, float]:
+        possible = tuple(k for k in self.candidates if 2 * k <= tissue.n_spots)
+        if not possible:
+            raise InputError(
+                "too few spots to choose a number of domains",
+                expected=f"{2 * min(self.candidates)} spots or more",
+                got=str(tissue.n_spots),
+                fix="give n_domains (--n-domains)",
+            )
+        tissue.require_domains(max(possible))
+        return stability_curve(views, possible, rng=self.seed)
 
     def _voted(self, views: list[View], n_domains: int) -> tuple[Vote, list[str]]:
-        partitions, members, weights = [], [], []
-        for view in views:
-            if view.efficiency**2 < _NEGLIGIBLE:
-                continue
-            for name, fit in _FIT.items():
-                partitions.append(fit(view.features, n_domains, starts=self.starts, rng=self.seed))
-                members.append(f"{view.name}, {name}")
-                weights.append(view.efficiency**2)
-        return vote(np.array(partitions), n_domains, np.array(weights)), members
+        """Return the vote of all partitions, and what each was made of."""
+        members = [
+            (view, name, repeat)
+            for view in views
+            for name in _FIT
+            for repeat in range(self.repeats)
+        ]
+        partitions = [
+            _FIT[name](
+                view.features,
+                n_domains,
+                starts=self.starts,
+                rng=self.repeats * self.seed + repeat,
+            )
+            for view, name, repeat in track(members, label="partitions", total=len(members))
+        ]
+        weights = np.array([view.weight for view, _, _ in members])
+        named = [f"{view.name}, {name}, {repeat}" for view, name, repeat in members]
+        return vote(np.array(partitions), n_domains, weights), named
 
 
 def _canonical(tissue: Tissue) -> np.ndarray:

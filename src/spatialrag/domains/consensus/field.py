@@ -20,9 +20,12 @@ from spatialrag.domains.consensus.neighborhoods import Neighborhoods
 _RANGES = np.geomspace(0.7, 40, 8)
 _NOISE = np.array([0.01, 0.03, 0.06, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99])
 _USED = 40  # nearest places in the prediction
+_WIDER = (80, 160)  # places of plain means, for fields so noisy that those are not enough
+_NOISY = 0.6  # share of noise from which they are tried
 _SAMPLE = 1000  # places at which correlograms and losses are taken
 # Lags of the correlogram, in spacings: the first is that of spots that touch.
 _LAGS = np.array([0.3, 1.2, 1.7, 2.3, 3.2, 4.5, 6.5, 9.5])
+_PAIRS = 400_000  # distances held at a time where losses of plain means are taken
 _BLOCK = 4000  # places predicted at a time
 _SECOND_RING = (1.2, 2.3)  # spacings: beyond what segmentation mixes between cells that touch
 
@@ -71,8 +74,15 @@ def fit_fields(components: np.ndarray, places: Neighborhoods) -> Fields:
     means, loss = np.zeros_like(at_places), np.ones(values.shape[1])
     for length, share in sorted(set(zip(ranges, noise, strict=True))):
         which = (ranges == length) & (noise == share)
-        means[:, which], left = _predict(at_places[:, which], places, near, length, share)
-        loss[which] = left
+        means[:, which], loss[which] = _predict(at_places[:, which], places, near, length, share)
+    noisy = noise >= _NOISY
+    for k in _WIDER if noisy.any() else ():
+        wide = np.full(len(loss), np.inf)
+        wide[noisy] = _plain_loss(ranges[noisy], noise[noisy], places, k)
+        better = wide < loss
+        if better.any():
+            means[:, better] = places.mean_of_places(k) @ at_places[:, better]
+            loss[better] = wide[better]
     ring = places.ring(*_SECOND_RING)
     pairs = max(ring.sum(), 1.0)
     lagged = np.einsum("np,np->p", at_places, ring @ at_places) / pairs
@@ -95,20 +105,27 @@ def smoothing_loss(fields: Fields, places: Neighborhoods, k: int) -> np.ndarray:
     (p,)
         Expected squared error over the field's variance.
     """
-    sample = _spread_out(len(places.xy), _SAMPLE)
+    return _plain_loss(fields.ranges, fields.noise, places, k)
+
+
+def _plain_loss(
+    ranges: np.ndarray, noise: np.ndarray, places: Neighborhoods, k: int
+) -> np.ndarray:
+    sample = _spread_out(len(places.xy), min(_SAMPLE, _PAIRS // (k + 1) ** 2))
     near = places.nearest(k + 1)[sample]
     there = near >= 0
     weights = there / there.sum(axis=1, keepdims=True)
     distance = _distances(places.xy, near)
     shared = places.shared[near]
-    losses = []
-    for length, share in zip(fields.ranges, fields.noise, strict=True):
+    losses: dict[tuple[float, float], float] = {}
+    pairs = list(zip(ranges, noise, strict=True))
+    for length, share in set(pairs):
         correlation = np.exp(-distance / length)
-        to_own = np.einsum("nk,nk->n", weights, correlation[:, 0])
-        among = np.einsum("nk,nkl,nl->n", weights, correlation, weights)
-        noise = share * (weights**2 / shared).sum(axis=1)
-        losses.append(np.mean(1 - 2 * to_own + among + noise / (1 - share)))
-    return np.array(losses)
+        averaged = (correlation @ weights[..., None])[..., 0]
+        to_own, among = averaged[:, 0], np.einsum("nk,nk->n", weights, averaged)
+        counted = share * (weights**2 / shared).sum(axis=1)
+        losses[length, share] = float(np.mean(1 - 2 * to_own + among + counted / (1 - share)))
+    return np.array([losses[pair] for pair in pairs])
 
 
 def _fit(values: np.ndarray, places: Neighborhoods) -> tuple[np.ndarray, np.ndarray]:

@@ -91,13 +91,26 @@ class Neighborhoods:
         CSR (n_spots, n_spots)
             Rows sum to 1.
         """
+        spots = self._near(k) @ self.at
+        spots = sparse.diags(1 / np.asarray(spots.sum(axis=1)).ravel()) @ spots
+        return (self.at.T @ spots).tocsr()
+
+    def mean_of_places(self, k: int) -> sparse.csr_matrix:
+        """Return the same operator from values of places to means at places, places weighing alike.
+
+        Returns
+        -------
+        CSR (n_places, n_places)
+            Rows sum to 1.
+        """
+        near = self._near(k)
+        return (sparse.diags(1 / np.asarray(near.sum(axis=1)).ravel()) @ near).tocsr()
+
+    def _near(self, k: int) -> sparse.csr_matrix:
         found = self.nearest(k + 1)
         rows, columns = np.nonzero(found >= 0)
         ones, n = np.ones(len(rows)), len(found)
-        near = sparse.csr_matrix((ones, (rows, found[rows, columns])), shape=(n, n))
-        spots = near @ self.at
-        spots = sparse.diags(1 / np.asarray(spots.sum(axis=1)).ravel()) @ spots
-        return (self.at.T @ spots).tocsr()
+        return sparse.csr_matrix((ones, (rows, found[rows, columns])), shape=(n, n))
 
     def pairs_within(
         self, reach: float, of: np.ndarray

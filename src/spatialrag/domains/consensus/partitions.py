@@ -11,7 +11,14 @@ _ENOUGH = 1e-6  # gain of log likelihood per spot
 _SMALLEST = 0.01  # share of spots, below which a part of a mixture is outliers
 
 
-def kmeans(features: np.ndarray, n_domains: int, *, starts: int = 10, rng: int = 0) -> np.ndarray:
+def kmeans(
+    features: np.ndarray,
+    n_domains: int,
+    *,
+    starts: int = 10,
+    rng: int = 0,
+    fitted_on: np.ndarray | None = None,
+) -> np.ndarray:
     """Return the best k-means partition of several starts, (n_spots,) int.
 
     Parameters
@@ -23,8 +30,11 @@ def kmeans(features: np.ndarray, n_domains: int, *, starts: int = 10, rng: int =
         Of which the lowest sum of squares is kept.
     rng
         Seed.
+    fitted_on : (m,), optional
+        Positions of the spots that parts are fitted on; the others join the nearest.
     """
-    fitted = KMeans(n_domains, n_init=starts, random_state=rng).fit(_some(features))
+    seen = features if fitted_on is None else features[fitted_on]
+    fitted = KMeans(n_domains, n_init=starts, random_state=rng).fit(_some(seen))
     return fitted.predict(features)
 
 
@@ -38,7 +48,8 @@ def tied_mixture(
 
     Parameters
     ----------
-    features, n_domains, starts, rng
+    features : (n_spots, p)
+    n_domains, starts, rng
         As in `kmeans`.
     """
     fitted_on = _some(features)

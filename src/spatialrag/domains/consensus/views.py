@@ -21,7 +21,7 @@ class View:
     Parameters
     ----------
     name
-        What they are: ``field``, ``field, autocorrelated``, ``own``, ``ranges`` or ``mean first``,
+        What they are: ``field``, ``field, autocorrelated``, ``smooth field``, ``own``, ``ranges`` or ``mean first``,
         with ``, scaled`` where genes were brought to one variance.
     features : (n_spots, p)
     efficiency
@@ -31,6 +31,11 @@ class View:
     name: str
     features: np.ndarray
     efficiency: float
+
+    @property
+    def weight(self) -> float:
+        """Of its partitions in a vote."""
+        return self.efficiency**2
 
 
 def make_views(
@@ -51,22 +56,25 @@ def make_views(
     views = []
     for scaled in (False, True):
         expression = Expression(logs, sections, scaled=scaled)
-        own = expression.components(_COMPONENTS)
+        own = expression.along(expression.axes(_COMPONENTS))
         fields = fit_fields(own, places)
         lost = Losses.of(fields, places)
+        smooth = expression.along(expression.axes(_COMPONENTS, smoothers[_MIDDLE]))
+        smooth_fields = fit_fields(smooth, places)
         suffix = ", scaled" if scaled else ""
         features = {
             "field": (fields.means * np.sqrt(fields.variance), 1.0),
             "field, autocorrelated": (_autocorrelated(fields), 1.0),
+            "smooth field": (
+                smooth_fields.means * np.sqrt(smooth_fields.variance),
+                lost.efficiency(_MIDDLE),
+            ),
             "own": (own, lost.efficiency(0)),
             "ranges": (
                 _joined([smoothers[k] @ own for k in _RANGES], n),
                 lost.efficiency(_MIDDLE),
             ),
-            "mean first": (
-                expression.components(n, smoothers[_MIDDLE]),
-                lost.efficiency(_MIDDLE),
-            ),
+            "mean first": ((smoothers[_MIDDLE] @ smooth)[:, :n], lost.efficiency(_MIDDLE)),
         }
         for name, (values, efficiency) in features.items():
             views.append(View(name + suffix, values[:, :_COMPONENTS], efficiency))
