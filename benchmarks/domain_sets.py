@@ -17,7 +17,9 @@ FILES = {
     "bz5": "starmap_mpfc_BZ5",
     "bz9": "starmap_mpfc_BZ9",
     "rep12": "mob_rep12_layers",
+    "dlpfc_151675": "dlpfc_151675",
 }
+BULBS = ("Rep1", "Rep2", "Rep4", "Rep11", "Rep12")
 LABELLED = ("A1", "B1", "C1", "D1")
 NO_LABEL = ("unlabelled", "undetermined", "nan", "None", "")
 
@@ -34,7 +36,8 @@ class AnnotatedTissue:
 
 
 def load(name, data, n_genes=3000):
-    """Return the set of that name: starmap, bz5, bz9, bz5+bz9, rep12, or a HER2ST section."""
+    """Return the set of that name: starmap, bz5, bz9, bz5+bz9, rep12, dlpfc_151675, a layered section of the
+    mouse bulb (mob_mice/Rep1, …), or a HER2ST section."""
     if name in LABELLED:
         return _her2st(name, data)
     if "+" in name:
@@ -46,7 +49,9 @@ def load(name, data, n_genes=3000):
 
 
 def _one(name, data, n_genes=3000):
-    return prepare(ad.read_h5ad(data / "domains" / f"{FILES[name]}.h5ad"), n_genes=n_genes)
+    folder, _, section = name.rpartition("/")
+    path = f"{folder}/{section}.h5ad" if section in BULBS else f"domains/{FILES[name]}.h5ad"
+    return prepare(ad.read_h5ad(data / path), n_genes=n_genes)
 
 
 def _joined(parts, names, data):

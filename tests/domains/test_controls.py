@@ -5,8 +5,9 @@ import anndata as ad
 import numpy as np
 import pytest
 
-from spatialrag.domains.controls import SmoothedPCA
+from spatialrag.domains.controls import NeighborhoodMeans, SmoothedPCA
 from spatialrag.domains.tissue import Tissue
+from spatialrag.errors import InputError
 from spatialrag.metrics.domains import domain_scores
 
 STARMAP = Path(__file__).parents[3] / "shared/data/domains/starmap_visual_1k.h5ad"
@@ -64,3 +65,27 @@ def test_published_level_of_the_control_on_starmap():
     ]
     assert scores[0] < 0.3
     assert scores[1] > 0.65
+
+
+@pytest.mark.parametrize(
+    "control",
+    [
+        NeighborhoodMeans(),
+        NeighborhoodMeans((8,)),
+        NeighborhoodMeans((8,), order="mean_first"),
+    ],
+)
+def test_neighborhood_means_find_noisy_stripes(stripes, control):
+    tissue, truth = stripes
+    found = control.fit_predict(tissue, n_domains=4)
+    assert domain_scores(truth, found.labels)["ari"] > 0.7
+    assert found.embedding.shape == (400, 20 * len(control.ranges))
+
+
+def test_one_range_is_the_smoothing_control(stripes):
+    tissue, _ = stripes
+    found = NeighborhoodMeans((8,)).fit_predict(tissue, n_domains=4)
+    expected = SmoothedPCA(k=8).fit_predict(tissue, n_domains=4)
+    np.testing.assert_allclose(found.embedding, expected.embedding)
+    with pytest.raises(InputError, match="1 or more"):
+        NeighborhoodMeans(())

@@ -1,6 +1,6 @@
 from .clustering import Clustering as Clustering
 from .consensus.consensus import Consensus as Consensus
-from .controls import SmoothedPCA as SmoothedPCA
+from .controls import NeighborhoodMeans as NeighborhoodMeans, SmoothedPCA as SmoothedPCA
 from .datasets import read_dataset as read_dataset
 from .domains import DomainMethod as DomainMethod, Domains as Domains
 from .fusion import (

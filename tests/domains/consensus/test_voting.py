@@ -1,7 +1,19 @@
 import numpy as np
 import pytest
+from sklearn.metrics import adjusted_rand_score
 
-from spatialrag.domains.consensus.voting import vote
+from spatialrag.domains.consensus.voting import agreement_of, vote
+
+
+def test_agreement_is_scikit_learns():
+    rng = np.random.default_rng(0)
+    partitions = rng.integers(0, 4, (6, 50))
+    partitions[0] = 0  # a single part
+    found = agreement_of(partitions)
+    for i in range(6):
+        for j in range(6):
+            expected = adjusted_rand_score(partitions[i], partitions[j])
+            assert found[i, j] == pytest.approx(expected, abs=1e-12)
 
 
 def test_the_same_partition_under_other_names_is_certain():

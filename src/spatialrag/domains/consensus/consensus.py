@@ -18,6 +18,7 @@ from spatialrag.progress import track
 from spatialrag.provenance import origin
 
 _FIT = {"kmeans": kmeans, "tied_mixture": tied_mixture}
+_VOTES = 3000  # repeats of a partition times spots
 _NEGLIGIBLE = 0.02  # weight below which a view is not worth its time
 
 
@@ -38,20 +39,21 @@ class Consensus:
     starts
         Of each partition, of which the best is kept.
     repeats
-        Partitions of each view and kind, from other starts.
+        Partitions of each view and kind, from other starts: when absent, 3,000 over the number of
+        spots, 2 to 12. The fewer spots, the more does chance decide.
     seed
         Of the starts.
     """
 
     candidates: tuple[int, ...] = tuple(range(2, 13))
-    starts: int = 10
-    repeats: int = 3
+    starts: int = 5
+    repeats: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
         if not self.candidates or min(self.candidates) < 2:
             raise InputError("candidates are numbers of domains, 2 or more")
-        if min(self.starts, self.repeats) < 1:
+        if min(self.starts, 1 if self.repeats is None else self.repeats) < 1:
             raise InputError("starts and repeats must be at least 1")
 
     def fit_predict(self, data: Tissue | ad.AnnData, *, n_domains: int | None) -> Domains:
@@ -117,18 +119,20 @@ class Consensus:
 
     def _voted(self, views: list[View], n_domains: int) -> tuple[Vote, list[str]]:
         """Return the vote of all partitions, and what each was made of."""
+        n = len(views[0].features)
+        repeats = self.repeats or int(np.clip(-(-_VOTES // n), 2, 12))
         members = [
             (view, name, repeat)
             for view in views
             for name in _FIT
-            for repeat in range(self.repeats)
+            for repeat in range(repeats)
         ]
         partitions = [
             _FIT[name](
                 view.features,
                 n_domains,
                 starts=self.starts,
-                rng=self.repeats * self.seed + repeat,
+                rng=repeats * self.seed + repeat,
             )
             for view, name, repeat in track(members, label="partitions", total=len(members))
         ]

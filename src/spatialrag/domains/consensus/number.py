@@ -1,10 +1,10 @@
 """How many domains: the numbers at which views of a tissue, each seen in part, agree."""
 
 import numpy as np
-from sklearn.metrics import adjusted_rand_score
 
 from spatialrag.domains.consensus.partitions import kmeans
 from spatialrag.domains.consensus.views import View
+from spatialrag.domains.consensus.voting import agreement_of
 
 _SEEN = 0.8  # share of spots each partition is fitted on
 _STARTS = 3
@@ -46,9 +46,7 @@ def stability_curve(
             kmeans(view.features, k, starts=_STARTS, rng=rng, fitted_on=part)[compared]
             for view, part in drawn
         ]
-        agreed = [
-            adjusted_rand_score(found[i], found[j]) for i, j in zip(first, second, strict=True)
-        ]
+        agreed = agreement_of(np.array(found))[first, second]
         scores[k] = float(pairs @ agreed / pairs.sum())
     return scores
 

@@ -11,6 +11,7 @@ from spatialrag.domains.consensus.neighborhoods import Neighborhoods
 
 _COMPONENTS = 20
 _RANGES = (5, 15, 45)
+_SHARPNESS = 1.5  # power of the efficiency in a vote
 _MIDDLE = 15  # places, by which means over neighborhoods are judged
 
 
@@ -35,7 +36,7 @@ class View:
     @property
     def weight(self) -> float:
         """Of its partitions in a vote."""
-        return self.efficiency**2
+        return self.efficiency**_SHARPNESS
 
 
 def make_views(

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 from scipy.optimize import linear_sum_assignment
-from sklearn.metrics import adjusted_rand_score
 
 _ROUNDS = 10
 
@@ -60,7 +60,7 @@ def vote(partitions: np.ndarray, n_domains: int, weights: np.ndarray) -> Vote:
         With K domains: where a vote would leave one empty, the partition that agrees best is
         the result.
     """
-    agreement = _agreement(partitions)
+    agreement = agreement_of(partitions)
     given = weights / weights.sum()
     others = agreement @ given - np.diag(agreement) * given
     others = np.maximum(others / np.maximum(1 - given, 1e-12), 0)
@@ -79,13 +79,35 @@ def vote(partitions: np.ndarray, n_domains: int, weights: np.ndarray) -> Vote:
     return Vote(labels, shares, agreement, own)
 
 
-def _agreement(partitions: np.ndarray) -> np.ndarray:
-    n = len(partitions)
-    found = np.eye(n)
-    for i in range(n):
-        for j in range(i):
-            found[i, j] = found[j, i] = adjusted_rand_score(partitions[i], partitions[j])
-    return found
+def agreement_of(partitions: np.ndarray) -> np.ndarray:
+    """Return the adjusted Rand index of each pair of partitions, (n_partitions, n_partitions).
+
+    Parameters
+    ----------
+    partitions : (n_partitions, n_spots) int
+        Labels from 0.
+
+    Examples
+    --------
+    >>> agreement_of(np.array([[0, 0, 1, 1], [1, 1, 0, 0]])).tolist()
+    [[1.0, 1.0], [1.0, 1.0]]
+    """
+    m, n = partitions.shape
+    k = int(partitions.max()) + 1
+    columns = (partitions + k * np.arange(m)[:, None]).T.ravel()
+    ones, rows = np.ones(m * n), np.repeat(np.arange(n), m)
+    belonging = sparse.csr_matrix((ones, (rows, columns)), shape=(n, m * k))
+    shared = (belonging.T @ belonging).toarray()
+    together = _pairs(shared).reshape(m, k, m, k).sum(axis=(1, 3))
+    own = _pairs(np.diag(shared)).reshape(m, k).sum(axis=1)
+    expected = np.outer(own, own) / max(_pairs(np.array(float(n))), 1.0)
+    highest = (own[:, None] + own) / 2
+    room = highest - expected
+    return np.where(room > 0, (together - expected) / np.where(room > 0, room, 1), 1.0)
+
+
+def _pairs(counts: np.ndarray) -> np.ndarray:
+    return counts * (counts - 1) / 2
 
 
 def _shares(
