@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from spatialrag.errors import InputError
+from spatialrag.prediction.backbones.linear import Linear
+from spatialrag.prediction.backbones.stack.stack import Stack
 from spatialrag.prediction.controls import BackboneOnly, DepthOnly, Neighbors
 from spatialrag.prediction.generag import GeneRAG
 from spatialrag.prediction.preparation import Preparation
@@ -105,6 +107,17 @@ def test_rings_and_centring_go_together(references, queries):
     prediction = method.fit(references).predict(queries)
     assert prediction.record["settings"]["context_um"] == [150.0]
     assert np.isfinite(prediction.expression[~prediction.missing]).all()
+
+
+def test_a_backbone_that_centres_itself_is_given_slides_as_they_are(references, queries):
+    prepared = Preparation(context=False, centring=1.0).fit(references)
+    assert prepared.for_backbone(Linear()) is prepared
+    plain = prepared.for_backbone(Stack())
+    assert plain.bank is prepared.before
+    np.testing.assert_array_equal(plain.queries(queries).vectors, queries.without_context().vectors)
+    fitted = replace(FAST, context=False, centring=1.0, backbone="stack").fit(references)
+    assert fitted.backbone.bank.encoder == references.without_context().encoder
+    assert np.isfinite(fitted.predict(queries).expression).any()
 
 
 def test_bad_settings(references, queries):

@@ -115,7 +115,7 @@ class BackboneOnly:
         """Train the backbone on the bank."""
         backbone, prepared = make_backbone(self.backbone), AS_EMBEDDED.fit(bank)
         if not isinstance(backbone, TrainedBackbone):
-            prepared = self.preparation.fit(bank)
+            prepared = self.preparation.fit(bank).for_backbone(backbone)
             backbone = backbone.fit(prepared.bank, self._genes(bank), scale=self.scale)
         if backbone.scale != self.scale:
             raise InputError(

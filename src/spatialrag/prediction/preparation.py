@@ -113,6 +113,18 @@ class Prepared:
         vectors = self.centre.of_query(queries.vectors)
         return replace(queries, vectors=vectors, encoder=self.bank.encoder)
 
+    def for_backbone(self, backbone: object) -> "Prepared":
+        """Return what a backbone reads: vectors before centring, where it centres itself.
+
+        Parameters
+        ----------
+        backbone
+            Settings; those that have a ``centring`` of their own are given slides as they are.
+        """
+        if self.centre is None or not hasattr(backbone, "centring"):
+            return self
+        return Prepared(replace(self.settings, centring=0.0), self.before, None)
+
     def record(self, queries: Queries) -> dict[str, float]:
         """Return what a prediction's record tells: the share, and the trust in the own mean."""
         if self.centre is None:

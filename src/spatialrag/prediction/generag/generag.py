@@ -20,16 +20,17 @@ from spatialrag.prediction.backbones.backbone import (
 )
 from spatialrag.prediction.citations import Citations, cite
 from spatialrag.prediction.generag.certificate import certificate
+from spatialrag.prediction.generag.equation import weigh
 from spatialrag.prediction.generag.removals import removals
 from spatialrag.prediction.prediction import Prediction
 from spatialrag.prediction.predictor import Queries, vectors_of
-from spatialrag.prediction.preparation import Preparation, Prepared
+from spatialrag.prediction.preparation import AS_EMBEDDED, Preparation, Prepared
 from spatialrag.provenance import origin
 from spatialrag.retrieval.anchors import RULES, choose_anchors, require_anchors
 from spatialrag.retrieval.design import SCALINGS, Block, make_block, stack
 from spatialrag.retrieval.morphology import IMAGE_BLOCKS, Morphology, fit_morphology
-from spatialrag.solvers.objective import from_sklearn, penalties
-from spatialrag.solvers.problem import Problem, smallest_vanishing_l1
+from spatialrag.solvers.objective import from_sklearn
+from spatialrag.solvers.problem import Problem
 from spatialrag.solvers.solution import Solution
 from spatialrag.solvers.solver import Solver, solve_path
 from spatialrag.solvers.working_set.working_set import WorkingSet
@@ -188,8 +189,10 @@ class GeneRAG:
         backbone = make_backbone(self.backbone)
         trained = isinstance(backbone, TrainedBackbone)
         anchors = self._choose(bank, backbone.genes if trained else None)
+        read = AS_EMBEDDED.fit(bank)
         if not trained:
-            backbone = backbone.fit(prepared.bank, anchors, scale=self.scale)
+            read = prepared.for_backbone(backbone)
+            backbone = backbone.fit(read.bank, anchors, scale=self.scale)
         columns = bank.columns_of(anchors)
         anchor_values = expression[:, columns].toarray()
         image = morphology = None
@@ -201,7 +204,7 @@ class GeneRAG:
         if self.image_weight < 1:
             block = make_block(anchor_values, scaling=self.scaling)
         return FittedGeneRAG(
-            self, bank, prepared, rows, anchors, backbone, trained, block, image, morphology
+            self, bank, prepared, read, rows, anchors, backbone, block, image, morphology
         )
 
     def _choose(self, bank: Bank, predicted: np.ndarray | None) -> np.ndarray:
@@ -224,14 +227,14 @@ class FittedGeneRAG:
         What was fitted, on what.
     prepared
         The bank with its embeddings as the settings want them.
+    read
+        The bank as the backbone reads it: as it is, where it was trained elsewhere.
     rows : (n_candidates,)
         References that can be cited: those with counts.
     anchors : (k,)
         Anchor genes.
     backbone
         The trained backbone.
-    given
-        Whether it was trained elsewhere, on the bank's embeddings as they are.
     anchor_block, image_block
         The blocks of the design; None where their weight is 0.
     morphology
@@ -241,10 +244,10 @@ class FittedGeneRAG:
     settings: GeneRAG
     bank: Bank
     prepared: Prepared
+    read: Prepared
     rows: np.ndarray
     anchors: np.ndarray
     backbone: TrainedBackbone
-    given: bool
     anchor_block: Block | None
     image_block: Block | None
     morphology: Morphology | None
@@ -308,7 +311,7 @@ class FittedGeneRAG:
         """
         return predict_genes(
             self.backbone,
-            queries if self.given else self.prepared.queries(queries),
+            self.read.queries(queries),
             self.anchors,
             scale=self.settings.scale,
             clip=self.settings.clip_initial,
@@ -355,7 +358,20 @@ class FittedGeneRAG:
             targets.append(self.anchor_block.queries(self.initial(queries)))
         matrix, right = stack(design).T, np.ascontiguousarray(stack(targets).T)
         shared = Problem(matrix, right, 1.0, 1.0, self.settings.positive)
-        return [self._restate(shared, settings) for settings in grid]
+        rows = [
+            None if b is None else b.rows.shape[1] for b in (self.image_block, self.anchor_block)
+        ]
+        return [
+            weigh(
+                shared,
+                rows,
+                image_weight=each.image_weight,
+                strength=each.strength,
+                relative=each.relative,
+                ridge_share=each.ridge_share,
+            )
+            for each in grid
+        ]
 
     def solutions(self, queries: Queries, grid: Sequence[GeneRAG]) -> list[Solution]:
         """Return the solutions of `problems`, each from the one before it.
@@ -367,29 +383,3 @@ class FittedGeneRAG:
         """
         found = solve_path(self.settings.solver, self.problems(queries, grid))
         return [solution.require_converged() for solution in found]
-
-    def _restate(self, problem: Problem, settings: GeneRAG) -> Problem:
-        w, blocks = settings.image_weight, []
-        for block, weight in ((self.image_block, w), (self.anchor_block, 1 - w)):
-            if block is not None:
-                blocks.append((block.rows.shape[1], weight))
-            elif weight > 0:
-                raise InputError(
-                    f"image_weight {w:g} needs a block that was not fitted",
-                    fix="fit with an image_weight strictly between 0 and 1",
-                )
-        problem = replace(problem, blocks=tuple(blocks))
-        strength = np.full(problem.n_queries, settings.strength)
-        if settings.relative:
-            peak = smallest_vanishing_l1(
-                problem.design,
-                problem.targets,
-                positive=problem.positive,
-                row_weights=problem.row_weights,
-            )
-            # Eq. 1's l1 is (1 - g) l / 2. Without any positive correlation all weights are 0 at
-            # every strength: any positive number keeps the problem well-posed.
-            strength = settings.strength * np.where(peak > 0, peak, 1.0) * 2
-            strength /= 1 - settings.ridge_share
-        l1, l2 = penalties(strength, settings.ridge_share)
-        return replace(problem, l1=l1, l2=l2)

@@ -139,7 +139,7 @@ class KernelRidge:
         At most so many.
     """
 
-    centred: ClassVar[bool] = False
+    centred: ClassVar[bool] = True
     widths: tuple[float, ...] = (0.5, 1.0)
     n_landmarks: int = 1500
 

@@ -35,9 +35,9 @@ class Stack:
     components
         Principal components of the embeddings that members read; None for all dimensions.
     centring
-        How much of their slide's mean is taken from the vectors that ridge and depth read, in
-        [0, 1]. Kernel ridge and nearest references read vectors as they come: a slide's mean
-        tells them which references are like it, while a linear map carries it everywhere.
+        How much of their slide's mean is taken from the vectors that regressions read, in [0, 1].
+        Nearest references read vectors as they come: a slide's mean tells which references are
+        like it.
     """
 
     members: tuple[str, ...] = tuple(MEMBERS)

@@ -1,0 +1,61 @@
+"""Eq. 1 of stacked blocks as the solver takes it: weights of the blocks, and penalties."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from spatialrag.errors import InputError
+from spatialrag.solvers.objective import penalties
+from spatialrag.solvers.problem import Problem, smallest_vanishing_l1
+
+
+def weigh(
+    problem: Problem,
+    rows: Sequence[int | None],
+    *,
+    image_weight: float,
+    strength: float,
+    relative: bool,
+    ridge_share: float,
+) -> Problem:
+    """Return the problem with the blocks' weights and the penalties of Eq. 1.
+
+    Parameters
+    ----------
+    problem
+        Design and targets, the blocks below each other.
+    rows
+        Of the image block and of the anchor block; None for a block that was not fitted.
+    image_weight, strength, relative, ridge_share
+        As in `spatialrag.prediction.generag.GeneRAG`.
+
+    Raises
+    ------
+    InputError
+        A block gets weight that was not fitted, because its weight was 0.
+    """
+    blocks = []
+    for count, weight in zip(rows, (image_weight, 1 - image_weight), strict=True):
+        if count is not None:
+            blocks.append((count, weight))
+        elif weight > 0:
+            raise InputError(
+                f"image_weight {image_weight:g} needs a block that was not fitted",
+                fix="fit with an image_weight strictly between 0 and 1",
+            )
+    problem = replace(problem, blocks=tuple(blocks))
+    strengths = np.full(problem.n_queries, strength)
+    if relative:
+        peak = smallest_vanishing_l1(
+            problem.design,
+            problem.targets,
+            positive=problem.positive,
+            row_weights=problem.row_weights,
+        )
+        # Eq. 1's l1 is (1 - g) l / 2. Without any positive correlation all weights are 0 at
+        # every strength: any positive number keeps the problem well-posed.
+        strengths = strength * np.where(peak > 0, peak, 1.0) * 2
+        strengths /= 1 - ridge_share
+    l1, l2 = penalties(strengths, ridge_share)
+    return replace(problem, l1=l1, l2=l2)

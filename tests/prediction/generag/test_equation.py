@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from spatialrag.errors import InputError
+from spatialrag.prediction.generag.equation import weigh
+from spatialrag.solvers.problem import Problem
+from spatialrag.solvers.reference import CoordinateDescent
+
+EQUATION = {"image_weight": 0.3, "strength": 0.2, "relative": False, "ridge_share": 0.25}
+
+
+@pytest.fixture
+def problem():
+    rng = np.random.default_rng(0)
+    design, targets = rng.normal(size=(12, 8)), rng.normal(size=(12, 3))
+    return Problem(design.astype(np.float32), targets.astype(np.float32), 1.0, 1.0, positive=False)
+
+
+def test_the_solution_is_stationary_in_eq_1(problem):
+    """w ‖f − D_img a‖² + (1−w) ‖y − D_anchor a‖² + g l ‖a‖² + (1−g) l ‖a‖₁, its subgradient."""
+    stated = weigh(problem, [5, 7], **EQUATION)
+    a = CoordinateDescent().solve(stated).weights.toarray()
+    design, targets = problem.design.astype(float), problem.targets.astype(float)
+    w = np.repeat([0.3, 0.7], [5, 7])[:, None]
+    gradient = -2 * design.T @ (w * (targets - design @ a.T)) + 2 * 0.25 * 0.2 * a.T
+    active = np.abs(a.T) > 1e-9
+    assert active.any()
+    np.testing.assert_allclose(gradient[active], -0.75 * 0.2 * np.sign(a.T[active]), atol=1e-3)
+    assert (np.abs(gradient[~active]) <= 0.75 * 0.2 + 1e-3).all()
+
+
+def test_a_relative_strength_of_one_makes_all_weights_vanish(problem):
+    relative = EQUATION | {"relative": True}
+    for strength, some in ((1.0, False), (0.9, True)):
+        stated = weigh(problem, [5, 7], **relative | {"strength": strength})
+        weights = CoordinateDescent().solve(stated).weights.toarray()
+        assert (np.abs(weights).max(axis=1) > 1e-6).all() == some
+
+
+def test_a_block_that_was_not_fitted(problem):
+    with pytest.raises(InputError, match="needs a block that was not fitted"):
+        weigh(problem, [None, 12], **EQUATION)
