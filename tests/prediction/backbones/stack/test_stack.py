@@ -86,12 +86,21 @@ def test_variance_within_slides(three):
     np.testing.assert_allclose(found, values.var(axis=0), rtol=1e-5)
 
 
-def test_a_bank_of_one_slide_is_cut_into_parts(small):
-    """One donor: nothing says that its weights hold for another, so that they are equal."""
-    trained = Stack().fit(small, small.genes, scale="log1p")
-    assert trained.left_out == 4
-    np.testing.assert_allclose(trained.weights, trained.weights[0, 0])
-    assert np.isfinite(trained.predict(small.embeddings_of("s0"))).all()
+def test_few_donors_cannot_tell_and_weights_are_equal(three, small):
+    """Unless they are asked to: a slide alone is then cut into parts."""
+    two = replace(three, slides=three.slides.assign(donor=["d0", "d0", "d1"]))
+    two = replace(
+        two, references=two.references.assign(donor=two.slides["donor"].to_numpy()[two.slide_of])
+    )
+    for bank in (small, two):
+        trained = Stack().fit(bank, bank.genes, scale="log1p")
+        np.testing.assert_array_equal(trained.weights, 0.25)
+        assert trained.left_out == 0
+    for bank, parts in ((small, 4), (two, 3)):
+        fitted = Stack(trust=1.0).fit(bank, bank.genes, scale="log1p")
+        assert fitted.left_out == parts
+        assert np.ptp(fitted.weights) > 0.01
+        assert np.isfinite(fitted.predict(bank.embeddings_of("s0"))).all()
 
 
 def test_a_single_query_and_generag_over_a_stack(references, queries):
@@ -112,6 +121,8 @@ def test_bad_settings(three, small):
         Stack(members=())
     with pytest.raises(InputError, match="components must be at least 1"):
         Stack(components=0)
+    with pytest.raises(InputError, match=r"trust must be in \[0, 1\]"):
+        Stack(trust=2.0)
     with pytest.raises(InputError, match="gene_groups must be at least 1"):
         Stack(gene_groups=0)
     few = small.references.copy()

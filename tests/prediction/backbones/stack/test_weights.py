@@ -58,10 +58,5 @@ def test_agreement_of_pooled_standardized_deviations():
     fitted = agreement.weights(trust=1)
     assert (fitted[:, 0] > 0.6).all()
     assert (fitted[:, 1] < 0.2).all()
-    # Equal weights have the sum of the best single factor of the members' mean.
-    equal = agreement.weights(trust=0)
-    np.testing.assert_allclose(equal[:, 0], equal[:, 1])
-    genes = group == 0
-    mean = sum(flat(m, genes) for m in members) / 2
-    assert equal[0].sum() == pytest.approx(min(1, mean @ flat(truth, genes) / (mean @ mean)))
-    np.testing.assert_allclose(agreement.weights(trust=0.5), (fitted + equal) / 2)
+    np.testing.assert_allclose(agreement.weights(trust=0), 0.5)
+    np.testing.assert_allclose(agreement.weights(trust=0.5), (fitted + 0.5) / 2)

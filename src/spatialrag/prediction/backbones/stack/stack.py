@@ -15,16 +15,17 @@ from spatialrag.prediction.features import Features, folds_of
 from spatialrag.prediction.predictor import Queries, vectors_of
 from spatialrag.prediction.preparation import Preparation, Prepared
 
+ENOUGH_DONORS = 3
+
 
 @dataclass(frozen=True)
 class Stack:
     """Ridge, kernel ridge, nearest references and predicted depth, combined.
 
-    Each member predicts reference slides it has not seen (donors, of three or more; four parts of a
-    slide that is alone). Non-negative weights of a sum of at most 1 are fitted to these
-    predictions (Breiman, Machine Learning 1996), and the members are trained again on all. What
-    fits one donor's slides need not fit the next donor: of d donors in the bank, fitted weights
-    have a share of 1 - 1/d and equal weights the rest.
+    Non-negative weights of a sum of at most 1 are fitted to what members predict of donors they
+    have not seen (Breiman, Machine Learning 1996), and the members are trained again on all. What
+    fits the slides of one or two donors need not fit the next donor: weights are then equal
+    (docs/decisions/0012-weights-of-a-stack.md).
 
     Parameters
     ----------
@@ -38,12 +39,17 @@ class Stack:
         How much of their slide's mean is taken from the vectors that regressions read, in [0, 1].
         Nearest references read vectors as they come: a slide's mean tells which references are
         like it.
+    trust
+        Share of the fitted weights, in [0, 1]; the rest are equal weights. None: 1 - 1/d of d
+        donors, of three or more, else 0. With fewer donors, slides are left out instead, of a
+        slide alone four parts.
     """
 
     members: tuple[str, ...] = tuple(MEMBERS)
     gene_groups: int = 1
     components: int | None = 256
     centring: float = 1.0
+    trust: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "members", tuple(self.members))
@@ -58,6 +64,8 @@ class Stack:
             raise InputError("gene_groups must be at least 1", got=str(self.gene_groups))
         if self.components is not None and self.components < 1:
             raise InputError("components must be at least 1", got=str(self.components))
+        if self.trust is not None and not 0 <= self.trust <= 1:
+            raise InputError("trust must be in [0, 1]", got=str(self.trust))
 
     def fit(self, bank: Bank, genes: np.ndarray, *, scale: str) -> "TrainedStack":
         """Return the stack trained on the bank's spots that have counts.
@@ -70,8 +78,9 @@ class Stack:
         prepared = Preparation(centring=self.centring).fit(bank)
         spots = training_set(bank, genes, scale=scale)
         readings = Readings(spots.x, prepared.bank.embeddings[~bank.empty])
-        groups, agreement = spots.groups, self._agreement(spots)
-        for test in folds_of(groups):
+        agreement, trust = self._agreement(spots), self._trust(len(np.unique(spots.donors)))
+        folds = folds_of(spots.groups) if trust else []
+        for test in folds:
             fitted = self._train(spots.of(~test), readings.of(~test))
             predictions = [member.predict(readings.of(test)) for member in fitted]
             agreement.add(predictions, spots.targets[test].toarray(), spots.slides[test])
@@ -83,10 +92,15 @@ class Stack:
             names=self.members,
             members=self._train(spots, readings),
             mean=np.asarray(spots.targets.mean(axis=0), np.float64).ravel(),
-            weights=agreement.weights(trust=1 - 1 / len(np.unique(spots.donors))),
+            weights=agreement.weights(trust=trust),
             group=agreement.group,
-            left_out=len(np.unique(groups)),
+            left_out=len(folds),
         )
+
+    def _trust(self, n_donors: int) -> float:
+        if self.trust is not None:
+            return self.trust
+        return 1 - 1 / n_donors if n_donors >= ENOUGH_DONORS else 0.0
 
     def _train(self, spots: TrainingSet, readings: "Readings") -> list["Reader"]:
         features = [Features.fit(vectors, self.components) for vectors in readings.both]
@@ -166,7 +180,7 @@ class TrainedStack:
     group : (n_genes,)
         Which weights are whose.
     left_out
-        Slides, donors or parts of a slide that the weights rest on.
+        Times that something was left out for the weights; 0 for equal ones.
     """
 
     genes: np.ndarray

@@ -77,16 +77,12 @@ class Agreement:
         Parameters
         ----------
         trust
-            How far fitted weights hold for the next donor, in [0, 1]; the rest are equal weights,
-            of the sum that fits best.
+            How far fitted weights hold for the next donor, in [0, 1]; the rest are equal weights
+            of sum 1.
         """
-        found = []
-        for gram, product in zip(self.gram, self.product, strict=True):
-            equal = np.full(len(product), 1 / len(product))
-            power = equal @ gram @ equal
-            total = np.clip(equal @ product / power, 0, 1) if power > 0 else 0.0
-            found.append(trust * weigh(gram, product) + (1 - trust) * total * equal)
-        return np.array(found)
+        pairs = zip(self.gram, self.product, strict=True)
+        fitted = np.array([weigh(gram, product) for gram, product in pairs])
+        return trust * fitted + (1 - trust) / fitted.shape[1]
 
 
 def _within(values: np.ndarray, slides: np.ndarray) -> np.ndarray:
