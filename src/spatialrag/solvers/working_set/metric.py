@@ -6,6 +6,7 @@ isotropic, so that steps in M converge in a handful where plain gradient steps n
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -48,11 +49,13 @@ class Metric:
         ``active`` is (n_queries, n_references) float32 of zeros and ones.
         """
         rank = len(self.factors)
-        upper = np.triu_indices(rank)
-        result = np.empty((len(active), rank, rank), active.dtype)
-        sums = active @ (self.factors[upper[0]] * self.factors[upper[1]]).T
-        result[:, upper[0], upper[1]] = result[:, upper[1], upper[0]] = sums
-        return result
+        return (active @ self._products).reshape(len(active), rank, rank)
+
+    @cached_property
+    def _products(self) -> np.ndarray:
+        """Every product of two directions, (n_references, rank²)."""
+        products = self.factors[:, None] * self.factors[None]
+        return np.ascontiguousarray(products.reshape(-1, self.factors.shape[1]).T)
 
 
 def _rest(gram: np.ndarray, factors: np.ndarray, rng: np.random.Generator) -> float:

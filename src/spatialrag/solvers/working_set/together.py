@@ -19,7 +19,7 @@ from spatialrag.solvers.working_set.metric import Metric
 _STEPS = 80
 _EVERY = 3  # steps between looks at the gaps
 _NEWTON_STEPS = 8
-_INNER = 1e-2  # error of a proximal step, relative to the step
+_INNER = 0.1  # error of a proximal step, relative to the step
 _MARGIN = 0.25  # of the tolerance: what is proven afterwards is computed in float64
 _COMPACT = 0.75  # share of open queries below which the others leave the batch
 
