@@ -8,15 +8,15 @@ from spatialrag.solvers.fista import Fista
 from spatialrag.solvers.objective import certify
 from spatialrag.solvers.problem import Problem, smallest_vanishing_l1
 from spatialrag.solvers.working_set.rounds import Rounds
-from spatialrag.solvers.working_set.shared import SharedGram, is_shared
+from spatialrag.solvers.working_set.shared import SharedGram, shared_metric
 from spatialrag.solvers.working_set.working_set import WorkingSet
 
-N, Q = 300, 40
+M, N, Q = 240, 300, 40
 
 
 def design_of(rng, kind):
     """Columns like expression: a common mean, a few components, noise."""
-    design = 2 + rng.normal(size=(60, 4)) @ rng.normal(size=(4, N)) + rng.normal(size=(60, N))
+    design = 2 + rng.normal(size=(M, 4)) @ rng.normal(size=(4, N)) + rng.normal(size=(M, N))
     if kind == "duplicates":
         design[:, N // 2 :] = design[:, : N // 2]
     if kind == "zero columns":
@@ -26,10 +26,10 @@ def design_of(rng, kind):
     return design.astype(np.float32)
 
 
-def problem_of(rng, kind="plain", *, positive=True, scale=1.0, l1=0.05, l2=0.05, **changes):
+def problem_of(rng, kind="plain", *, positive=True, scale=1.0, l1=0.05, l2=0.1, **changes):
     design = design_of(rng, kind)
-    w = np.repeat([0.3, 1.2], 30)
-    targets = design[:, :Q] @ rng.dirichlet(np.ones(Q), Q).T + rng.normal(size=(60, Q))
+    w = np.repeat([0.3, 1.2], M // 2)
+    targets = design[:, :Q] @ rng.dirichlet(np.ones(Q), Q).T + rng.normal(size=(M, Q))
     if kind == "silent":
         targets[:, 5] = 0
     peak = smallest_vanishing_l1(design, targets, positive=positive, row_weights=w)
@@ -38,11 +38,16 @@ def problem_of(rng, kind="plain", *, positive=True, scale=1.0, l1=0.05, l2=0.05,
     problem = Problem(
         *(design * np.float32(scale), targets * scale, l1 * peak * scale**2),
         *(l2 * square * scale**2, positive),
-        blocks=((30, 0.3), (30, 1.2)),
+        blocks=((M // 2, 0.3), (M // 2, 1.2)),
         **changes,
     )
-    assert is_shared(problem)
+    assert shared_metric(problem) is not None
     return problem
+
+
+def shared(problem, tol, start=None):
+    """Solve on one Gram matrix, and nowhere else."""
+    return SharedGram.of(problem).solve(problem, shared_metric(problem), tol, start)
 
 
 def scikit_learn(problem, query):
@@ -66,7 +71,7 @@ def scikit_learn(problem, query):
 @pytest.mark.parametrize("kind", ["plain", "duplicates", "zero columns", "uneven", "silent"])
 def test_agrees_with_scikit_learn(rng, kind, positive):
     problem = problem_of(rng, kind, positive=positive)
-    solution = SharedGram.of(problem).solve(problem, 1e-9, None).require_converged()
+    solution = shared(problem, 1e-9).require_converged()
     again = certify(problem, solution.weights, 1e-9, solution.rounds)
     assert again.converged.all()
     np.testing.assert_allclose(solution.objective, again.objective, rtol=1e-12)
@@ -85,7 +90,7 @@ def test_what_queries_may_not_use_stays_out(rng, positive):
         banned=rng.integers(-1, 3, Q),
         without=rng.integers(-1, N, (Q, 2)),
     )
-    solution = SharedGram.of(problem).solve(problem, 1e-9, None).require_converged()
+    solution = shared(problem, 1e-9).require_converged()
     weights = solution.weights.toarray()
     assert (weights[groups == problem.banned] == 0).all()
     for query in (1, 9):
@@ -98,14 +103,14 @@ def test_the_same_at_every_scale(rng, scale):
     plain = problem_of(rng)
     rng.bit_generator.state = state
     scaled = problem_of(rng, scale=scale)
-    answers = [SharedGram.of(p).solve(p, 1e-9, None).require_converged() for p in (plain, scaled)]
+    answers = [shared(p, 1e-9).require_converged() for p in (plain, scaled)]
     first, second = (answer.weights.toarray() for answer in answers)
     np.testing.assert_allclose(first, second, atol=1e-6)
 
 
 def test_without_an_l1_part(rng):
     problem = problem_of(rng, l1=0.0, l2=0.2)
-    solution = SharedGram.of(problem).solve(problem, 1e-8, None).require_converged()
+    solution = shared(problem, 1e-8).require_converged()
     weights = solution.weights.toarray()[3]
     slope = problem.references.rows.astype(np.float64) @ (
         problem.row_weights * (problem.targets[:, 3] - problem.design @ weights)
@@ -117,11 +122,11 @@ def test_without_an_l1_part(rng):
 
 def test_a_start_at_the_answer_costs_few_steps(rng, monkeypatch):
     problem = problem_of(rng)
-    gram = SharedGram.of(problem)
-    cold = gram.solve(problem, 1e-6, None)
+    cold = shared(problem, 1e-6)
     monkeypatch.setattr("spatialrag.solvers.working_set.together._STEPS", 3)
-    assert not gram.solve(problem, 1e-6, None).converged.all()
-    assert gram.solve(problem, 1e-6, cold.weights).converged.all()
+    monkeypatch.setattr("spatialrag.solvers.working_set.shared._TURNS", 1)
+    assert not shared(problem, 1e-6).converged.all()
+    assert shared(problem, 1e-6, cold.weights).converged.all()
 
 
 def test_few_references_at_a_time_are_the_same(rng, monkeypatch):
@@ -136,10 +141,10 @@ def test_few_references_at_a_time_are_the_same(rng, monkeypatch):
 def test_what_stays_open_is_solved_on_working_sets(rng, monkeypatch):
     problem = problem_of(rng)
     expected = WorkingSet(tol=1e-10).solve(problem).require_converged()
-    monkeypatch.setattr("spatialrag.solvers.working_set.together._STEPS", 18)
+    monkeypatch.setattr("spatialrag.solvers.working_set.together._STEPS", 6)
     monkeypatch.setattr("spatialrag.solvers.working_set.shared._TURNS", 1)
     solver = WorkingSet(tol=1e-6)
-    open_ = ~SharedGram.of(problem).solve(problem, 1e-6, None).converged
+    open_ = ~shared(problem, 1e-6).converged
     assert 0 < open_.sum() < Q
     solved = []
     enter = Rounds.enter
@@ -155,7 +160,7 @@ def test_what_stays_open_is_solved_on_working_sets(rng, monkeypatch):
 def test_a_path_on_one_gram_matrix(rng, monkeypatch):
     first = problem_of(rng)
     problems = [
-        replace(first, l1=first.l1 * f, blocks=((30, w), (30, 1.5 - w)))
+        replace(first, l1=first.l1 * f, blocks=((M // 2, w), (M // 2, 1.5 - w)))
         for w in (0.3, 1.0)
         for f in (2.0, 1.0)
     ]
@@ -172,13 +177,17 @@ def test_a_path_on_one_gram_matrix(rng, monkeypatch):
 
 def test_it_is_kept_for_what_it_suits(rng):
     problem = problem_of(rng)
-    wide = problem.design.astype(np.float64)
-    assert not is_shared(replace(problem, design=wide))
-    assert not is_shared(replace(problem, l2=0.0))
-    assert not is_shared(problem.select(np.arange(30)))
-    assert not is_shared(replace(problem, design=np.ascontiguousarray(problem.design[:, :200])))
-    assert not is_shared(replace(problem, l1=1e35))
-    assert not is_shared(replace(problem, targets=problem.targets * 1e20))
+    fewer = np.ascontiguousarray(problem.design[:, :200])
+    for other in (
+        replace(problem, design=problem.design.astype(np.float64)),
+        replace(problem, design=fewer),  # a working set soon holds them all
+        replace(problem, l2=0.0),
+        replace(problem, l2=0.02 * problem.l2),  # many steps
+        problem.select(np.arange(5)),  # for whom a Gram matrix costs more than it saves
+        replace(problem, l1=1e35),
+        replace(problem, targets=problem.targets * 1e20),
+    ):
+        assert shared_metric(other) is None
 
 
 def test_fista_agrees(rng):

@@ -12,13 +12,13 @@ import numpy as np
 
 _RANK = 12
 _TURNS = 4  # of the subspace iteration
-_POWER_STEPS = 15
+_POWER_STEPS = 12
 _SAFE = 1.05  # times the power iteration's estimate, which is from below
 
 
 @dataclass(frozen=True, eq=False)
 class Metric:
-    """M = F'F + r I, at least the Gram matrix it was made from (up to the safety of r).
+    """M = F'F + r I, at least the Gram matrix it stands for (up to the safety of r).
 
     Parameters
     ----------
@@ -32,16 +32,40 @@ class Metric:
     rest: float
 
     @classmethod
-    def of(cls, gram: np.ndarray) -> "Metric":
-        """Approximate a positive semidefinite matrix, (n, n) float32."""
+    def of(cls, rows: np.ndarray, row_weights: np.ndarray) -> "Metric":
+        """Approximate D'W D, without computing it.
+
+        Parameters
+        ----------
+        rows : (n_references, m)
+            D', float32.
+        row_weights : (m,)
+            The diagonal of W.
+        """
         rng = np.random.default_rng(0)
-        basis = rng.standard_normal((len(gram), min(_RANK, len(gram)))).astype(gram.dtype)
+        weights = row_weights.astype(rows.dtype)[:, None]
+
+        def gram(vectors: np.ndarray) -> np.ndarray:
+            return rows @ (weights * (rows.T @ vectors))
+
+        basis = rng.standard_normal((len(rows), min(_RANK, len(rows)))).astype(rows.dtype)
         for _ in range(_TURNS):
-            basis, _ = np.linalg.qr(gram @ basis)
-        values, turn = np.linalg.eigh(basis.T @ (gram @ basis))
+            basis, _ = np.linalg.qr(gram(basis))
+        values, turn = np.linalg.eigh(basis.T @ gram(basis))
         values = np.maximum(values, 0)
         factors = np.ascontiguousarray(np.sqrt(values)[:, None] * (basis @ turn).T)
-        return cls(factors, _SAFE * _rest(gram, factors, rng))
+        vector = rng.standard_normal((len(rows), 1)).astype(rows.dtype)
+        for _ in range(_POWER_STEPS):
+            length = float(np.linalg.norm(vector))
+            if length == 0:
+                break
+            vector /= length
+            vector = gram(vector) - factors.T @ (factors @ vector)
+        return cls(factors, _SAFE * float(np.linalg.norm(vector)))
+
+    def condition(self, l2: float) -> float:
+        """Return the condition number of G + l2 in this metric, at most."""
+        return 1 + self.rest / l2
 
     def curvatures(self, active: np.ndarray) -> np.ndarray:
         """Return F_A F_A' of each query's active references, (n_queries, rank, rank).
@@ -56,16 +80,3 @@ class Metric:
         """Every product of two directions, (n_references, rank²)."""
         products = self.factors[:, None] * self.factors[None]
         return np.ascontiguousarray(products.reshape(-1, self.factors.shape[1]).T)
-
-
-def _rest(gram: np.ndarray, factors: np.ndarray, rng: np.random.Generator) -> float:
-    """Return the largest eigenvalue of G − F'F by power iterations."""
-    vector = rng.standard_normal(len(gram)).astype(gram.dtype)
-    length = 0.0
-    for _ in range(_POWER_STEPS):
-        length = float(np.linalg.norm(vector))
-        if length == 0:
-            break
-        vector /= length
-        vector = gram @ vector - (factors @ vector) @ factors
-    return float(np.linalg.norm(vector))

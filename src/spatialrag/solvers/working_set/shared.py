@@ -19,26 +19,38 @@ from spatialrag.solvers.working_set.metric import Metric
 from spatialrag.solvers.working_set.together import Batch, solve_together
 
 _FEWEST, _MOST = 256, 4096  # references: below, a working set soon holds them all
-_PER_QUERY = 8  # references per query, at most: the Gram matrix costs that many passes
 _CURVATURE = 1e-3  # least l2 relative to the largest diagonal entry of the Gram matrix
+_PASSES = (
+    60  # expected at most, in passes D'r: working sets need 40 to 400 where references are few
+)
+_STEPS = 8  # for a gap of 1e-6, times the root of the condition number: measured, from above
 _ELEMENTS = 1 << 19  # weights, with and without, held at a time per array
 _TURNS = 3
 
 
-def is_shared(problem: Problem) -> bool:
-    """Return whether a Gram matrix of the whole bank pays and is well-posed in float32."""
-    n, design = problem.n_references, problem.references
-    few = _FEWEST <= n <= min(_MOST, _PER_QUERY * problem.n_queries)
-    if not few or not isinstance(design, ArrayDesign) or design.rows.dtype != np.float32:
-        return False
+def shared_metric(problem: Problem) -> Metric | None:
+    """Return a metric for solving all queries on one Gram matrix; None where that does not pay.
+
+    It pays where references are few beside queries and rows, and what leaves the metric is well
+    conditioned by l2. float32 must hold everything.
+    """
+    n, m, design = problem.n_references, len(problem.targets), problem.references
+    if not isinstance(design, ArrayDesign) or design.rows.dtype != np.float32:
+        return None
+    if not _FEWEST <= n <= _MOST or n > _PASSES * problem.n_queries:
+        return None
     with np.errstate(over="ignore", under="ignore"):
-        squares = np.square(design.rows, dtype=np.float64) @ problem.row_weights
-    peak = float(squares.max())
-    return (
-        bool(problem.l2.min() >= _CURVATURE * peak)
-        and gram_fits(peak, float(problem.l1.max()), float(problem.l2.max()))
-        and bool(target_fits(np.abs(problem.targets).max(axis=0).astype(np.float64)).all())
-    )
+        peak = float((np.square(design.rows, dtype=np.float64) @ problem.row_weights).max())
+    least = float(problem.l2.min())
+    fits = gram_fits(peak, float(problem.l1.max()), float(problem.l2.max()))
+    fits &= bool(target_fits(np.abs(problem.targets).max(axis=0).astype(np.float64)).all())
+    if not fits or least < _CURVATURE * peak:
+        return None
+    metric = Metric.of(design.rows, problem.row_weights)
+    # A step is one product with the Gram matrix and about half a pass of smaller ones.
+    steps = _STEPS * np.sqrt(metric.condition(least))
+    passes = n / problem.n_queries + steps * (n / m + 0.5)
+    return metric if passes <= _PASSES else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,11 +78,15 @@ class SharedGram:
             start += height
         return cls(design, parts)
 
-    def solve(self, problem: Problem, tol: float, start: sparse.csr_matrix | None) -> Solution:
+    def solve(
+        self, problem: Problem, metric: Metric, tol: float, start: sparse.csr_matrix | None
+    ) -> Solution:
         """Solve a problem of this design and these block heights.
 
         Parameters
         ----------
+        metric
+            Of the problem, from `shared_metric`.
         tol
             Relative duality gap. Queries that float32 steps do not bring there have the status
             ``ROUNDS``; their weights are a start for others.
@@ -78,32 +94,37 @@ class SharedGram:
             Weights near the answer.
         """
         gram = sum(w * part for (_, w), part in zip(problem.blocks, self.parts, strict=True))
-        metric, wide = Metric.of(gram), self.design.rows.astype(np.float64)
+        rows = self.design.rows
+        products = _Products(gram, metric, rows, rows.astype(np.float64))
         size = max(_ELEMENTS // problem.n_references, 1)
         solutions, parts = [], []
         for first in range(0, problem.n_queries, size):
             queries = np.arange(first, min(first + size, problem.n_queries))
             dense = None if start is None else start[queries].toarray()
             part = problem.select(queries)
-            solutions.append(_solve(part, gram, metric, wide, tol, dense))
+            solutions.append(_solve(part, products, tol, dense))
             parts.append(queries)
         return join(solutions, parts)
 
 
-def _solve(
-    problem: Problem,
-    gram: np.ndarray,
-    metric: Metric,
-    wide: np.ndarray,
-    tol: float,
-    start: np.ndarray | None,
-) -> Solution:
-    """Solve some queries; ``wide`` are the design's rows in float64."""
+@dataclass(frozen=True, eq=False)
+class _Products:
+    """What the queries of one problem share: G, its metric, and D' in float32 and float64."""
+
+    gram: np.ndarray
+    metric: Metric
+    rows: np.ndarray
+    wide: np.ndarray
+
+
+def _solve(problem: Problem, products: _Products, tol: float, start: np.ndarray | None) -> Solution:
+    """Solve some queries, from (n_queries, n_references) where a start is given."""
     n, targets = problem.n_queries, problem.targets.T.astype(np.float64)
     shape = (n, problem.n_references)
     allowed = _allowed(problem, shape)
     weights = np.zeros(shape)
-    slope = (targets * problem.row_weights) @ wide.T
+    # Rounding does no harm here: only the certificate below is read as exact.
+    slope = (targets * problem.row_weights).astype(np.float32) @ products.rows.T
     objective = 0.5 * np.square(targets) @ problem.row_weights
     gap, turns, open_ = np.full(n, np.inf), np.zeros(n, np.int64), np.arange(n)
     change = np.zeros(shape, np.float32)
@@ -113,11 +134,11 @@ def _solve(
             change *= allowed
     while True:
         batch = _batch(problem, open_, slope, weights[open_], objective[open_], allowed)
-        change = solve_together(gram, metric, batch, change, tol)
+        change = solve_together(products.gram, products.metric, batch, change, tol)
         own = np.where(batch.base + change == 0, 0, weights[open_] + change)
         weights[open_], turns[open_] = own, turns[open_] + 1
-        residual = targets[open_] - own @ wide
-        slope = (residual * problem.row_weights) @ wide.T
+        residual = targets[open_] - own @ products.wide
+        slope = (residual * problem.row_weights) @ products.wide.T
         if allowed is not None:
             slope *= allowed[open_]
         objective[open_], gap[open_] = primal_and_gap(

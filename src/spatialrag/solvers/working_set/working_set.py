@@ -15,8 +15,9 @@ from spatialrag.solvers.solution import Solution, Status, join
 from spatialrag.solvers.start import start_of
 from spatialrag.solvers.working_set.checkpoint import restored, save
 from spatialrag.solvers.working_set.kernels import kernels_for
+from spatialrag.solvers.working_set.metric import Metric
 from spatialrag.solvers.working_set.rounds import Rounds, require_alike
-from spatialrag.solvers.working_set.shared import SharedGram, is_shared
+from spatialrag.solvers.working_set.shared import SharedGram, shared_metric
 
 
 @dataclass(frozen=True)
@@ -115,10 +116,11 @@ class WorkingSet:
             if _is_dense(problem).any():
                 solutions.append(self.solve(problem))
                 continue
-            if self._shares(problem):
+            metric = self._metric(problem)
+            if metric is not None:
                 gram = SharedGram.of(problem) if gram is None else gram
                 start = solutions[-1].weights if solutions else None
-                solutions.append(self._solve_shared(problem, gram, start))
+                solutions.append(self._solve_shared(problem, gram, metric, start))
                 continue
             rounds = self._start(problem) if rounds is None else rounds.restated(problem)
             solutions.append(self._walk(rounds, np.arange(problem.n_queries), None))
@@ -128,8 +130,10 @@ class WorkingSet:
     def _looks(self) -> int:
         return self.max_rounds if self.candidates is None else 1
 
-    def _shares(self, problem: Problem) -> bool:
-        return self.device == "cpu" and self.candidates is None and is_shared(problem)
+    def _metric(self, problem: Problem) -> Metric | None:
+        if self.device != "cpu" or self.candidates is not None:
+            return None
+        return shared_metric(problem)
 
     def _start(self, problem: Problem) -> Rounds:
         grow = self.grow if self.candidates is None else self.candidates
@@ -138,8 +142,9 @@ class WorkingSet:
     def _solve_sparse(
         self, problem: Problem, start: sparse.csr_matrix | None, checkpoint: str | Path | None
     ) -> Solution:
-        if checkpoint is None and self._shares(problem):
-            return self._solve_shared(problem, SharedGram.of(problem), start)
+        metric = self._metric(problem) if checkpoint is None else None
+        if metric is not None:
+            return self._solve_shared(problem, SharedGram.of(problem), metric, start)
         rounds, queries = self._start(problem), np.arange(problem.n_queries)
         if checkpoint is not None and Path(checkpoint).exists():
             rounds, queries = restored(checkpoint, rounds)
@@ -151,10 +156,14 @@ class WorkingSet:
         return solution
 
     def _solve_shared(
-        self, problem: Problem, gram: SharedGram, start: sparse.csr_matrix | None
+        self,
+        problem: Problem,
+        gram: SharedGram,
+        metric: Metric,
+        start: sparse.csr_matrix | None,
     ) -> Solution:
         """Solve on one Gram matrix, and on working sets what that leaves open."""
-        found = gram.solve(problem, self.tol, start)
+        found = gram.solve(problem, metric, self.tol, start)
         open_, done = np.flatnonzero(~found.converged), np.flatnonzero(found.converged)
         if len(open_) == 0:
             return found
