@@ -25,9 +25,10 @@ from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
+from problems import mob
 from threadpoolctl import threadpool_limits
 
-from spatialrag import build_bank, read_section
+from spatialrag import build_bank
 from spatialrag.encoders.embeddings import Embeddings, EncoderRecord
 from spatialrag.evaluation.report import markdown_table
 from spatialrag.expression.cohort import read_her2st_cohort
@@ -50,19 +51,9 @@ STEPS = {
 }
 
 
-def mob(root):
+def mouse_bulb(root):
     """Return MOB1 and MOB2 as a bank, and MOB3's spots."""
-    sections = [
-        read_section(
-            root / f"MOB{i}.h5ad",
-            slide=f"MOB{i}",
-            donor=f"animal{i // 3 + 1}",
-            image=root / f"MOB{i}.jpg",
-            pitch_um=200,
-        )
-        for i in (1, 2, 3)
-    ]
-    bank = build_bank(sections, encoder="color", thumbnail_px=0)
+    bank = build_bank(mob(root), encoder="color", thumbnail_px=0)
     return bank.without(slides=["MOB3"]), bank.embeddings_of("MOB3")
 
 
@@ -149,7 +140,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
-    bank, queries = mob(asked.mob) if asked.mob else her2st(asked.her2st, asked.queries)
+    bank, queries = mouse_bulb(asked.mob) if asked.mob else her2st(asked.her2st, asked.queries)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
     with threadpool_limits(asked.threads), tempfile.TemporaryDirectory() as folder:
         seconds, problem, prediction = predict(

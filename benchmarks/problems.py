@@ -1,16 +1,19 @@
 """Seeded retrieval problems of real size for the solver benchmarks.
 
-Image features and log-counts share latent factors whose eigenvalues fall as 1/j, as those of
-MobileNet embeddings and log-counts of HER2ST do, plus noise. The scale of the features is pinned so
-that a solution at scikit-learn's alpha 0.01, l1_ratio 0.9 has about 50 non-zeros.
+One kind has a benchmark's penalties and one what `GeneRAG` asks at its defaults (`at_defaults`).
+
+Of the first, image features and log-counts share latent factors whose eigenvalues fall as 1/j, as
+those of MobileNet embeddings and log-counts of HER2ST do, plus noise. The scale of the features is
+pinned so that a solution at scikit-learn's alpha 0.01, l1_ratio 0.9 has about 50 non-zeros.
 """
 
 from pathlib import Path
 
 import numpy as np
 
-from spatialrag import build_bank
-from spatialrag.expression.cohort import read_her2st_cohort
+from spatialrag import build_bank, read_section
+from spatialrag.expression.cohort import read_cohort, read_her2st_cohort
+from spatialrag.prediction.generag import GeneRAG
 from spatialrag.solvers.problem import Problem
 
 FACTORS, NOISE, SCALE = 500, 0.3, 0.3
@@ -66,3 +69,25 @@ def her2st(root: Path, n_image: int = 1024, n_anchors: int = 300, query: str = "
     values = values.astype(np.float32)
     rows, queries = values[~held_out], values[held_out]
     return problem_of(rows.T, np.ascontiguousarray(queries.T))
+
+
+def mob(root: Path):
+    """MOB1 to MOB3, with color vectors of their pictures."""
+    return [
+        read_section(
+            root / f"MOB{i}.h5ad",
+            slide=f"MOB{i}",
+            donor=f"animal{i // 3 + 1}",
+            image=root / f"MOB{i}.jpg",
+            pitch_um=200,
+        )
+        for i in (1, 2, 3)
+    ]
+
+
+def at_defaults(root: Path, query: str):
+    """What `GeneRAG()` solves: one section of ``mob`` or ``mob_mice`` asked of all others."""
+    sections = mob(root) if root.name == "mob" else read_cohort(root / "slides.csv")
+    bank = build_bank(sections, encoder="color", thumbnail_px=0)
+    fitted = GeneRAG().fit(bank.without(slides=[query]))
+    return fitted.problem(bank.embeddings_of(query))

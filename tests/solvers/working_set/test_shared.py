@@ -7,6 +7,7 @@ from sklearn.linear_model import ElasticNet
 from spatialrag.solvers.fista import Fista
 from spatialrag.solvers.objective import certify
 from spatialrag.solvers.problem import Problem, smallest_vanishing_l1
+from spatialrag.solvers.working_set.metric import Metric
 from spatialrag.solvers.working_set.rounds import Rounds
 from spatialrag.solvers.working_set.shared import SharedGram, shared_metric
 from spatialrag.solvers.working_set.working_set import WorkingSet
@@ -155,6 +156,19 @@ def test_what_stays_open_is_solved_on_working_sets(rng, monkeypatch):
     assert solved == [open_.sum()]
     np.testing.assert_allclose(found.weights.toarray(), expected.weights.toarray(), atol=1e-3)
     assert (found.objective <= expected.objective * (1 + 1e-6)).all()
+
+
+@pytest.mark.parametrize("factor", [0.0, 1e-3, 0.3])
+def test_a_metric_that_is_too_small_costs_time_not_the_answer(rng, monkeypatch, factor):
+    problem = problem_of(rng)
+    metric = shared_metric(problem)
+    poor = Metric(factor * metric.factors, factor * metric.rest)
+    monkeypatch.setattr(
+        "spatialrag.solvers.working_set.working_set.shared_metric", lambda problem: poor
+    )
+    with np.errstate(all="ignore"):
+        found = WorkingSet().solve(problem).require_converged()
+    assert certify(problem, found.weights, 1e-6, found.rounds).converged.all()
 
 
 def test_a_path_on_one_gram_matrix(rng, monkeypatch):

@@ -20,9 +20,7 @@ from spatialrag.solvers.working_set.together import Batch, solve_together
 
 _FEWEST, _MOST = 256, 4096  # references: below, a working set soon holds them all
 _CURVATURE = 1e-3  # least l2 relative to the largest diagonal entry of the Gram matrix
-_PASSES = (
-    60  # expected at most, in passes D'r: working sets need 40 to 400 where references are few
-)
+_PASSES = 60  # D'r, expected at most: working sets cost 40 to 400 where references are few
 _STEPS = 8  # for a gap of 1e-6, times the root of the condition number: measured, from above
 _ELEMENTS = 1 << 19  # weights, with and without, held at a time per array
 _TURNS = 3
@@ -43,7 +41,7 @@ def shared_metric(problem: Problem) -> Metric | None:
         peak = float((np.square(design.rows, dtype=np.float64) @ problem.row_weights).max())
     least = float(problem.l2.min())
     fits = gram_fits(peak, float(problem.l1.max()), float(problem.l2.max()))
-    fits &= bool(target_fits(np.abs(problem.targets).max(axis=0).astype(np.float64)).all())
+    fits &= bool(np.all(target_fits(np.abs(problem.targets).max(axis=0).astype(np.float64))))
     if not fits or least < _CURVATURE * peak:
         return None
     metric = Metric.of(design.rows, problem.row_weights)
@@ -59,24 +57,21 @@ class SharedGram:
 
     Parameters
     ----------
-    design
-        In memory, float32.
+    rows : (n_references, m)
+        D', float32.
     parts : list of (n_references, n_references)
         D_b'D_b of each block of rows.
     """
 
-    design: ArrayDesign
+    rows: np.ndarray
     parts: list[np.ndarray]
 
     @classmethod
     def of(cls, problem: Problem) -> "SharedGram":
         """Compute the products of a problem's design."""
-        design, parts, start = problem.references, [], 0
-        for height, _ in problem.blocks:
-            rows = design.rows[:, start : start + height]
-            parts.append(rows @ rows.T)
-            start += height
-        return cls(design, parts)
+        rows = problem.references.take(np.arange(problem.n_references))
+        ends = np.cumsum([height for height, _ in problem.blocks])[:-1]
+        return cls(rows, [part @ part.T for part in np.split(rows, ends, axis=1)])
 
     def solve(
         self, problem: Problem, metric: Metric, tol: float, start: sparse.csr_matrix | None
@@ -93,9 +88,10 @@ class SharedGram:
         start : CSR (n_queries, n_references), optional
             Weights near the answer.
         """
-        gram = sum(w * part for (_, w), part in zip(problem.blocks, self.parts, strict=True))
-        rows = self.design.rows
-        products = _Products(gram, metric, rows, rows.astype(np.float64))
+        gram = np.zeros_like(self.parts[0])
+        for (_, weight), part in zip(problem.blocks, self.parts, strict=True):
+            gram += weight * part
+        products = _Products(gram, metric, self.rows, self.rows.astype(np.float64))
         size = max(_ELEMENTS // problem.n_references, 1)
         solutions, parts = [], []
         for first in range(0, problem.n_queries, size):
@@ -136,6 +132,7 @@ def _solve(problem: Problem, products: _Products, tol: float, start: np.ndarray 
         batch = _batch(problem, open_, slope, weights[open_], objective[open_], allowed)
         change = solve_together(products.gram, products.metric, batch, change, tol)
         own = np.where(batch.base + change == 0, 0, weights[open_] + change)
+        own[~np.isfinite(own).all(axis=1)] = 0  # steps too long: the metric was too small
         weights[open_], turns[open_] = own, turns[open_] + 1
         residual = targets[open_] - own @ products.wide
         slope = (residual * problem.row_weights) @ products.wide.T

@@ -54,9 +54,15 @@ class Batch:
 
     def only(self, queries: np.ndarray) -> "Batch":
         """Return some of the queries."""
-        names = ("tilt", "base", "l1", "l2", "objective", "allowed")
-        parts = {name: getattr(self, name) for name in names}
-        return replace(self, **{k: v if v is None else v[queries] for k, v in parts.items()})
+        return replace(
+            self,
+            tilt=self.tilt[queries],
+            base=self.base[queries],
+            l1=self.l1[queries],
+            l2=self.l2[queries],
+            objective=self.objective[queries],
+            allowed=None if self.allowed is None else self.allowed[queries],
+        )
 
     def shrink(self, change: np.ndarray, curvature: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the proximal point of l1 ‖base + ·‖₁ at ``change``, and where it has weight."""
