@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -41,10 +42,16 @@ class Terms:
 
     @property
     def row_weights(self) -> np.ndarray | float:
-        """Weight of each row's squared error; 1.0 where none differs."""
-        if len(self.blocks) == 1:
-            return self.blocks[0][1]
-        return np.repeat([weight for _, weight in self.blocks], [rows for rows, _ in self.blocks])
+        """Weight of each row's squared error; 1.0 where none differs. Not to be written to."""
+        return _row_weights(self.blocks)
+
+
+@lru_cache(maxsize=8)
+def _row_weights(blocks: tuple[tuple[int, float], ...]) -> np.ndarray | float:
+    """Return the weight of each row, one array for all queries: it is asked for in every solve."""
+    if len(blocks) == 1:
+        return blocks[0][1]
+    return np.repeat([weight for _, weight in blocks], [rows for rows, _ in blocks])
 
 
 class SmallProblem:
@@ -279,8 +286,12 @@ class SmallProblem:
         )
 
     def _weighted(self, parts: list[np.ndarray]) -> np.ndarray:
-        weights = [weight for _, weight in self.terms.blocks]
-        return sum(weight * part for weight, part in zip(weights, parts, strict=True))
+        """Return the weighted sum of what each block has; not to be written to."""
+        (_, first), *others = self.terms.blocks
+        total = parts[0] if first == 1 else first * parts[0]
+        for (_, weight), part in zip(others, parts[1:], strict=True):
+            total = total + weight * part
+        return total
 
     def _clear(self) -> None:
         self.members, self.weights = np.empty(0, np.int64), np.empty(0)
