@@ -10,10 +10,10 @@ from sklearn.decomposition import PCA
 from spatialrag.domains.clustering import Clustering
 from spatialrag.domains.domains import Domains
 from spatialrag.domains.tissue import Tissue, as_tissue
+from spatialrag.errors import InputError
 from spatialrag.graphs.graph import Graph
 from spatialrag.graphs.ops import neighbor_mean
 from spatialrag.graphs.spatial import spatial_graph
-from spatialrag.errors import InputError
 from spatialrag.provenance import origin
 
 

@@ -46,9 +46,7 @@ def test_doubt_lies_at_the_borders(stripes, found):
 def test_the_order_of_spots_does_not_matter(stripes, found):
     tissue, _ = stripes
     order = np.random.default_rng(0).permutation(tissue.n_spots)
-    moved = Tissue(
-        tissue.expression[order], tissue.genes, tissue.spots[order], tissue.xy[order]
-    )
+    moved = Tissue(tissue.expression[order], tissue.genes, tissue.spots[order], tissue.xy[order])
     again = QUICK.fit_predict(moved, n_domains=4)
     np.testing.assert_array_equal(again.labels, found.labels[order])
     np.testing.assert_allclose(again.arrays["entropy"], found.arrays["entropy"][order], atol=1e-9)

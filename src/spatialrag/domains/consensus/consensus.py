@@ -122,10 +122,7 @@ class Consensus:
         n = len(views[0].features)
         repeats = self.repeats or int(np.clip(-(-_VOTES // n), 2, 12))
         members = [
-            (view, name, repeat)
-            for view in views
-            for name in _FIT
-            for repeat in range(repeats)
+            (view, name, repeat) for view in views for name in _FIT for repeat in range(repeats)
         ]
         partitions = [
             _FIT[name](

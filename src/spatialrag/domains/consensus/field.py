@@ -108,9 +108,7 @@ def smoothing_loss(fields: Fields, places: Neighborhoods, k: int) -> np.ndarray:
     return _plain_loss(fields.ranges, fields.noise, places, k)
 
 
-def _plain_loss(
-    ranges: np.ndarray, noise: np.ndarray, places: Neighborhoods, k: int
-) -> np.ndarray:
+def _plain_loss(ranges: np.ndarray, noise: np.ndarray, places: Neighborhoods, k: int) -> np.ndarray:
     sample = _spread_out(len(places.xy), min(_SAMPLE, _PAIRS // (k + 1) ** 2))
     near = places.nearest(k + 1)[sample]
     there = near >= 0
