@@ -1,4 +1,4 @@
-"""Axes in, Axes out; and thin AnnData faces."""
+"""Axes in, Axes out: of predictions, of AnnData, and the parts of pages."""
 
 import lazy_loader
 
