@@ -36,8 +36,11 @@ class AnnotatedTissue:
 
 
 def load(name, data, n_genes=3000):
-    """Return the set of that name: starmap, bz5, bz9, bz5+bz9, rep12, dlpfc_151675, a layered section of the
-    mouse bulb (mob_mice/Rep1, …), or a HER2ST section."""
+    """Return the set of that name.
+
+    starmap, bz5, bz9, bz5+bz9, rep12, dlpfc_151675, a layered section of the mouse bulb
+    (mob_mice/Rep1, …), or a HER2ST section.
+    """
     if name in LABELLED:
         return _her2st(name, data)
     if "+" in name:

@@ -1,9 +1,9 @@
 """Consensus beside fixed controls on annotated tissues: method x tissue x seed.
 
-Labels are for scores alone. Ends with the mean over seeds, and the share of spots whose label changes
-between seeds (labels matched pairwise).
+Labels are for scores alone. Shown are means over seeds, and the share of spots whose label changes
+between seeds, matched pairwise.
 
-    python benchmarks/domains_consensus.py --data ../shared/data --sets bz5 bz9 bz5+bz9 rep12 --json F
+    python benchmarks/domains_consensus.py --data ../shared/data --sets bz5 bz9 rep12 --json F
 """
 
 import argparse

@@ -116,7 +116,7 @@ def test_what_was_prepared_is_not_taken_for_counts():
 
 
 def test_what_was_left_out_is_said_as_well():
-    with pytest.warns(UserWarning) as said:
+    with pytest.warns(UserWarning, match="left out") as said:
         found = prepare(adata())
     words = [str(each.message) for each in said]
     assert any("3 of 60 spots of AnnData outside the tissue" in each for each in words)

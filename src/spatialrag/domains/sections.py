@@ -97,7 +97,7 @@ def following_sections(labels: np.ndarray, sections: np.ndarray) -> str:
     if not same and shared < _FOLLOWED:
         return ""
     return (
-        f"domains follow sections: {same} of {table.shape[0]} are one section each, adjusted mutual "
-        f"information {shared:.2f}; differences between sections (batches) outweigh those between "
+        f"domains follow sections: {same} of {table.shape[0]} are one section each, adjusted "
+        f"mutual information {shared:.2f}; differences between sections (batches) outweigh those between "
         "places"
     )

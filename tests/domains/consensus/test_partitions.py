@@ -25,7 +25,7 @@ def test_mixture_is_scikit_learns():
 
 
 def test_outliers_are_no_part_of_a_mixture():
-    values, truth = clusters()
+    values, _ = clusters()
     values = np.concatenate([values, [[0, 25.0]]])
     found = tied_mixture(values, 3)
     assert np.bincount(found).min() >= 3
