@@ -91,10 +91,10 @@ class GeneRAG:
     scaling: str = "variance"
     image_block: str = "embedding"
     scale: str = "log1p_cp10k"
-    backbone: object = "linear"
+    backbone: object = "stack"
     context: bool = True
     context_um: tuple[float, ...] = ()
-    centring: float = 0.0
+    centring: float = 1.0
     clip_initial: bool = True
     anchors: str | Sequence[str] = "variable"
     n_anchors: int = 2000
@@ -150,6 +150,7 @@ class GeneRAG:
             positive=False,
             scaling="raw",
             n_anchors=n_anchors,
+            backbone="linear",
             context=False,
             centring=0.0,
             clip_initial=False,
