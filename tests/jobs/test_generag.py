@@ -54,6 +54,7 @@ def test_predictions_of_someone_else_need_no_image(tmp_path):
         ({"tuned": True, "image_weight": 0.1}, "is to be chosen"),
         ({"initial": InitialFile("p.npy"), "tuned": True}, "which --initial cannot be"),
         ({"initial": InitialFile("p.npy"), "backbone": "probe"}, "two initial predictions"),
+        ({"missing": "skip"}, "unknown missing"),
     ],
 )
 def test_options_of_which_one_would_do_nothing(stated, message):

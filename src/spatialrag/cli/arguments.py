@@ -38,11 +38,12 @@ BankEncoder = Annotated[
     str | None, typer.Option("--encoder", help="The encoder the bank was built with.")
 ]
 BackboneName = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--backbone",
-        help="Initial prediction of anchor genes: linear, probe, histogene, bleep, triplex, stem "
-        "or deepspot, trained on the references.",
+        help="Initial prediction of anchor genes, trained on the references: stack (the default: "
+        "ridge, kernel ridge, nearest references and depth, weighted), linear (that of the "
+        "published presets), probe, histogene, bleep, triplex, stem or deepspot.",
     ),
 ]
 Anchors = Annotated[

@@ -65,7 +65,7 @@ def loso(
         str | None,
         typer.Option("--image-weights", help="Add a row per image weight, e.g. 0,0.25,0.5,0.75,1."),
     ] = None,
-    backbone: BackboneName = "linear",
+    backbone: BackboneName = None,
     anchors: Anchors = "variable",
     method: Annotated[
         Literal["generag", "ragst"],

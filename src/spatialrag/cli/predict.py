@@ -71,7 +71,7 @@ def predict(
             "--tune", help="Choose the image weight inside the bank, leaving its slides out."
         ),
     ] = False,
-    backbone: BackboneName = "linear",
+    backbone: BackboneName = None,
     initial: Annotated[
         Path | None,
         typer.Option("--initial", help="Someone else's predictions (h5ad, csv, tsv, parquet)."),

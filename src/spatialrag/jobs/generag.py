@@ -19,7 +19,7 @@ Preset = Literal["default", "paper", "released", "released_lognorm"]
 Missing = Literal["raise", "drop"]
 PUBLISHED_ANCHORS = 300  # core genes, the anchors of the published settings
 _NATIVE_SCALE = {"released": "counts"}  # what a preset predicts unless told otherwise
-_DEFAULT_SCALE = "log1p_cp10k"
+_DEFAULT_SCALE, _DEFAULT_BACKBONE = "log1p_cp10k", "stack"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ class Retrieval:
         ``default``, or one of the published settings under the names of `loso`'s rows, see
         `spatialrag.evaluation.methods.published`.
     backbone
-        Registered name of the initial prediction.
+        Registered name of the initial prediction; that of the preset when None, a stack for the
+        default and a linear one for the published settings.
     anchors
         ``variable``, ``coexpressed``, or a file of gene names, one per line.
     missing
@@ -70,7 +71,7 @@ class Retrieval:
     """
 
     preset: Preset = "default"
-    backbone: str = "linear"
+    backbone: str | None = None
     anchors: str = "variable"
     missing: Missing = "raise"
     scale: str | None = None
@@ -100,8 +101,13 @@ class Retrieval:
                 "tuning trains the backbone again without each slide, which --initial cannot be",
                 expected="--tune or --initial",
             )
-        if self.backbone != "linear":
+        if self.backbone is not None:
             raise InputError("two initial predictions", expected="--initial or --backbone")
+
+    @property
+    def backbone_name(self) -> str:
+        """The registered name of the initial prediction, as stated or the preset's own."""
+        return self.backbone or (_DEFAULT_BACKBONE if self.preset == "default" else "linear")
 
     def settings(self, devices: Devices) -> GeneRAG:
         """Return the default's settings with what differs from it, solved on the devices."""
@@ -116,7 +122,7 @@ class Retrieval:
             scale=self.scale or _DEFAULT_SCALE,
             missing=self.missing,
             solver=devices.make_solver(),
-            backbone=devices.make_backbone(self.backbone),
+            backbone=devices.make_backbone(self.backbone_name),
             anchors=read_anchors(self.anchors),
         )
         weight = self.image_weight

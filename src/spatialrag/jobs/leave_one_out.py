@@ -120,7 +120,7 @@ def _placed(rows: list[Row], devices: Devices) -> list[Row]:
 
 
 def _bank(request: LeaveOneOutRequest) -> tuple[Bank, tuple[str, ...]]:
-    devices, backbone = request.devices, request.retrieval.backbone
+    devices, backbone = request.devices, request.retrieval.backbone_name
     if isinstance(request.cohort, Bank):
         return request.cohort, devices.notes(backbone=backbone)
     if isinstance(request.cohort, Path):
