@@ -7,6 +7,7 @@ import pytest
 
 import spatialrag as sr
 from spatialrag.domains.clustering import Clustering
+from spatialrag.domains.controls import SmoothedPCA
 from spatialrag.errors import InputError
 from spatialrag.evaluation.panel import fix_panel
 from spatialrag.evaluation.scores import evaluate
@@ -120,3 +121,22 @@ def test_domains_of_measured_and_of_predicted_expression():
     adata.uns["spatialrag"] = {"scale": "log1p_cp10k"}
     sr.tl.semst(adata, n_domains=2, method=method, key_added="predicted")
     assert adata.obsm["X_predicted"].shape == adata.obsm["X_semst"].shape
+
+
+def test_domains_by_name_and_by_settings():
+    rng = np.random.default_rng(0)
+    xy = np.stack(np.meshgrid(np.arange(10.0), np.arange(10.0)), axis=-1).reshape(-1, 2)
+    rate = np.where(xy[:, :1] < 5, [[2.0] * 20], [[6.0] * 10 + [1.0] * 10])
+    adata = ad.AnnData(rng.poisson(rate).astype(np.float32), obsm={"spatial": xy})
+    assert sr.tl.domains(adata, n_domains=2) is None
+    left = adata.obs["domain_consensus"][xy[:, 0] < 5]
+    assert left.value_counts(normalize=True).max() > 0.9
+    assert adata.obs["domain_confidence"].between(0, 1).all()
+    control = sr.tl.domains(adata, n_domains=2, method=SmoothedPCA(k=4), copy=True)
+    assert "domain_domains" in control.obs
+    assert "domain_domains" not in adata.obs
+    assert sr.pl.domains(adata).get_title() == "consensus"
+    with pytest.raises(InputError, match="unknown method"):
+        sr.tl.domains(adata, n_domains=2, method="magic")
+    with pytest.raises(InputError, match="no domains are called 'semst'"):
+        sr.pl.domains(adata, key="semst")

@@ -10,10 +10,12 @@ import numpy as np
 from spatialrag import keys
 from spatialrag.bank.bank import Bank
 from spatialrag.cells.cell_bank import CellBank
+from spatialrag.domains.domains import DomainMethod
 from spatialrag.domains.store import to_anndata
 from spatialrag.domains.tissue import Tissue
 from spatialrag.encoders.encoder import Encoder
 from spatialrag.expression.proportions import Proportions
+from spatialrag.jobs.domains import DEFAULT, domain_method
 from spatialrag.jobs.generag import Retrieval
 from spatialrag.jobs.prediction import PredictRequest, predict as run
 from spatialrag.jobs.queries import QuerySlide
@@ -26,7 +28,7 @@ from spatialrag.semantics.spots import Semantics
 if TYPE_CHECKING:
     from spatialrag.domains.semst.semst import SemST
 
-__all__ = ["predict", "ragst", "semst"]
+__all__ = ["domains", "predict", "ragst", "semst"]
 
 
 def predict(
@@ -151,6 +153,55 @@ def ragst(
         key_added=key_added,
         copy=copy,
     )
+
+
+def domains(
+    adata: ad.AnnData,
+    *,
+    n_domains: int | None = None,
+    method: DomainMethod | str = DEFAULT,
+    layer: str | None = None,
+    section_key: str | None = None,
+    seed: int = 0,
+    key_added: str | None = None,
+    copy: bool = False,
+) -> ad.AnnData | None:
+    """Find spatial domains of an AnnData's spots, by the consensus of many partitions by default.
+
+    Written: ``obs['domain_<key>']`` with colors, ``obs['domain_confidence']`` where the method
+    has it, ``obsm['X_<key>']``, settings and origin in ``uns``.
+
+    Parameters
+    ----------
+    adata
+        Counts, or a prediction of this package, and places in ``obsm['spatial']``;
+        `spatialrag.pp.prepare_domains` makes it from a raw file. Genes that a prediction leaves
+        missing in some spot are left out.
+    n_domains
+        K; chosen by stability when None.
+    method
+        Settings of a method, or its name, as `spatialrag methods list` tells.
+    layer, section_key
+        As in `Tissue.from_anndata`.
+    seed
+        Of a method that is named.
+    key_added
+        Name of what is written; that of the method when None, ``domains`` for settings.
+    copy
+        Whether a copy is changed and returned instead.
+
+    Raises
+    ------
+    InputError
+        An unknown method, and what tissue and method refuse.
+    """
+    tissue = Tissue.from_anndata(adata, layer=layer, section_key=section_key)
+    named = isinstance(method, str)
+    chosen = domain_method(method, seed=seed) if isinstance(method, str) else method
+    found = chosen.fit_predict(tissue, n_domains=n_domains)
+    changed = adata.copy() if copy else adata
+    to_anndata(found, changed, key=key_added or (str(method) if named else "domains"))
+    return changed if copy else None
 
 
 def semst(

@@ -1,7 +1,7 @@
 """What every domain method returns."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import anndata as ad
 import numpy as np
@@ -56,3 +56,13 @@ class DomainMethod(Protocol):
 
     def fit_predict(self, data: Tissue | ad.AnnData, *, n_domains: int | None) -> Domains:
         """Return domains of all spots; ``n_domains`` None lets the method choose."""
+
+
+@runtime_checkable
+class NetworkMethod(DomainMethod, Protocol):
+    """A method whose network is trained on a device."""
+
+    @property
+    def device(self) -> str:
+        """Where it is trained: ``cpu``, or a torch device such as ``cuda``."""
+        ...

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any, cast
 
 import anndata as ad
 import numpy as np
@@ -14,7 +15,7 @@ import pandas as pd
 from spatialrag.anndata_file import read_anndata
 from spatialrag.domains.clustering import Clustering
 from spatialrag.domains.controls import SmoothedPCA
-from spatialrag.domains.domains import DomainMethod, Domains
+from spatialrag.domains.domains import DomainMethod, Domains, NetworkMethod
 from spatialrag.domains.markers import domain_markers, read_gene_sets, set_enrichment
 from spatialrag.domains.prepare import prepare
 from spatialrag.domains.sections import following_sections
@@ -212,8 +213,6 @@ def _choose(request: DomainsRequest) -> tuple[str, list[str]]:
     if request.method is None:
         note = f"{', '.join(said)} belong to SemST, so the method is semst"
         return (SEMST, [note]) if said else (DEFAULT, [])
-    known = [*(name for name, each in methods().items() if each.kind == "domains"), *CONTROLS]
-    check_choice(request.method, known, name="method")
     if said and request.method != SEMST:
         raise InputError(
             f"method {request.method} does not take {', '.join(said)}",
@@ -239,10 +238,36 @@ def _check_files(request: DomainsRequest) -> dict[str, frozenset[str]] | None:
     return None if request.gene_sets is None else read_gene_sets(request.gene_sets)
 
 
+def domain_method(name: str, *, seed: int = 0, device: str = "cpu") -> DomainMethod:
+    """Return a method of domains by its name, with its defaults.
+
+    Parameters
+    ----------
+    name
+        As `spatialrag methods list` tells, or a control.
+    seed
+        Of its starts.
+    device
+        Of its network, where it has one.
+
+    Raises
+    ------
+    InputError
+        No such method.
+    MissingDependencyError
+        It needs a package that is not installed.
+    """
+    known = [*(each for each, of in methods().items() if of.kind == "domains"), *CONTROLS]
+    check_choice(name, known, name="method")
+    method = methods()[name].load()(seed=seed)
+    if not isinstance(method, NetworkMethod):
+        return cast(DomainMethod, method)
+    return cast(DomainMethod, replace(cast(Any, method), device=device))
+
+
 def _settings(name: str, request: DomainsRequest) -> DomainMethod:
     if name != SEMST:
-        method = methods()[name].load()(seed=request.seed)
-        return replace(method, device=request.device) if hasattr(method, "device") else method
+        return domain_method(name, seed=request.seed, device=request.device)
     from spatialrag.domains.semst.presets import preset
 
     given = request.semst
