@@ -284,6 +284,8 @@ def test_domains_bad_input(run, stripes, tmp_path):
         (["--truth", "region"], "no 'region'"),
         (["--layer", "raw"], "no layer 'raw'"),
         (["--preset", "best"], "default, paper, released"),
+        (["--method", "best"], "unknown method"),
+        (["--method", "consensus", "--epochs", 3], "does not take --epochs"),
         (["--gene-sets", "x.gmt"], "needs --markers"),
         (["--semantics", "genes:none.tsv"], "does not exist"),
         (["--device", "warp"], "warp"),

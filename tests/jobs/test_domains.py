@@ -76,6 +76,7 @@ def test_domains_that_follow_sections_are_told(tmp_path):
         ({"truth": "region"}, "no 'region'"),
         ({"method": "best"}, "unknown method"),
         ({"semst": SemSTOptions(epochs=3)}, "does not take --epochs"),
+        ({"method": "consensus", "semst": SemSTOptions(preset="paper")}, "take --preset"),
         ({"n_domains": 197}, "1 to 196"),
         ({"n_domains": 0}, "1 to 196"),
         ({"gene_sets": Path("x.gmt")}, "needs --markers"),
@@ -161,3 +162,24 @@ def test_cases_of_stray_spots_and_array_indices(mark):
     with pytest.warns(UserWarning, match="array indices"):
         array = edges("06-array-coordinates/array.h5ad")
     assert (array != edges("06-array-coordinates/pixels.h5ad")).nnz == 0
+
+
+def test_the_default_is_the_consensus(tmp_path):
+    data = cells(tmp_path / "in.h5ad")
+    result = run(data, tmp_path, method=None, truth="layer")
+    written = ad.read_h5ad(tmp_path / "out.h5ad")
+    assert result.method == "consensus"
+    assert result.scores["consensus"]["ari"] > 0.9
+    assert written.obs["domain_consensus"].nunique() == 2
+    np.testing.assert_allclose(
+        written.obs["domain_confidence"], 1 - written.obs["domain_entropy"], atol=1e-9
+    )
+
+
+def test_options_of_semst_mean_semst_and_say_so(tmp_path):
+    pytest.importorskip("torch")
+    data = cells(tmp_path / "in.h5ad", n=8)
+    result = run(data, tmp_path, method=None, semst=SemSTOptions(epochs=2))
+    assert result.method == "semst"
+    assert any("--epochs belong to SemST" in note for note in result.notes)
+    assert "domain_semst" in ad.read_h5ad(tmp_path / "out.h5ad").obs

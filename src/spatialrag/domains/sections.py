@@ -98,6 +98,6 @@ def following_sections(labels: np.ndarray, sections: np.ndarray) -> str:
         return ""
     return (
         f"domains follow sections: {same} of {table.shape[0]} are one section each, adjusted "
-        f"mutual information {shared:.2f}; differences between sections (batches) outweigh those between "
-        "places"
+        f"mutual information {shared:.2f}; differences between sections (batches) outweigh those "
+        "between places"
     )

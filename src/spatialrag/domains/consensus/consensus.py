@@ -70,10 +70,10 @@ class Consensus:
         -------
         Domains
             In ``arrays``: ``entropy`` of each spot's votes over its highest value, (n_spots,), 0
-            where all partitions agree; and ``confidence``, 1 less that. In the record: the ``members`` of
-            the vote with their ``weights`` and their ``agreement`` (adjusted Rand index of each
-            pair), and the ``stability`` of each number of domains where none was given. The
-            embedding is the part of expression that varies over places.
+            where all partitions agree; and ``confidence``, 1 less that. In the record: the
+            ``members`` of the vote with their ``weights`` and their ``agreement`` (adjusted Rand
+            index of each pair), and the ``stability`` of each number of domains where none was
+            given. The embedding is the part of expression that varies over places.
 
         Raises
         ------

@@ -6,9 +6,9 @@ and cells of other types side by side. The field's correlation falls exponential
     cov(y_s, y_t) = (1 - nu) exp(-|s - t| / l) + nu [s = t],
 
 with range l in spacings and share of noise nu, fitted to the correlogram. Of cells, pairs that
-touch are left out: segmentation mixes their counts, which is no tissue. The field's mean given the data
-(kriging, a Wiener filter) then smooths by as much as that component and that tissue bear: large
-deep spots hardly, shallow cells in wide layers much.
+touch are left out: segmentation mixes their counts, which is no tissue. The field's mean given the
+data (kriging, a Wiener filter) then smooths by as much as that component and that tissue bear:
+large deep spots hardly, shallow cells in wide layers much.
 """
 
 from dataclasses import dataclass

@@ -22,8 +22,8 @@ class View:
     Parameters
     ----------
     name
-        What they are: ``field``, ``field, autocorrelated``, ``smooth field``, ``own``, ``ranges`` or
-        ``mean first``, with ``, scaled`` where genes were brought to one variance.
+        What they are: ``field``, ``field, autocorrelated``, ``smooth field``, ``own``, ``ranges``
+        or ``mean first``, with ``, scaled`` where genes were brought to one variance.
     features : (n_spots, p)
     efficiency
         Expected loss of the best linear prediction of the field over that of this view, up to 1.
