@@ -10,7 +10,7 @@ from spatialrag.prediction.controls import BackboneOnly, DepthOnly, Neighbors
 from spatialrag.prediction.generag import GeneRAG
 from spatialrag.prediction.preparation import Preparation
 
-FAST = GeneRAG(n_anchors=60, strength=0.3)
+FAST = GeneRAG(n_anchors=60, strength=0.3, backbone="linear", centring=0.0)
 
 
 def stained(bank, by=3.0):

@@ -39,7 +39,7 @@ def test_a_unit_scores_what_loso_scores(material, toy_bank, tmp_path):
     path = run_unit(unit, material, tmp_path)
     rows = json.loads(path.read_text())["rows"]
     assert list(rows) == ["linear", "linear+generag", "linear+paper", "linear_all"]
-    method = GeneRAG(n_anchors=40)
+    method = GeneRAG(n_anchors=40, backbone="linear", centring=0.0)
     report = loso(toy_bank, rows=[Row("g", method)], slides=["toy4"], n_core=40, n_global=90)
     expected = report.slides["toy4"]["g"]
     assert rows["linear+generag"]["core"]["pcc_10"] == pytest.approx(expected["core"]["pcc_10"])

@@ -235,7 +235,8 @@ def _ragst(material: ExperimentInputs) -> "RAGST":
 
 def _controls(material: ExperimentInputs) -> list[Row]:
     evaluation = material.recipe.evaluation
-    rows = standard_rows(GeneRAG(scale=evaluation.scale), material.bank, n_core=evaluation.n_core)
+    settings = GeneRAG(scale=evaluation.scale, backbone="linear", centring=0.0)
+    rows = standard_rows(settings, material.bank, n_core=evaluation.n_core)
     return [row for row in rows if row.name in CONTROLS]
 
 
@@ -294,7 +295,8 @@ def _over(
     scale, n_core = recipe.evaluation.scale, recipe.evaluation.n_core
     if preset in PUBLISHED:
         return published(preset, bank, n_core=n_core, scale=scale, backbone=trained)
-    default = GeneRAG(scale=scale, n_anchors=n_core)
+    # A backbone trained once for every preset reads slides as they are, and so does its retrieval.
+    default = GeneRAG(scale=scale, n_anchors=n_core, centring=0.0)
     if preset == "tuned":
         return ImageWeightChosen(replace(default, backbone=backbone), trained)
     return replace(default, backbone=trained)

@@ -8,7 +8,7 @@ from spatialrag.prediction.generag.blend import GeneRAGBlend
 
 
 def test_share_is_stated_and_exact(references, queries):
-    method = GeneRAG(n_anchors=100)
+    method = GeneRAG(n_anchors=100, backbone="linear")
     blended = GeneRAGBlend(method, backbone_share=0.3).fit(references).predict(queries)
     assert blended.uncited_share == 0.3
     assert blended.record["method"] == "GeneRAGBlend"
@@ -16,7 +16,7 @@ def test_share_is_stated_and_exact(references, queries):
         references.genes[references.measured_everywhere]
     )
     cited = method.fit(references).predict(queries)
-    alone = BackboneOnly().fit(references).predict(queries)
+    alone = BackboneOnly(preparation=method.preparation).fit(references).predict(queries)
     genes = alone.genes[:50]
     expected = 0.7 * cited.of_genes(genes) + 0.3 * alone.of_genes(genes)
     np.testing.assert_allclose(blended.of_genes(genes), expected, rtol=1e-4, atol=1e-5)
@@ -25,7 +25,7 @@ def test_share_is_stated_and_exact(references, queries):
 def test_limits(references, queries):
     with pytest.raises(InputError, match="backbone_share"):
         GeneRAGBlend(backbone_share=1.1)
-    method = GeneRAG(n_anchors=100)
+    method = GeneRAG(n_anchors=100, backbone="linear")
     none = GeneRAGBlend(method, backbone_share=0.0).fit(references).predict(queries)
     np.testing.assert_array_equal(
         none.expression, method.fit(references).predict(queries).expression

@@ -19,7 +19,7 @@ from spatialrag.slides.spots import Spots
 from spatialrag.solvers.reference import CoordinateDescent
 from spatialrag.solvers.working_set.working_set import WorkingSet
 
-FAST = GeneRAG(n_anchors=100)
+FAST = GeneRAG(n_anchors=100, backbone="linear")
 EXACT = replace(FAST, solver=WorkingSet(tol=1e-10))
 
 

@@ -15,7 +15,7 @@ SOLVER = WorkingSet(tol=1e-10)
 
 @pytest.fixture(scope="module")
 def fitted(references):
-    return GeneRAG(n_anchors=60, solver=SOLVER).fit(references)
+    return GeneRAG(n_anchors=60, backbone="linear", solver=SOLVER).fit(references)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from spatialrag.prediction.generag.tuning import ImageWeightChosen, _choose, tun
 def test_only_references_are_used_and_the_table_tells(references):
     found = tune(
         references,
-        GeneRAG(n_anchors=60),
+        GeneRAG(n_anchors=60, backbone="linear"),
         image_weights=[0.0, 0.3],
         strengths=[0.1, 0.5],
         n_scored=80,
@@ -94,7 +94,7 @@ class TrainedNoise:
 
 
 def test_images_weigh_more_where_the_backbone_knows_nothing(references, queries):
-    settings = GeneRAG(n_anchors=60)
+    settings = GeneRAG(n_anchors=60, backbone="linear")
     trusted = ImageWeightChosen(settings).fit(references)
     noise = ImageWeightChosen(replace(settings, backbone=Noise())).fit(references)
     assert noise.settings.image_weight > 0.05
@@ -116,7 +116,7 @@ def test_with_one_slide_nothing_is_chosen(references):
 
 def test_one_fit_serves_every_image_weight(references, queries):
     """Weights 0 and 1 too, where a block of its own fit would be left out."""
-    settings = GeneRAG(n_anchors=60)
+    settings = GeneRAG(n_anchors=60, backbone="linear")
     grid = [replace(settings, image_weight=w) for w in (0.0, 0.05, 1.0)]
     fitted = settings.fit(references)
     for each, solution in zip(grid, fitted.solutions(queries, grid), strict=True):
