@@ -336,10 +336,10 @@ def test_gene_unmeasured_by_most_of_the_weight_is_missing_not_zero():
 
 def test_anchors_as_a_list(references, queries):
     names = references.genes[references.measured_everywhere][:25].tolist()
-    assert GeneRAG(anchors=names).fit(references).anchors.tolist() == names
+    assert replace(FAST, anchors=names).fit(references).anchors.tolist() == names
     with pytest.raises(InputError, match=r"(?s)1 of 26 anchor genes.*missing: NOPE"):
-        GeneRAG(anchors=[*names, "NOPE"]).fit(references)
-    kept = GeneRAG(anchors=[*names, "NOPE"], missing="drop").fit(references)
+        replace(FAST, anchors=[*names, "NOPE"]).fit(references)
+    kept = replace(FAST, anchors=[*names, "NOPE"], missing="drop").fit(references)
     assert kept.anchors.tolist() == names
 
 
