@@ -38,4 +38,4 @@ def solving_on(method: Predictor, device: str) -> Predictor:
         for field in fields(method)
         if isinstance(getattr(method, field.name), GeneRAG)
     }
-    return cast(Predictor, replace(method, **inner))
+    return cast(Predictor, replace(method, **inner)) if inner else method

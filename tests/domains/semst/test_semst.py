@@ -139,7 +139,7 @@ def test_bad_input(stripes):
     small = Tissue(tissue.expression[:10], tissue.genes, tissue.spots[:10], tissue.xy[:10])
     with pytest.raises(InputError, match="below the number of spots"):
         SHORT.fit_predict(small, n_domains=2)
-    with pytest.raises(InputError, match="share their place"):
+    with pytest.raises(InputError, match="different spots"):
         SHORT.fit_predict(replace(tissue, xy=np.zeros_like(tissue.xy)), n_domains=2)
 
     class Short:
