@@ -15,7 +15,7 @@ from spatialrag.domains.store import to_anndata
 from spatialrag.domains.tissue import Tissue
 from spatialrag.encoders.encoder import Encoder
 from spatialrag.expression.proportions import Proportions
-from spatialrag.jobs.domains import DEFAULT, domain_method
+from spatialrag.jobs.domain_methods import DEFAULT, annotate_domains
 from spatialrag.jobs.generag import Retrieval
 from spatialrag.jobs.prediction import PredictRequest, predict as run
 from spatialrag.jobs.queries import QuerySlide
@@ -195,12 +195,16 @@ def domains(
     InputError
         An unknown method, and what tissue and method refuse.
     """
-    tissue = Tissue.from_anndata(adata, layer=layer, section_key=section_key)
-    named = isinstance(method, str)
-    chosen = domain_method(method, seed=seed) if isinstance(method, str) else method
-    found = chosen.fit_predict(tissue, n_domains=n_domains)
     changed = adata.copy() if copy else adata
-    to_anndata(found, changed, key=key_added or (str(method) if named else "domains"))
+    annotate_domains(
+        changed,
+        n_domains=n_domains,
+        method=method,
+        layer=layer,
+        section_key=section_key,
+        seed=seed,
+        key_added=key_added,
+    )
     return changed if copy else None
 
 

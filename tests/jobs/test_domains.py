@@ -8,7 +8,12 @@ import pytest
 
 from spatialrag.errors import InputError
 from spatialrag.graphs.spatial import spatial_graph
-from spatialrag.jobs.domains import DomainsRequest, Expression, SemSTOptions, run_domains
+from spatialrag.jobs.domain_methods import SemSTOptions
+from spatialrag.jobs.domains import (
+    DomainsRequest,
+    Expression,
+    run_domains,
+)
 
 CASES = Path(__file__).parents[3] / "shared/cases/domains"
 realdata = [

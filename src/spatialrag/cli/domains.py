@@ -10,13 +10,8 @@ from spatialrag.cli.arguments import Json, Layer, Library
 from spatialrag.cli.devices import Device
 from spatialrag.cli.printing import console, print_frame, print_legend, print_notes
 from spatialrag.jobs.devices import Devices
-from spatialrag.jobs.domains import (
-    DomainsRequest,
-    DomainsResult,
-    Expression,
-    SemSTOptions,
-    run_domains,
-)
+from spatialrag.jobs.domain_methods import SemSTOptions
+from spatialrag.jobs.domains import DomainsRequest, DomainsResult, Expression, run_domains
 
 _SEMST = "SemST"  # heading of its own options in the help
 

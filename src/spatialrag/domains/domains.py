@@ -1,6 +1,7 @@
 """What every domain method returns."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import anndata as ad
@@ -9,6 +10,7 @@ import numpy as np
 from spatialrag.domains.tissue import Tissue
 from spatialrag.errors import InputError
 from spatialrag.graphs.graph import Graph
+from spatialrag.semantics.spots import Semantics
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,4 +67,24 @@ class NetworkMethod(DomainMethod, Protocol):
     @property
     def device(self) -> str:
         """Where it is trained: ``cpu``, or a torch device such as ``cuda``."""
+        ...
+
+
+@runtime_checkable
+class ScaledMethod(DomainMethod, Protocol):
+    """A method whose likelihood follows the scale of the expression, such as SemST."""
+
+    def for_scale(self, scale: str) -> "ScaledMethod":
+        """Return the same method for expression on a scale."""
+        ...
+
+    def fit_predict(
+        self,
+        data: Tissue | ad.AnnData,
+        *,
+        n_domains: int | None,
+        semantics: Semantics | None = None,
+        checkpoint: str | Path | None = None,
+    ) -> Domains:
+        """Return domains of all spots, steered by the meaning of their genes where it is given."""
         ...

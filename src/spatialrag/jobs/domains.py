@@ -4,33 +4,33 @@ import json
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
 
 import anndata as ad
 import numpy as np
 import pandas as pd
 
 from spatialrag.anndata_file import read_anndata
-from spatialrag.domains.clustering import Clustering
 from spatialrag.domains.controls import SmoothedPCA
-from spatialrag.domains.domains import DomainMethod, Domains, NetworkMethod
+from spatialrag.domains.domains import Domains
 from spatialrag.domains.markers import domain_markers, read_gene_sets, set_enrichment
 from spatialrag.domains.prepare import prepare
 from spatialrag.domains.sections import following_sections
 from spatialrag.domains.store import to_anndata
 from spatialrag.domains.tissue import Tissue
-from spatialrag.errors import InputError, check_choice
+from spatialrag.errors import InputError
 from spatialrag.escaping import csv_text
-from spatialrag.methods import methods
+from spatialrag.jobs.domain_methods import (
+    DEFAULT,
+    SemSTOptions,
+    choose_method,
+    find_domains,
+    make_method,
+)
 from spatialrag.metrics.domains import domain_scores, labelled
 from spatialrag.outputs import check_output
 from spatialrag.replace import replace_file, replace_text
-from spatialrag.semantics.specification import semantics_of
-
-SEMST, DEFAULT = "semst", "consensus"
-CONTROLS = ("smoothed_pca",)
 
 
 @dataclass(frozen=True)
@@ -51,49 +51,6 @@ class Expression:
     section: str | None = None
     n_genes: int = 3000
     min_spots: int = 10
-
-
-@dataclass(frozen=True)
-class SemSTOptions:
-    """What only SemST takes; None where nothing was said.
-
-    Parameters
-    ----------
-    semantics, mode, summaries, top_genes, shuffle, cache
-        As `spatialrag.semantics.specification.semantics_of` takes them.
-    preset
-        ``default``, ``paper`` or ``released``.
-    clustering, refine
-        See `Clustering`.
-    approximate
-        Search expression neighbors approximately.
-    epochs
-        Of training.
-    checkpoint
-        File to resume training from.
-    """
-
-    semantics: str | None = None
-    mode: str | None = None
-    summaries: Path | None = None
-    top_genes: int | None = None
-    shuffle: bool | None = None
-    cache: Path | None = None
-    preset: str | None = None
-    clustering: str | None = None
-    refine: bool | None = None
-    approximate: bool | None = None
-    epochs: int | None = None
-    checkpoint: Path | None = None
-
-    @property
-    def said(self) -> list[str]:
-        """Names of the options that were given, as on the command line."""
-        return [
-            "--" + each.name.replace("_", "-")
-            for each in fields(self)
-            if getattr(self, each.name) is not None
-        ]
 
 
 @dataclass(frozen=True)
@@ -175,9 +132,9 @@ def run_domains(request: DomainsRequest) -> DomainsResult:
         A file that cannot be read or written, a column that is not there, or what `prepare` and
         the method refuse.
     """
-    name, notes = _choose(request)
+    name, notes = choose_method(request.method, request.semst)
     sets = _check_files(request)
-    method = _settings(name, request)
+    method = make_method(name, request.semst, seed=request.seed, device=request.device)
     adata = read_anndata(request.data)
     if request.truth is not None and request.truth not in adata.obs:
         raise InputError(f"obs has no {request.truth!r}", expected=", ".join(adata.obs))
@@ -194,7 +151,14 @@ def run_domains(request: DomainsRequest) -> DomainsResult:
             subject=request.data.name,
         )
         tissue = Tissue.from_anndata(prepared, section_key=given.section)
-        found = _find(name, method, tissue, request)
+        found = find_domains(
+            name,
+            method,
+            tissue,
+            request.semst,
+            n_domains=request.n_domains,
+            seed=request.seed,
+        )
     notes += [] if tissue.sections is None else _followed(name, found, tissue.sections)
     truth = None if request.truth is None else prepared.obs[request.truth]
     scores = None
@@ -205,21 +169,6 @@ def run_domains(request: DomainsRequest) -> DomainsResult:
     result = DomainsResult(name, found, scores, tuple(dict.fromkeys(notes)))
     _write(request, result, prepared, tissue, sets)
     return result
-
-
-def _choose(request: DomainsRequest) -> tuple[str, list[str]]:
-    """Return the method's name, and a note where SemST's options chose it."""
-    said = request.semst.said
-    if request.method is None:
-        note = f"{', '.join(said)} belong to SemST, so the method is semst"
-        return (SEMST, [note]) if said else (DEFAULT, [])
-    if said and request.method != SEMST:
-        raise InputError(
-            f"method {request.method} does not take {', '.join(said)}",
-            expected="these options with --method semst",
-            fix="leave them out, or use --method semst",
-        )
-    return request.method, []
 
 
 def _check_files(request: DomainsRequest) -> dict[str, frozenset[str]] | None:
@@ -236,67 +185,6 @@ def _check_files(request: DomainsRequest) -> dict[str, frozenset[str]] | None:
     if not request.data.exists():
         raise InputError(f"{request.data} does not exist")
     return None if request.gene_sets is None else read_gene_sets(request.gene_sets)
-
-
-def domain_method(name: str, *, seed: int = 0, device: str = "cpu") -> DomainMethod:
-    """Return a method of domains by its name, with its defaults.
-
-    Parameters
-    ----------
-    name
-        As `spatialrag methods list` tells, or a control.
-    seed
-        Of its starts.
-    device
-        Of its network, where it has one.
-
-    Raises
-    ------
-    InputError
-        No such method.
-    MissingDependencyError
-        It needs a package that is not installed.
-    """
-    known = [*(each for each, of in methods().items() if of.kind == "domains"), *CONTROLS]
-    check_choice(name, known, name="method")
-    method = methods()[name].load()(seed=seed)
-    if not isinstance(method, NetworkMethod):
-        return cast(DomainMethod, method)
-    return cast(DomainMethod, replace(cast(Any, method), device=device))
-
-
-def _settings(name: str, request: DomainsRequest) -> DomainMethod:
-    if name != SEMST:
-        return domain_method(name, seed=request.seed, device=request.device)
-    from spatialrag.domains.semst.presets import preset
-
-    given = request.semst
-    method = preset(given.preset or "default")
-    chosen = Clustering(given.clustering or method.clustering.by, refine=bool(given.refine))
-    method = replace(method, clustering=chosen, seed=request.seed, device=request.device)
-    graphs = replace(method.graphs, approximate=bool(given.approximate))
-    if given.epochs is None:
-        return replace(method, graphs=graphs)
-    return replace(method, graphs=graphs, training=replace(method.training, epochs=given.epochs))
-
-
-def _find(name: str, method: DomainMethod, tissue: Tissue, request: DomainsRequest) -> Domains:
-    if name != SEMST:
-        return method.fit_predict(tissue, n_domains=request.n_domains)
-    given = request.semst
-    meaning = semantics_of(
-        given.semantics or "none",
-        tissue.genes,
-        k=given.top_genes or 30,
-        mode=given.mode or "per_gene",
-        summaries=given.summaries,
-        cache=given.cache,
-        shuffle=bool(given.shuffle),
-        rng=request.seed,
-    )
-    return method.for_scale(tissue.scale).fit_predict(
-        tissue, n_domains=request.n_domains, semantics=meaning, checkpoint=given.checkpoint
-    )
 
 
 def _followed(name: str, found: Domains, sections: np.ndarray) -> list[str]:
