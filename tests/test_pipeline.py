@@ -78,8 +78,11 @@ def test_no_task_runs_when_the_block_is_left():
 @pytest.mark.skipif(os.name == "nt", reason="needs signals")
 def test_ctrl_c_ends_at_once():
     code = """
+        import signal
         import time
         from spatialrag.pipeline import computed_ahead
+        # Shells start what runs in the background deaf to ctrl-C.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             with computed_ahead(lambda _: time.sleep(0.1), range(1000), workers=2) as results:
                 print("begun", flush=True)

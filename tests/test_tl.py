@@ -14,7 +14,7 @@ from spatialrag.evaluation.scores import evaluate
 from spatialrag.keys import record_of, write_record
 from spatialrag.prediction.store import from_anndata, to_anndata
 
-METHOD = sr.GeneRAG(n_anchors=60)
+METHOD = sr.GeneRAG(n_anchors=60, min_coverage=0.9)  # some values are missing
 
 
 def anndata_of(section):

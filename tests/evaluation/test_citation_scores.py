@@ -7,7 +7,8 @@ from spatialrag.prediction.generag import GeneRAG
 
 @pytest.fixture(scope="module")
 def scores(references, queries, toy_bank):
-    prediction = GeneRAG(n_anchors=200, strength=0.5).fit(references).predict(queries)
+    settings = GeneRAG(n_anchors=200, strength=0.5, backbone="linear", centring=0.0)
+    prediction = settings.fit(references).predict(queries)
     truth_bank = toy_bank.only(["toy4"])
     genes = np.intersect1d(references.genes, truth_bank.genes)[:150]
     truth = truth_bank.on_scale("log1p_cp10k")[:, np.searchsorted(truth_bank.genes, genes)]

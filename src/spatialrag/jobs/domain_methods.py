@@ -151,7 +151,7 @@ def find_domains(
         rng=seed,
     )
     if not isinstance(method, ScaledMethod):
-        raise AssertionError("semst is a method whose likelihood follows the scale")
+        raise TypeError("semst is a method whose likelihood follows the scale")
     return method.for_scale(tissue.scale).fit_predict(
         tissue, n_domains=n_domains, semantics=meaning, checkpoint=options.checkpoint
     )
