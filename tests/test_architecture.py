@@ -141,6 +141,8 @@ def test_every_test_file_mirrors_a_module():
     }
     for path in TESTS.rglob("test_*.py"):
         relative = path.relative_to(TESTS)
+        if relative.parts[0] == "attacks":  # by kind of input, over all verbs
+            continue
         name = ".".join([*relative.parts[:-1], path.stem.removeprefix("test_")])
         assert name in known, f"{relative} mirrors nothing"
 
