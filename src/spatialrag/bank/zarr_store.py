@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import anndata as ad
 import numpy as np
@@ -32,7 +32,7 @@ from spatialrag.replace import is_moved_aside, recover_folder, replace_folder
 
 Record = TypeVar("Record")
 
-ZARR_FORMAT = 3
+ZARR_FORMAT: Literal[3] = 3
 GENERATION = "spatialrag-generation"  # attribute of the root: another one for every writing
 _TRIES = 20  # readings before writers are locked out
 _CHUNK = 1 << 18  # elements of a one-dimensional chunk
@@ -129,7 +129,7 @@ def read_whole(place: Path, read: Callable[[], Record]) -> Record:
     """
     for _ in range(_TRIES):
         before = _state(place)
-        found, failure = None, None
+        failure: Exception | None = None
         try:
             found = read()
         except Exception as error:  # noqa: BLE001  (of a half-replaced store anything may come)

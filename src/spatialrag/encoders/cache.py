@@ -62,7 +62,7 @@ class VectorCache:
             self._folder.mkdir(parents=True, exist_ok=True)
             writable = os.access(self._folder, os.W_OK)
         except OSError as error:
-            writable, reason = False, error.strerror
+            writable, reason = False, str(error.strerror)
         else:
             reason = "no permission"
         if not writable:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spatialrag.encoders.encoder import PatchEncoder, is_concurrent, make_encoder
+from spatialrag.encoders.encoder import PatchEncoder, is_concurrent, require_patch_encoder
 from spatialrag.errors import InputError
 from spatialrag.provenance import fingerprint
 
@@ -22,11 +22,7 @@ class Dihedral:
     encoder: PatchEncoder
 
     def __post_init__(self) -> None:
-        if not isinstance(self.encoder, PatchEncoder):
-            raise InputError(
-                f"{self.encoder.name} embeds no patches, which are what is turned",
-                fix="average its vectors where they are made",
-            )
+        require_patch_encoder(self.encoder, needed_for="turning them")
 
     @property
     def name(self) -> str:
@@ -60,7 +56,9 @@ class Dihedral:
 
     def to(self, device: str) -> "Dihedral":
         """Return the encoder on a device."""
-        return Dihedral(make_encoder(self.encoder, device=device))
+        return Dihedral(
+            require_patch_encoder(self.encoder, needed_for="turning them", device=device)
+        )
 
     def encode(self, patches: np.ndarray) -> np.ndarray:
         """Return (n, dim) float32 vectors of uint8 RGB patches (n, size_px, size_px, 3)."""
@@ -75,4 +73,4 @@ def from_spec(argument: str) -> Dihedral:
     """Return the encoder for ``dihedral:ENCODER``."""
     if not argument:
         raise InputError("dihedral averages an encoder", expected="e.g. dihedral:uni")
-    return Dihedral(make_encoder(argument))
+    return Dihedral(require_patch_encoder(argument, needed_for="turning them"))

@@ -129,7 +129,7 @@ def _record(encoder: Encoder, vectors: np.ndarray, patch_um: float, context: int
 
 def _look_up(spots: Spots, encoder: SpotEncoder) -> tuple[Spots, np.ndarray]:
     vectors = np.asarray(encoder.lookup(spots), np.float32)
-    without = np.isnan(vectors).all(axis=1)
+    without = np.asarray(np.isnan(vectors).all(axis=1))
     if not without.any():
         return spots, vectors
     names = listing(spots.spots[without])

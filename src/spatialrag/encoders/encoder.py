@@ -11,21 +11,22 @@ from spatialrag.slides.spots import Spots
 
 @runtime_checkable
 class PatchEncoder(Protocol):
-    """Patches to vectors.
+    """Patches to vectors."""
 
-    Attributes
-    ----------
-    name
-        Short name; banks keep vectors under ``obsm['X_<name>']``.
-    fingerprint
-        Changes when the same patch would get another vector (weights, settings).
-    size_px
-        Side of the patches it takes, pixels.
-    """
+    @property
+    def name(self) -> str:
+        """Short name; banks keep vectors under ``obsm['X_<name>']``."""
+        ...
 
-    name: str
-    fingerprint: str
-    size_px: int
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the same patch would get another vector (weights, settings)."""
+        ...
+
+    @property
+    def size_px(self) -> int:
+        """Side of the patches it takes, pixels."""
+        ...
 
     def encode(self, patches: np.ndarray) -> np.ndarray:
         """Return vectors (n, dim), float32, of uint8 RGB patches (n, size_px, size_px, 3)."""
@@ -34,24 +35,39 @@ class PatchEncoder(Protocol):
 
 @runtime_checkable
 class ConcurrentEncoder(PatchEncoder, Protocol):
-    """An encoder that may be called from several threads at once.
+    """An encoder that may be called from several threads at once."""
 
-    Attributes
-    ----------
-    concurrent
-        Whether each call computes on one core, so that as many calls as cores run at once. False
-        where a call uses all cores itself: batches are encoded one after the other then.
-    """
+    @property
+    def concurrent(self) -> bool:
+        """Whether each call computes on one core, so that as many calls as cores run at once.
 
-    concurrent: bool
+        False where a call uses all cores itself: batches are encoded one after the other then.
+        """
+        ...
+
+
+@runtime_checkable
+class MovableEncoder(PatchEncoder, Protocol):
+    """An encoder of patches that runs on torch devices."""
+
+    def to(self, device: str) -> PatchEncoder:
+        """Return the encoder on a device, as torch names it."""
+        ...
 
 
 @runtime_checkable
 class SpotEncoder(Protocol):
     """Vectors that exist already, keyed by spot name."""
 
-    name: str
-    fingerprint: str
+    @property
+    def name(self) -> str:
+        """Short name; banks keep vectors under ``obsm['X_<name>']``."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the same spot would get another vector."""
+        ...
 
     def lookup(self, spots: Spots) -> np.ndarray:
         """Return the vectors (n_spots, dim), float32, of these spots; NaN where there is none."""
@@ -84,11 +100,37 @@ def make_encoder(encoder: str | Encoder, *, device: str = "cpu", required: bool 
     made = _make(encoder)
     if device == "cpu":
         return made
-    if hasattr(_inner(made), "to"):
+    if isinstance(made, MovableEncoder) and isinstance(_inner(made), MovableEncoder):
         return made.to(device)
     if required:
         raise InputError(
             f"the encoder {made.name!r} runs on the CPU alone", got=f"device {device!r}"
+        )
+    return made
+
+
+def require_patch_encoder(
+    encoder: str | Encoder, *, needed_for: str, device: str = "cpu"
+) -> PatchEncoder:
+    """Return an encoder of patches from a name or an encoder.
+
+    Parameters
+    ----------
+    encoder, device
+        As in `make_encoder`.
+    needed_for
+        What needs patches, for the message.
+
+    Raises
+    ------
+    InputError
+        As `make_encoder` raises it, and for vectors that exist already.
+    """
+    made = make_encoder(encoder, device=device)
+    if not isinstance(made, PatchEncoder):
+        raise InputError(
+            f"{made.name} embeds no patches, which {needed_for} needs",
+            fix="name an encoder of patches",
         )
     return made
 

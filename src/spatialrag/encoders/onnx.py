@@ -40,7 +40,8 @@ class Contract:
         if self.values != "0_255":
             x /= 255
         if self.values == "imagenet":
-            x = (x - np.float32(_IMAGENET["mean"])) / np.float32(_IMAGENET["std"])
+            mean, std = (np.array(_IMAGENET[key], np.float32) for key in ("mean", "std"))
+            x = (x - mean) / std
         return np.ascontiguousarray(x if self.channels_last else x.transpose(0, 3, 1, 2))
 
 

@@ -1,5 +1,6 @@
 """Vectors computed elsewhere, joined to spots by name or by place."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ class Precomputed:
 
     def __init__(
         self,
-        vectors: dict[str, VectorFile | tuple[np.ndarray, np.ndarray]],
+        vectors: Mapping[str, VectorFile | tuple[np.ndarray, np.ndarray]],
         *,
         name: str = "precomputed",
         limit: float = LIMIT,
@@ -76,7 +77,7 @@ class Precomputed:
         found = self._vectors[name]
         row = _by_name(found, spots)
         if row is None:
-            row = _by_place(found.centres, found.side, spots.xy)
+            row = _by_place(found.require_centres(), found.side, spots.xy)
         without = row < 0
         if without.mean() > self.limit:
             raise InputError(

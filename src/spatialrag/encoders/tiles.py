@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from spatialrag.encoders.embedding import embed, side_of
-from spatialrag.encoders.encoder import PatchEncoder, is_concurrent, make_encoder
+from spatialrag.encoders.encoder import Encoder, PatchEncoder, is_concurrent, require_patch_encoder
 from spatialrag.errors import InputError, listing
 from spatialrag.expression.section import Section
 from spatialrag.progress import track
@@ -92,7 +92,7 @@ class TileEncoder:
 def embed_tiles(
     slides: Sequence[Spots | Section],
     *,
-    encoder: str | PatchEncoder = "color",
+    encoder: str | Encoder = "color",
     grid: int = 3,
     patch_um: float | None = None,
     cache: str | Path | None = None,
@@ -110,9 +110,7 @@ def embed_tiles(
     patch_um, cache
         As in `spatialrag.embed`; the tiles cover the same patch.
     """
-    made = make_encoder(encoder)
-    if not isinstance(made, PatchEncoder):
-        raise InputError(f"{made.name} embeds no patches, so none of their tiles")
+    made = require_patch_encoder(encoder, needed_for="cutting them into tiles")
     if grid < 1:
         raise InputError("grid must be at least 1", got=str(grid))
     spots, vectors = {}, {}

@@ -46,6 +46,12 @@ class VectorFile:
     centres: np.ndarray | None = None
     side: float = 0.0
 
+    def require_centres(self) -> np.ndarray:
+        """Return the centers of the tiles, or raise `InputError` where they are unknown."""
+        if self.centres is None:
+            raise InputError("the vectors say neither which spots nor which tiles they are of")
+        return self.centres
+
     def __post_init__(self) -> None:
         vectors = np.asarray(self.vectors)
         if vectors.ndim != 2 or vectors.dtype.kind not in "biuf":

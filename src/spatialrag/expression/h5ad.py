@@ -192,8 +192,8 @@ def _pixel_sizes(uns: Mapping[str, Any], library: str) -> tuple[PixelSize, ...]:
     """Return what a file states about µm per pixel."""
     stated = [(f"the file: uns[{key!r}]", uns[key]) for key in _MPP_KEYS if key in uns]
     entry = libraries_of(uns).get(library, {})
-    factors: Any = entry.get("scalefactors", {})
-    if hasattr(factors, "get") and "microns_per_pixel" in factors:
+    factors = entry.get("scalefactors")
+    if isinstance(factors, Mapping) and "microns_per_pixel" in factors:
         stated.append(("the file: microns_per_pixel", factors["microns_per_pixel"]))
     found = []
     for source, value in stated:

@@ -97,7 +97,7 @@ def select_library(
     return Selection(everything, str(name))
 
 
-def libraries_of(uns: Mapping[str, object]) -> Mapping[str, object]:
+def libraries_of(uns: Mapping[str, object]) -> dict[str, Mapping[str, object]]:
     """Return ``uns['spatial']`` where it is what scanpy writes: libraries by name."""
     found = uns.get(keys.SPATIAL, {})
     if not isinstance(found, Mapping):

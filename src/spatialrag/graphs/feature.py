@@ -1,5 +1,7 @@
 """Neighbors in expression: the k most similar spots by cosine."""
 
+from typing import TypeAlias
+
 import numpy as np
 from scipy import sparse
 
@@ -9,7 +11,7 @@ from spatialrag.graphs.graph import Graph, join, without_self
 _ELEMENTS = 1 << 25  # similarities held at a time
 _PROBED = 500  # spots whose exact neighbors tell the recall of an approximate search
 
-Features = np.ndarray | sparse.csr_matrix
+Features: TypeAlias = np.ndarray | sparse.csr_matrix
 
 
 def feature_graph(
@@ -43,19 +45,8 @@ def feature_graph(
     InputError
         A spot without any value (no direction), NaN or inf, more neighbors than spots.
     """
-    rows = sparse.csr_matrix(features) if sparse.issparse(features) else np.asarray(features)
-    values = rows.data if sparse.issparse(rows) else rows
-    if not np.isfinite(values).all():
-        raise InputError("the features contain NaN or inf")
-    squares = rows.multiply(rows).sum(axis=1) if sparse.issparse(rows) else (rows * rows).sum(1)
-    norms = np.sqrt(np.asarray(squares, np.float64).ravel())
-    if (norms == 0).any():
-        raise InputError(
-            f"spots without any value have no neighbors: {listing(np.flatnonzero(norms == 0))}",
-            fix="drop spots without counts",
-        )
-    unit = sparse.diags(1 / norms) @ rows if sparse.issparse(rows) else rows / norms[:, None]
-    labels = np.zeros(len(norms), int) if sections is None else np.asarray(sections)
+    unit = _directions(features)
+    labels = np.zeros(unit.shape[0], int) if sections is None else np.asarray(sections)
     parts, positions = [], []
     for label in np.unique(labels):
         at = np.flatnonzero(labels == label)
@@ -64,6 +55,34 @@ def feature_graph(
         parts.append(_descended(own, k, rng) if approximate else _most_similar(own, k))
         positions.append(at)
     return join(parts, positions)
+
+
+def _directions(features: Features) -> Features:
+    """Return the features of each spot divided by their length."""
+    if sparse.issparse(features):
+        rows = sparse.csr_matrix(features)
+        _require_finite(rows.data)
+        norms = _norms(rows.multiply(rows).sum(axis=1))
+        return sparse.diags(1 / norms) @ rows
+    dense = np.asarray(features)
+    _require_finite(dense)
+    return dense / _norms((dense * dense).sum(1))[:, None]
+
+
+def _require_finite(values: np.ndarray) -> None:
+    if not np.isfinite(values).all():
+        raise InputError("the features contain NaN or inf")
+
+
+def _norms(squares: np.ndarray) -> np.ndarray:
+    """Return the length of each spot's features from its sum of squares; none may be 0."""
+    norms = np.sqrt(np.asarray(squares, np.float64).ravel())
+    if (norms == 0).any():
+        raise InputError(
+            f"spots without any value have no neighbors: {listing(np.flatnonzero(norms == 0))}",
+            fix="drop spots without counts",
+        )
+    return norms
 
 
 def _most_similar(unit: Features, k: int) -> Graph:

@@ -43,10 +43,10 @@ class Graph:
         rows, columns = np.concatenate([low, high]), np.concatenate([high, low])
         doubled = np.concatenate([distance, distance]).astype(np.float64)
         ones = np.ones(len(rows), np.float32)
-        matrices = [
+        connectivities, distances = (
             sparse.csr_matrix((values, (rows, columns)), shape=(n, n)) for values in (ones, doubled)
-        ]
-        return cls(*matrices, settings)
+        )
+        return cls(connectivities, distances, settings)
 
     @property
     def degrees(self) -> np.ndarray:
@@ -90,8 +90,8 @@ def join(parts: list[Graph], positions: list[np.ndarray]) -> Graph:
     shared = {
         k: v for k, v in parts[0].settings.items() if all(p.settings.get(k) == v for p in parts)
     }
-    edges = (np.concatenate(x) for x in (first, second, distance))
-    return Graph.from_edges(*edges, n, shared | settings)
+    starts, ends, lengths = (np.concatenate(x) for x in (first, second, distance))
+    return Graph.from_edges(starts, ends, lengths, n, shared | settings)
 
 
 def without_self(found: np.ndarray) -> np.ndarray:

@@ -1,14 +1,19 @@
 """Operators of graphs: normalized adjacencies and neighborhood means."""
 
+from typing import Literal, get_args
+
 import numpy as np
 from scipy import sparse
 
 from spatialrag.errors import check_choice
 
-NORMALIZATIONS = ("symmetric", "row")
+Normalization = Literal["symmetric", "row"]
+NORMALIZATIONS = get_args(Normalization)
 
 
-def normalized(adjacency: sparse.csr_matrix, *, by: str = "symmetric") -> sparse.csr_matrix:
+def normalized(
+    adjacency: sparse.csr_matrix, *, by: Normalization = "symmetric"
+) -> sparse.csr_matrix:
     """Return the adjacency with self loops, normalized (SemST, Eq. 3).
 
     Parameters

@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 import numpy as np
 from scipy import sparse, spatial
@@ -18,13 +19,14 @@ from spatialrag.graphs.lattice import (
 )
 
 _OVERLAID = "; of several sections, say which spot lies on which"
-KINDS = ("auto", "radius", "knn", "delaunay", "grid")
+Kind = Literal["auto", "radius", "knn", "delaunay", "grid"]
+KINDS = get_args(Kind)
 
 
 def spatial_graph(
     xy: np.ndarray,
     *,
-    kind: str = "radius",
+    kind: Kind = "radius",
     radius: float | None = None,
     k: int = 6,
     rings: int = 1,
@@ -157,7 +159,7 @@ class _Places:
             unfolded += rows is not None
             parts.append(own if rows is None else unfold_array(own, rows=rows))
             twins.extend(names[at[shared]])
-        facts = {"sharing_places": len(twins)} if twins else {}
+        facts: dict[str, object] = {"sharing_places": len(twins)} if twins else {}
         if twins:
             _warn(
                 f"{len(twins):,} of {len(xy):,} spots share their place with another and are its "
@@ -188,7 +190,7 @@ def _warn(message: str) -> None:
 
 
 def _one_section(
-    xy: np.ndarray, kind: str, radius: float | None, k: int, rings: int, where: str
+    xy: np.ndarray, kind: Kind, radius: float | None, k: int, rings: int, where: str
 ) -> Graph:
     if kind == "auto":
         kind = "grid" if on_grid(xy) else "knn"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import anndata as ad
 import numpy as np
@@ -176,7 +177,7 @@ def _check_files(request: DomainsRequest) -> dict[str, frozenset[str]] | None:
     if request.gene_sets is not None and request.markers is None:
         raise InputError("--gene-sets needs --markers", fix="say where markers go")
     outputs = [request.out, request.markers, request.figure, request.json]
-    if request.gene_sets is not None:
+    if request.gene_sets is not None and request.markers is not None:
         outputs.append(sets_beside(request.markers))
     inputs = [request.data, request.semst.summaries, request.gene_sets]
     for path in outputs:
@@ -228,7 +229,11 @@ def _write(
         truth = None if request.truth is None else prepared.obs[request.truth]
         _draw(request.figure, result, tissue, truth)
     if request.json is not None:
-        facts = {"method": result.method, "sizes": found.sizes, "scores": result.scores}
+        facts: dict[str, object] = {
+            "method": result.method,
+            "sizes": found.sizes,
+            "scores": result.scores,
+        }
         facts |= {"notes": result.notes, "record": found.record}
         replace_text(request.json, json.dumps(facts, indent=1, default=str) + "\n")
 
@@ -249,6 +254,8 @@ def _write_markers(
 
 
 def _draw(path: Path, result: DomainsResult, tissue: Tissue, truth: pd.Series | None) -> None:
+    from matplotlib.figure import Figure
+
     from spatialrag.plots.domains import plot_beside_annotation, plot_domains
 
     labels = result.domains.labels
@@ -257,8 +264,9 @@ def _draw(path: Path, result: DomainsResult, tissue: Tissue, truth: pd.Series | 
     else:
         annotated = truth.astype(object).where(truth.notna(), None).to_numpy(object)
         ax = plot_beside_annotation(np.asarray(annotated), {result.method: labels}, tissue.xy)[0]
+    figure = cast(Figure, ax.figure)  # no part of another figure: made by the call above
     with replace_file(path) as aside:
-        ax.figure.savefig(aside, dpi=150, bbox_inches="tight")
+        figure.savefig(aside, dpi=150, bbox_inches="tight")
 
 
 @contextmanager

@@ -222,5 +222,6 @@ def _as_numbers(values: np.ndarray) -> np.ndarray:
     if np.iscomplexobj(values):
         raise InputError("expression cannot be complex", expected="real numbers")
     if isinstance(values, np.ma.MaskedArray):
-        return np.asarray(values.astype(np.float64).filled(np.nan))
+        masked: np.ma.MaskedArray = np.ma.asarray(values, np.float64)
+        return masked.filled(np.nan)
     return np.asarray(values, np.float64)

@@ -114,7 +114,7 @@ def plot_coefficients(domains: Domains, *, axes: list[Axes] | None = None) -> li
     for ax, name in zip(axes, ("alpha", "beta"), strict=True):
         values = _array(domains, name)
         low, high = np.percentile(values, [0.5, 99.5])
-        bins = np.linspace(low, high, 60)
+        bins = np.linspace(low, high, 60).tolist()
         for label, color in zip(domains.sizes, colors, strict=True):
             part = values[domains.labels == label].ravel()
             ax.hist(part, bins=bins, density=True, histtype="step", color=color, label=label)

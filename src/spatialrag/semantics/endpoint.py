@@ -206,8 +206,8 @@ class Endpoint:
                 expected=str(self.dim or "the same for all"),
                 got=", ".join(map(str, sorted(lengths))),
             )
-        found = np.stack([rows[i] for i in range(n_texts)])
-        return require_vectors(found, n_texts, show_address(self.url))
+        vectors = np.stack([rows[i] for i in range(n_texts)])
+        return require_vectors(vectors, n_texts, show_address(self.url))
 
 
 def from_spec(where: str) -> Endpoint:

@@ -103,14 +103,17 @@ def find_keypoints(picture: np.ndarray) -> Keypoints:
         finder.detect_and_extract(_even(picture))
     except RuntimeError:  # there are none
         return Keypoints(size, np.empty((0, 2)), np.empty((0, 128), np.float32))
-    row, column = np.rint(finder.positions).astype(int).T
+    positions, sigmas, descriptors = (
+        np.asarray(each) for each in (finder.positions, finder.sigmas, finder.descriptors)
+    )
+    row, column = np.rint(positions).astype(int).T
     row, column = np.clip(row, 0, size[1] - 1), np.clip(column, 0, size[0] - 1)
     on_tissue = np.flatnonzero(_colored(picture)[row, column])
-    kept = on_tissue[np.argsort(-finder.sigmas[on_tissue], kind="stable")[:_MOST]]
-    highest = finder.descriptors[kept] / (255 * _CLIPPED)
-    descriptors = np.minimum(np.rint(highest * _LEVELS), _LEVELS).astype(np.float32)
-    xy = np.clip(finder.positions[kept, ::-1], 0, None)
-    return Keypoints(size, np.rint(xy * _STEPS) / _STEPS, descriptors)
+    kept = on_tissue[np.argsort(-sigmas[on_tissue], kind="stable")[:_MOST]]
+    highest = descriptors[kept] / (255 * _CLIPPED)
+    levels = np.minimum(np.rint(highest * _LEVELS), _LEVELS).astype(np.float32)
+    xy = np.clip(positions[kept, ::-1], 0, None)
+    return Keypoints(size, np.rint(xy * _STEPS) / _STEPS, levels)
 
 
 def _even(picture: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -11,6 +11,7 @@ import numpy as np
 from PIL import (
     BmpImagePlugin,
     Image,
+    ImageFile,
     Jpeg2KImagePlugin,
     JpegImagePlugin,
     PngImagePlugin,
@@ -25,7 +26,7 @@ from spatialrag.slides.pixels import Samples, check_brightness, crop_padded, shr
 from spatialrag.slides.slide import MultiSizeSlide
 
 # Made directly and not by Image.open, whose limit on pixels is global and below a slide's size.
-_PLUGINS = {
+_PLUGINS: dict[str, Callable[[Path], ImageFile.ImageFile]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
     "PNG": PngImagePlugin.PngImageFile,
     "WebP": WebPImagePlugin.WebPImageFile,
@@ -119,7 +120,8 @@ def to_rgb(image: Image.Image, name: str) -> np.ndarray:
 
 def _raw_mode(image: Image.Image) -> str:
     """Return how samples lie in the file, in Pillow's words, such as ``RGB;16B``."""
-    arguments = image.tile[0].args if getattr(image, "tile", None) else ""
+    tiles = getattr(image, "tile", None)  # of images read from files alone
+    arguments = tiles[0].args if tiles else ""
     return arguments if isinstance(arguments, str) else str(next(iter(arguments or ("",))))
 
 

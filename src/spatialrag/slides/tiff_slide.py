@@ -36,6 +36,8 @@ _MOST_TILES = 64  # of a region: of larger ones, such as overviews, no tile is k
 class TiffSlide(MultiSizeSlide):
     """The largest picture of a TIFF."""
 
+    _levels: "Sequence[_Level | _Plane]"
+
     def __init__(self, path: Path) -> None:
         self.path = path
         with decoding(path):
@@ -60,10 +62,8 @@ class TiffSlide(MultiSizeSlide):
                 if not decoded_to_rgb(series.keyframe):
                     raise ValueError("YCbCr that is not compressed as JPEG")
                 tiles = TileCache(_KEPT)
-                self._levels = [
-                    _Level(path, level, layout, samples, tiles) for level in series.levels
-                ]
-                brightest = self._levels[-1].brightest()
+                levels = [_Level(path, level, layout, samples, tiles) for level in series.levels]
+                brightest = levels[-1].brightest()
         except InputError as refused:
             # Pillow's own libtiff knows compressions that tifffile lacks without imagecodecs.
             if not _known_to_pillow(series, samples):
@@ -71,6 +71,7 @@ class TiffSlide(MultiSizeSlide):
             self._levels = [_Plane(_decode_by_pillow(path, series, refused))]
             self._orientation = Orientation(1)  # already applied
         else:
+            self._levels = levels
             check_brightness(brightest, bits=samples.bits, name=path.name)
         height, width = self._levels[0].shape
         self.size = self._orientation.shown_size((width, height))
@@ -206,7 +207,8 @@ def _known_to_pillow(series: tifffile.TiffPageSeries, samples: Samples) -> bool:
     """Return whether Pillow reads the same: one page, no inverted 16 bits or palettes of 8."""
     page = series.keyframe
     one_page = len(series.pages) == 1 and isinstance(page.index, int)
-    dim = samples.palette is not None and np.max(page.colormap) < 256
+    colormap = page.colormap
+    dim = samples.palette is not None and colormap is not None and np.max(colormap) < 256
     return one_page and not dim and not (samples.inverted and samples.bits > 8)
 
 
