@@ -98,7 +98,10 @@ def test_a_bank_has_the_names_that_were_given_or_is_not_made(slide, donor, spots
         table = folder / "slides.csv"
         if as_table:
             counts = 1 + np.arange(N_SPOTS)[:, None] * 100 + np.arange(N_GENES)
-            lines = [["", *genes], *([s, *map(str, row)] for s, row in zip(spots, counts))]
+            lines = [
+                ["", *genes],
+                *([s, *map(str, row)] for s, row in zip(spots, counts, strict=True)),
+            ]
             source = folder / "counts.csv"
             source.write_text("\n".join(",".join(map(quoted, line)) for line in lines) + "\n")
         else:

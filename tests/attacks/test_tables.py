@@ -80,7 +80,11 @@ def test_spoiled_counts_are_refused_or_as_they_are_written(spoil):
         assert (values >= 0).all(), done
         for spot, row in zip(section.spots, values, strict=True):
             for gene, value in zip(section.genes, row, strict=True):
-                if spot in SPOTS and gene in GENES and done.split()[0] not in ("bytes", "cell", "cut", "open"):
+                if (
+                    spot in SPOTS
+                    and gene in GENES
+                    and done.split()[0] not in ("bytes", "cell", "cut", "open")
+                ):
                     assert value == COUNTS[SPOTS.index(spot), GENES.index(gene)], done
 
 
@@ -124,8 +128,8 @@ def cohort_rows(world):
     return [
         header,
         *(
-            [f"toy{i}", f"d{i}", f"{folder}/expression/toy{i}.h5ad", f"{folder}/slides/toy{i}.jpg", "2"]
-            for i in (1, 2)
+            [name, f"d{name}", f"{folder}/expression/{name}.h5ad", f"{folder}/slides/{name}.jpg", "2"]
+            for name in ("toy1", "toy2")
         ),
     ]  # fmt: skip
 

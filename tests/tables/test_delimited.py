@@ -31,6 +31,7 @@ def test_tables_of_r():
 
 def test_excel():
     assert cells("sep=;\na;b\n1;2\n")[:2] == (["a", "b"], [["1", 2]])
+    assert cells("sep=\t\na\tb\n1\t2\n")[:2] == (["a", "b"], [["1", 2]])
     assert cells("a,b,\n1,2,\n3,4,\n")[1] == [["1", 2, ""], ["3", 4, ""]]
     assert cells("a,b\n1,2,\n3,4,\n")[:2] == (["a", "b"], [["1", 2], ["3", 4]])
     found = parse("a,b\n1,2\n,\n,\n", name="t.csv")

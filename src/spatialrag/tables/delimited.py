@@ -98,8 +98,9 @@ def parse(
 def _stated_separator(text: str, usual: str) -> tuple[str, str]:
     """Return text less a first line ``sep=;``, which Excel writes, and the separator."""
     first, _, rest = text.partition("\n")
-    if first.lower().startswith("sep=") and len(first.strip()) == 5:
-        return rest, first.strip()[-1]
+    stated = first.rstrip("\r")  # not more: a tab is a separator too
+    if stated.lower().startswith("sep=") and len(stated) == 5:
+        return rest, stated[-1]
     return text, usual
 
 

@@ -56,9 +56,7 @@ class Writing:
         """Return a table written this way."""
         out = io.StringIO()
         style = csv.QUOTE_ALL if self.all_quoted else csv.QUOTE_MINIMAL
-        writer = csv.writer(
-            out, delimiter=self.separator, lineterminator=self.line, quoting=style
-        )
+        writer = csv.writer(out, delimiter=self.separator, lineterminator=self.line, quoting=style)
         if self.excel:
             out.write(f"sep={self.separator}{self.line}")
         writer.writerows(rows)
@@ -127,7 +125,9 @@ def spoiled(draw: st.DrawFn, rows: list[list[str]]) -> tuple[bytes, str]:
     elif done == "many columns":
         rows = [row + row[1:] * 50 for row in rows]
     elif done == "nothing":
-        return draw(st.sampled_from([b"", b"\n", b" ", b"\xef\xbb\xbf", b"\0" * 9, b"sep=;\n"])), done
+        return draw(
+            st.sampled_from([b"", b"\n", b" ", b"\xef\xbb\xbf", b"\0" * 9, b"sep=;\n"])
+        ), done
     elif done == "random text":
         return draw(st.text(max_size=60)).encode(errors="replace"), done
     content = table_text(rows).encode(errors="replace")
