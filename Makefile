@@ -22,6 +22,7 @@ venv: $(FULL)
 test: $(FULL)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(PYTEST) -n 2 --dist loadscope --durations=15
 
 test-room: $(FULL)
@@ -38,15 +39,18 @@ test-slow: $(FULL)
 chaos: $(FULL)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/chaos.py --rounds 500
 
+# Pylint looks for code that is written twice (8 lines); it takes some minutes, and CI has ten.
 lint: $(FULL)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/mypy
+	$(BIN)/pylint src/spatialrag
 
 bench: $(FULL)
 	$(BIN)/python benchmarks/solvers.py
 
 clean:
-	rm -rf $(VENV) demo .pytest_cache .ruff_cache .coverage
+	rm -rf $(VENV) demo .pytest_cache .ruff_cache .mypy_cache .coverage
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -128,7 +128,7 @@ def cohort_rows(world):
     return [
         header,
         *(
-            [name, f"d{name}", f"{folder}/expression/{name}.h5ad", f"{folder}/slides/{name}.jpg", "2"]
+            [name, "d", f"{folder}/expression/{name}.h5ad", f"{folder}/slides/{name}.jpg", "2"]
             for name in ("toy1", "toy2")
         ),
     ]  # fmt: skip
