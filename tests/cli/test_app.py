@@ -208,7 +208,7 @@ def test_embed_writes_what_precomputed_reads(run, toy_table, toy_cache, work):
         (["bank", "remove", "BANK", "--slide", "nope"], "slide 'nope' is not in the bank"),
         (["bank", "build", "BANK", "--slides", "x.csv"], "exists"),
         (["loso", "--slides", "no.csv"], "does not exist"),
-        (["loso", "--slides", "no.csv", "--image-weights", "0,x"], "not a list of numbers"),
+        (["loso", "--slides", "no.csv", "--image-weights", "0,x"], "wants numbers separated"),
         (["loso", "--slides", "no.csv", "--image-weights", "0,2"], "image_weight must be in"),
         (
             ["loso", "--slides", "no.csv", "--leave", "spot"],

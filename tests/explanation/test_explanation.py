@@ -13,6 +13,11 @@ def prediction(references, queries):
     return GeneRAG(n_anchors=100).fit(references).predict(queries, removed=2)
 
 
+@pytest.fixture(scope="module")
+def unsmoothed(references, queries):
+    return GeneRAG(n_anchors=100, smoothing=0.0).fit(references).predict(queries, removed=2)
+
+
 @given(spot=st.integers(0, 55), gene=st.integers(0, 1200))
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -25,11 +30,13 @@ def test_contributions_sum_to_the_value(prediction, spot, gene):
     table = found.citations
     np.testing.assert_allclose(table["share"].sum(), 1)
     assert (np.diff(table["weight"].abs()) <= 0).all()
-    measured = table["measured"].fillna(0)
-    np.testing.assert_allclose(table["contribution"], table["weight"] * measured, rtol=1e-6)
+    share = GeneRAG.smoothing
+    summed = (1 - share) * table["measured"].fillna(0) + share * table["smoothed"].fillna(0)
+    np.testing.assert_allclose(table["contribution"], table["weight"] * summed, rtol=1e-6)
 
 
-def test_change_without_a_reference(prediction, references):
+def test_change_without_a_reference(unsmoothed, references):
+    prediction = unsmoothed
     spot, gene = prediction.spots[9], prediction.genes[4]
     found = explain(prediction, spot=spot, gene=gene)
     assert found.citations["change"].notna().sum() == 2
@@ -41,6 +48,14 @@ def test_change_without_a_reference(prediction, references):
     values = references.on_scale("log1p_cp10k")[rows][:, [4]].toarray().ravel()
     expected = (again["weight"].to_numpy() * values).sum() - found.value
     assert found.citations["change"].iloc[0] == pytest.approx(expected, abs=1e-5)
+
+
+def test_without_smoothing_nothing_is_told_of_it(unsmoothed):
+    found = explain(unsmoothed, spot=unsmoothed.spots[0], gene=unsmoothed.genes[0])
+    table = found.citations
+    assert "smoothed" not in table
+    expected = table["weight"] * table["measured"].fillna(0)
+    np.testing.assert_allclose(table["contribution"], expected, rtol=1e-6)
 
 
 def test_a_slide_that_did_not_measure_the_gene_contributes_nothing(prediction, references):

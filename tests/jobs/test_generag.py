@@ -44,13 +44,19 @@ def test_predictions_of_someone_else_need_no_image(tmp_path):
     assert Retrieval(initial=initial, image_weight=0.4).settings(CPU).image_weight == 0.4
 
 
+def test_stated_settings_take_the_place_of_the_defaults():
+    stated = {"smoothing": 0.0, "centring": 0.5, "context_um": (200.0,), "strength": 0.1}
+    assert Retrieval(**stated).settings(CPU) == GeneRAG(**stated)
+
+
 @pytest.mark.parametrize(
     ("stated", "message"),
     [
         ({"preset": "best"}, "unknown preset"),
-        ({"preset": "paper", "image_weight": 0.5}, "fixes anchors, image weight"),
-        ({"preset": "paper", "tuned": True}, "fixes anchors, image weight"),
-        ({"preset": "released", "anchors": "coexpressed"}, "fixes anchors, image weight"),
+        ({"preset": "paper", "image_weight": 0.5}, "fixes anchors and all settings"),
+        ({"preset": "paper", "smoothing": 0.5}, "leave --image-weight, --strength, --smoothing"),
+        ({"preset": "paper", "tuned": True}, "fixes anchors and all settings"),
+        ({"preset": "released", "anchors": "coexpressed"}, "fixes anchors and all settings"),
         ({"tuned": True, "image_weight": 0.1}, "is to be chosen"),
         ({"initial": InitialFile("p.npy"), "tuned": True}, "which --initial cannot be"),
         ({"initial": InitialFile("p.npy"), "backbone": "probe"}, "two initial predictions"),

@@ -7,6 +7,7 @@ from spatialrag.bank.store import write_bank
 from spatialrag.errors import InputError
 from spatialrag.evaluation.loso import loso
 from spatialrag.jobs.devices import Devices
+from spatialrag.jobs.generag import Retrieval
 from spatialrag.jobs.leave_one_out import LeaveOneOutRequest, leave_one_out
 from spatialrag.prediction.generag.generag import GeneRAG
 
@@ -30,6 +31,7 @@ def test_a_bank_on_disk_or_in_memory_is_the_same_cohort(little_bank, tmp_path):
         ({"leave": "spot"}, "unknown fold"),
         ({"json": Path("scores.md")}, "ends in .json"),
         ({"image_weights": (2.0,)}, "image_weight must be in"),
+        ({"context": 6, "retrieval": Retrieval(context_um=(200.0,))}, "--context or --context-um"),
         ({"devices": Devices(encoder="cpu")}, "leave --encoder-device out"),
     ],
 )

@@ -14,5 +14,5 @@ def test_a_map_per_image_weight_of_an_unseen_gene(recipe_file, toy_bank, leave):
     titles = [ax.get_title() for ax in figure.axes]
     assert len(titles) == 1 + len(IMAGE_WEIGHTS)
     assert titles[0].endswith("measured")
-    assert titles[2].startswith("w = 0.05, r = ")
+    assert titles[2].startswith("w = 0.1, r = ")
     plt.close(figure)

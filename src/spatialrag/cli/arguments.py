@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from spatialrag.errors import InputError
 from spatialrag.jobs.slides import Slides
 
 Table = Annotated[
@@ -61,8 +62,26 @@ PatchUm = Annotated[
         help="Side of the patches, µm; what the encoder was trained on by default, else 150.",
     ),
 ]
-Context = Annotated[
-    int, typer.Option("--context", help="Nearest spots whose mean vector is joined; 0 for none.")
+_CONTEXT = typer.Option("--context", help="Nearest spots whose mean vector is joined; 0 for none.")
+Context = Annotated[int, _CONTEXT]
+ContextIfAny = Annotated[int | None, _CONTEXT]
+ContextUm = Annotated[
+    str | None,
+    typer.Option(
+        "--context-um",
+        help="Join rings of spots around each in place of the nearest: outer radii in µm, e.g. "
+        "200,400,600.",
+    ),
+]
+Centring = Annotated[
+    float | None,
+    typer.Option("--centring", help="Share of its slide's mean taken from each vector, 0 to 1."),
+]
+Smoothing = Annotated[
+    float | None,
+    typer.Option(
+        "--smoothing", help="Share of Eq. 2 that sums smoothed references, 0 to 1; 0: as measured."
+    ),
 ]
 Cache = Annotated[
     Path | None,
@@ -107,3 +126,13 @@ def slides_of(
     """Return the slides that the options name."""
     names = tuple(name.strip() for name in sections.split(",")) if sections else ()
     return Slides(table, her2st, hest, names)
+
+
+def numbers(text: str | None, *, option: str) -> tuple[float, ...]:
+    """Return the numbers of an option, separated by commas; none without it."""
+    try:
+        return tuple(float(part) for part in text.split(",")) if text else ()
+    except ValueError as error:
+        raise InputError(
+            f"{option} wants numbers separated by commas", expected="0,0.5,1", got=text or ""
+        ) from error

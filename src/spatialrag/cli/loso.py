@@ -10,7 +10,9 @@ from spatialrag.cli.arguments import (
     Anchors,
     BackboneName,
     Cache,
-    Context,
+    Centring,
+    ContextIfAny,
+    ContextUm,
     EncoderName,
     Gmt,
     Her2st,
@@ -19,7 +21,9 @@ from spatialrag.cli.arguments import (
     NGlobal,
     PatchUm,
     Sections,
+    Smoothing,
     Table,
+    numbers,
     slides_of,
 )
 from spatialrag.cli.cell_arguments import (
@@ -31,8 +35,6 @@ from spatialrag.cli.cell_arguments import (
 )
 from spatialrag.cli.devices import BackboneDevice, Device, EncoderDevice, SolverDevice
 from spatialrag.cli.printing import print_notes, print_report
-from spatialrag.encoders.embedding import CONTEXT
-from spatialrag.errors import InputError
 from spatialrag.jobs.cells import GivenProportions
 from spatialrag.jobs.devices import Devices
 from spatialrag.jobs.generag import Retrieval
@@ -49,7 +51,10 @@ def loso(
     ] = None,
     encoder: EncoderName = "color",
     patch_um: PatchUm = None,
-    context: Context = CONTEXT,
+    context: ContextIfAny = None,
+    context_um: ContextUm = None,
+    centring: Centring = None,
+    smoothing: Smoothing = None,
     cache: Cache = None,
     leave: Annotated[
         Literal["slide", "donor"], typer.Option("--leave", help="What is left out at a time.")
@@ -99,9 +104,15 @@ def loso(
             context=context,
             cache=cache,
             leave=leave,
-            retrieval=Retrieval(backbone=backbone, anchors=anchors),
+            retrieval=Retrieval(
+                backbone=backbone,
+                anchors=anchors,
+                smoothing=smoothing,
+                centring=centring,
+                context_um=numbers(context_um, option="--context-um") or None,
+            ),
             tuned=tuned,
-            image_weights=_numbers(image_weights),
+            image_weights=numbers(image_weights, option="--image-weights"),
             cells=single_cells,
             proportions=GivenProportions(proportions, her2st),
             n_core=n_core,
@@ -113,12 +124,3 @@ def loso(
     )
     print_notes(notes)
     print_report(report)
-
-
-def _numbers(text: str | None) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(",")) if text else ()
-    except ValueError as error:
-        raise InputError(
-            "--image-weights is not a list of numbers", expected="e.g. 0,0.25,0.5", got=text or ""
-        ) from error

@@ -12,10 +12,14 @@ from spatialrag.cli.arguments import (
     BankEncoder,
     BankPath,
     Cache,
+    Centring,
+    ContextUm,
     Json,
     Library,
+    Smoothing,
     WithoutDonor,
     WithoutSlide,
+    numbers,
 )
 from spatialrag.cli.devices import BackboneDevice, Device, EncoderDevice, SolverDevice
 from spatialrag.cli.printing import print_facts, print_notes
@@ -65,6 +69,9 @@ def predict(
         float | None,
         typer.Option("--strength", help="l of Eq. 1, as a fraction of the vanishing strength."),
     ] = None,
+    smoothing: Smoothing = None,
+    centring: Centring = None,
+    context_um: ContextUm = None,
     tuned: Annotated[
         bool,
         typer.Option(
@@ -128,6 +135,9 @@ def predict(
         scale=scale,
         image_weight=image_weight,
         strength=strength,
+        smoothing=smoothing,
+        centring=centring,
+        context_um=numbers(context_um, option="--context-um") or None,
         tuned=tuned,
         initial=_initial(initial, initial_scale, initial_genes, initial_spots, initial_samples),
     )

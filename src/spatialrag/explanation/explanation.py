@@ -29,8 +29,9 @@ class Explanation:
     citations : pandas.DataFrame
         One row per cited reference, strongest first: reference, slide, donor, x, y (pixels), for
         RAG-ST kind (cell, type mean, spot) and cell_type, weight, share (of absolute weight),
-        measured (its expression of the gene; NaN where its slide did not measure it),
-        contribution = weight x measured, change (of the value when the reference is left out and
+        measured (its expression of the gene; NaN where its slide did not measure it), smoothed (the
+        same over principal components, where the prediction sums a share of it), contribution
+        (weight x what Eq. 2 sums of both), change (of the value when the reference is left out and
         the weights are solved again; NaN where not computed), top_genes.
     coverage
         Share of the weight on references that measured the gene.
@@ -92,15 +93,18 @@ def explain(prediction: Prediction, *, spot: str, gene: str) -> Explanation:
     cited, strength = weights.indices[order], weights.data[order]
     if len(cited) == 0:
         raise InputError(f"spot {spot!r} has no citation: every weight is 0", fix="lower strength")
-    values = citations.expression[cited][:, column].toarray().ravel().astype(np.float64)
-    position = pd.Index(citations.slides).get_indexer(citations.references["slide"].iloc[cited])
-    measured = citations.measured[column][position]
+    genes = np.array([column])
+    values = citations.values(genes)[cited, 0]
+    counted = citations.expression[cited][:, column].toarray().ravel().astype(np.float64)
+    measured = citations.measured[column][citations.slide_of[cited]]
     told = [name for name in _TOLD if name in citations.references]
     table = citations.references.iloc[cited][told].copy()
     table.insert(0, "reference", table.index)
     table["weight"] = strength
     table["share"] = np.abs(strength) / np.abs(strength).sum()
-    table["measured"] = np.where(measured, values, np.nan)
+    table["measured"] = np.where(measured, counted, np.nan)
+    if citations.smoothing is not None:
+        table["smoothed"] = np.where(measured, citations.smoothed(genes)[cited, 0], np.nan)
     table["contribution"] = strength * values
     table["change"] = _changes(citations, spot, column, table["contribution"].sum(), table.index)
     table["top_genes"] = top_genes(prediction, cited)
@@ -135,7 +139,7 @@ def _changes(
     if citations.removals is None:
         return changes.to_numpy()
     table = citations.removals[citations.removals["spot"] == spot]
-    expression = citations.expression[:, column].toarray().ravel()
+    expression = citations.values(np.array([column]))[:, 0]
     position = citations.references.index.get_indexer(table["reference"])
     terms = table["weight"].to_numpy() * expression[position]
     without = pd.Series(terms).groupby(table["removed"].to_numpy()).sum()

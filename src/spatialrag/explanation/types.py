@@ -46,8 +46,7 @@ def carriers(prediction: Prediction, genes: list[str] | None = None) -> pd.DataF
     columns = [prediction.position_of(gene=gene) for gene in genes or prediction.genes]
     citations = prediction.require_citations()
     mean = np.asarray(citations.weights.mean(axis=0)).ravel()
-    expression = citations.expression[:, columns]
-    parts = np.asarray(expression.T @ (member * mean[:, None]))
+    parts = citations.values(np.array(columns)).T @ (member * mean[:, None])
     table = pd.DataFrame(parts, index=prediction.genes[columns], columns=names)
     value = prediction.expression[:, columns].mean(axis=0, dtype=np.float64)
     return table.assign(residual=value - parts.sum(axis=1), value=value)

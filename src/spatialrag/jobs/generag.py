@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from spatialrag.bank.bank import Bank
 from spatialrag.errors import InputError, check_choice
@@ -18,6 +18,7 @@ from spatialrag.retrieval.anchors import RULES
 Preset = Literal["default", "paper", "released", "released_lognorm"]
 Missing = Literal["raise", "drop"]
 PUBLISHED_ANCHORS = 300  # core genes, the anchors of the published settings
+_SETTINGS = ("image_weight", "strength", "smoothing", "centring", "context_um")
 _NATIVE_SCALE = {"released": "counts"}  # what a preset predicts unless told otherwise
 _DEFAULT_SCALE, _DEFAULT_BACKBONE = "log1p_cp10k", "stack"
 
@@ -57,8 +58,8 @@ class Retrieval:
         ``raise``, or ``drop`` listed anchors that the bank lacks.
     scale
         Expression scale; the preset's own when None (counts for ``released``).
-    image_weight, strength
-        w and l of Eq. 1; the default's when None.
+    image_weight, strength, smoothing, centring, context_um
+        As in `GeneRAG`; the default's when None.
     tuned
         Choose the image weight inside the bank, leaving its slides out.
     initial
@@ -77,17 +78,20 @@ class Retrieval:
     scale: str | None = None
     image_weight: float | None = None
     strength: float | None = None
+    smoothing: float | None = None
+    centring: float | None = None
+    context_um: tuple[float, ...] | None = None
     tuned: bool = False
     initial: InitialFile | None = None
 
     def __post_init__(self) -> None:
         check_choice(self.preset, get_args(Preset), name="preset")
         check_choice(self.missing, get_args(Missing), name="missing")
-        stated = self.image_weight is not None or self.strength is not None
-        if self.preset in PUBLISHED and (stated or self.tuned or self.anchors != "variable"):
+        if self.preset in PUBLISHED and (self._stated or self.tuned or self.anchors != "variable"):
+            options = ", ".join("--" + name.replace("_", "-") for name in _SETTINGS)
             raise InputError(
-                f"the preset {self.preset} fixes anchors, image weight and strength",
-                fix="leave --image-weight, --strength, --anchors and --tune out, or the preset",
+                f"the preset {self.preset} fixes anchors and all settings of the method",
+                fix=f"leave {options}, --anchors and --tune out, or the preset",
             )
         if self.tuned and self.image_weight is not None:
             raise InputError(
@@ -105,6 +109,12 @@ class Retrieval:
             raise InputError("two initial predictions", expected="--initial or --backbone")
 
     @property
+    def _stated(self) -> dict[str, Any]:
+        """What differs from the default's settings, by name."""
+        stated = {name: getattr(self, name) for name in _SETTINGS}
+        return {name: value for name, value in stated.items() if value is not None}
+
+    @property
     def backbone_name(self) -> str:
         """The registered name of the initial prediction, as stated or the preset's own."""
         return self.backbone or (_DEFAULT_BACKBONE if self.preset == "default" else "linear")
@@ -112,12 +122,12 @@ class Retrieval:
     def settings(self, devices: Devices) -> GeneRAG:
         """Return the default's settings with what differs from it, solved on the devices."""
         if self.initial is not None:
-            # An initial prediction of someone else needs no image, so images have no weight
-            # unless it is stated.
             return replace(self._changed(devices), backbone=self._from_file(self.initial))
         return self._changed(devices)
 
     def _changed(self, devices: Devices) -> GeneRAG:
+        # Someone else's initial prediction needs no image: none has weight unless that is stated.
+        weight: dict[str, Any] = {} if self.initial is None else {"image_weight": 0.0}
         default = GeneRAG(
             scale=self.scale or _DEFAULT_SCALE,
             missing=self.missing,
@@ -125,14 +135,7 @@ class Retrieval:
             backbone=devices.make_backbone(self.backbone_name),
             anchors=read_anchors(self.anchors),
         )
-        weight = self.image_weight
-        if weight is None and self.initial is not None:
-            weight = 0.0
-        return replace(
-            default,
-            image_weight=default.image_weight if weight is None else weight,
-            strength=default.strength if self.strength is None else self.strength,
-        )
+        return replace(default, **(weight | self._stated))
 
     def predictor(self, settings: GeneRAG, bank: Bank, devices: Devices) -> Predictor:
         """Return the method to fit on a bank.

@@ -9,7 +9,7 @@ from spatialrag.bank.build import build_bank
 from spatialrag.bank.store import open_bank
 from spatialrag.encoders.embedding import CONTEXT
 from spatialrag.encoders.encoder import Encoder
-from spatialrag.errors import InputError
+from spatialrag.errors import InputError, listing
 from spatialrag.evaluation.devices import solved_on
 from spatialrag.evaluation.loso import check_leave, loso
 from spatialrag.evaluation.methods import Row, image_weight_rows, ragst_rows, standard_rows
@@ -31,7 +31,7 @@ class LeaveOneOutRequest:
     cohort
         Slides to embed, a bank with embeddings, or one in memory.
     encoder, patch_um, context, cache
-        As in `spatialrag.build_bank`, where slides are embedded.
+        As in `spatialrag.build_bank`, where slides are embedded; its own context when None.
     leave
         ``slide``, or ``donor``: then no section of the test slide's donor is a reference.
     retrieval
@@ -57,7 +57,7 @@ class LeaveOneOutRequest:
     cohort: Slides | Path | Bank
     encoder: str | Encoder = "color"
     patch_um: float | None = None
-    context: int = CONTEXT
+    context: int | None = None
     cache: Path | None = None
     leave: Literal["slide", "donor"] = "slide"
     retrieval: Retrieval = field(default_factory=Retrieval)
@@ -73,6 +73,12 @@ class LeaveOneOutRequest:
 
     def __post_init__(self) -> None:
         check_leave(self.leave)
+        if self.context and self.retrieval.context_um:
+            raise InputError(
+                "two contexts: the nearest spots, and rings",
+                expected="--context or --context-um",
+                got=f"--context {self.context} and {listing(self.retrieval.context_um)} µm",
+            )
         if self.json is not None and self.json.suffix != ".json":
             raise InputError(f"{self.json.name} is not JSON", expected="a name that ends in .json")
 
@@ -136,7 +142,7 @@ def _bank(request: LeaveOneOutRequest) -> tuple[Bank, tuple[str, ...]]:
         sections,
         encoder=encoder,
         patch_um=request.patch_um,
-        context=request.context,
+        context=CONTEXT if request.context is None else request.context,
         thumbnail_px=0,
         cache=request.cache,
     )

@@ -1,12 +1,14 @@
 """Citations: which references a prediction rests on, and their content."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from spatialrag.bank.bank import Bank
+from spatialrag.retrieval.smoothing import Smoothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +22,7 @@ class Citations:
     references : pandas.DataFrame
         Cited references: slide, donor, barcode, x, y (pixels), total_counts.
     expression : CSR (n_cited, n_genes)
-        What Eq. 2 sums: the references' expression on the prediction's scale.
+        What the references measured, on the prediction's scale.
     measured : (n_genes, n_slides) bool
         Which of ``slides`` measured which gene.
     slides : (n_slides,)
@@ -28,6 +30,8 @@ class Citations:
     removals : pandas.DataFrame, optional
         Leave-one-reference-out: columns spot, removed, reference, weight. For each spot and
         removed reference, the weights of the new solution.
+    smoothing
+        Of the cited references; None where Eq. 2 sums what was measured.
     """
 
     weights: sparse.csr_matrix
@@ -37,6 +41,7 @@ class Citations:
     slides: np.ndarray
     thumbnails: np.ndarray | None = None
     removals: pd.DataFrame | None = None
+    smoothing: Smoothing | None = None
 
     @property
     def n_active(self) -> np.ndarray:
@@ -58,10 +63,15 @@ class Citations:
         inverse = np.divide(1, total, out=np.zeros_like(total), where=total > 0)
         return (sparse.diags(inverse) @ absolute).tocsr()
 
+    @cached_property
+    def slide_of(self) -> np.ndarray:
+        """Position in ``slides`` of each cited reference's slide, (n_cited,)."""
+        return pd.Index(self.slides).get_indexer(self.references["slide"])
+
     @property
     def coverage(self) -> np.ndarray:
         """Share of a query's weight on references that measured the gene, (n_queries, n_genes)."""
-        position = pd.Index(self.slides).get_indexer(self.references["slide"])
+        position = self.slide_of
         membership = sparse.csr_matrix(
             (np.ones(len(position)), (np.arange(len(position)), position)),
             shape=(len(position), len(self.slides)),
@@ -69,9 +79,33 @@ class Citations:
         by_slide = (self.shares @ membership).toarray()
         return (by_slide @ self.measured.T).astype(np.float32)
 
+    def smoothed(self, genes: np.ndarray | slice) -> np.ndarray:
+        """Return smoothed expression (n_cited, n_chosen); 0 where a slide did not measure a gene.
+
+        Without smoothing, what was measured.
+        """
+        if self.smoothing is None:
+            return self.expression[:, genes].toarray()
+        measured = self.measured[genes].T[self.slide_of]
+        return np.where(measured, self.smoothing.values(genes), np.float32(0))
+
+    def values(self, genes: np.ndarray | slice) -> np.ndarray:
+        """Return what Eq. 2 sums, (n_cited, n_chosen) float64: in part smoothed, else measured."""
+        measured = self.expression[:, genes].toarray().astype(np.float64)
+        if self.smoothing is None:
+            return measured
+        share = self.smoothing.share
+        return (1 - share) * measured + share * self.smoothed(genes)
+
     def sum_expression(self) -> np.ndarray:
         """Return Eq. 2, D_full a, for every query and gene, (n_queries, n_genes) float32."""
-        return (self.weights @ self.expression).toarray().astype(np.float32)
+        total = (self.weights @ self.expression).toarray()
+        if self.smoothing is not None:
+            share = self.smoothing.share
+            total *= 1 - share
+            for genes in self.smoothing.blocks():
+                total[:, genes] += share * (self.weights @ self.smoothed(genes))
+        return total.astype(np.float32)
 
 
 def cite(
@@ -80,6 +114,7 @@ def cite(
     weights: sparse.csr_matrix,
     scale: str,
     removals: pd.DataFrame | None = None,
+    smoothing: Smoothing | None = None,
 ) -> Citations:
     """Return citations of bank references.
 
@@ -95,6 +130,8 @@ def cite(
     removals
         As in `Citations`, with positions among the candidates instead of names. References that
         only these cite are kept too.
+    smoothing
+        Of the candidates, where Eq. 2 sums smoothed expression.
     """
     weights = weights.tocsr()
     weights.eliminate_zeros()
@@ -114,4 +151,5 @@ def cite(
         slides=bank.slides.index.to_numpy(str),
         thumbnails=None if bank.thumbnails is None else bank.thumbnails[chosen],
         removals=removals,
+        smoothing=None if smoothing is None else smoothing.of(used),
     )

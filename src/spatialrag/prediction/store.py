@@ -1,6 +1,7 @@
 """Predictions as AnnData: an ordinary expression matrix that carries its evidence."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from spatialrag.prediction.citations import Citations
 from spatialrag.prediction.prediction import Prediction, TissuePicture
 from spatialrag.provenance import fingerprint
 from spatialrag.replace import replace_file
+from spatialrag.retrieval.smoothing import Smoothing
 
-SCHEMA = 1
+SCHEMA = 2  # 1: every value is a sum of measured expression alone
 _CITED, _CERTIFICATE = "cited", "certificate"
 _OWN_COLUMNS = ("slide", "n_active", "effective_number")
 
@@ -87,6 +89,8 @@ def _pack(citations: Citations) -> dict[str, Any]:
     }
     if citations.thumbnails is not None:
         packed["thumbnails"] = citations.thumbnails
+    if citations.smoothing is not None:
+        packed["smoothing"] = asdict(citations.smoothing)
     if citations.removals is not None:
         packed["removals"] = citations.removals.reset_index(drop=True).astype(
             {"spot": "category", "removed": "category", "reference": "category"}
@@ -216,6 +220,10 @@ def _seal(prediction: Prediction) -> str:
         parts += [cited.references.index.astype(str).tolist(), *columns_of(cited.references)]
         parts += [] if cited.removals is None else columns_of(cited.removals)
         parts += [] if cited.thumbnails is None else [cited.thumbnails]
+        if cited.smoothing is not None:
+            smoothing = cited.smoothing
+            parts += [f"{smoothing.share:.17g}", smoothing.scores, smoothing.loadings]
+            parts += [smoothing.mean]
     return fingerprint(*parts)
 
 
@@ -223,6 +231,10 @@ def _unpack(packed: dict[str, Any], weights: sparse.csr_matrix) -> Citations:
     removals = packed.get("removals")
     if removals is not None:
         removals = removals.astype({"spot": str, "removed": str, "reference": str})
+    smoothing = packed.get("smoothing")
+    if smoothing is not None:
+        arrays = {name: np.asarray(smoothing[name]) for name in ("scores", "loadings", "mean")}
+        smoothing = Smoothing(float(smoothing["share"]), **arrays)
     return Citations(
         weights=weights,
         references=packed["references"],
@@ -231,6 +243,7 @@ def _unpack(packed: dict[str, Any], weights: sparse.csr_matrix) -> Citations:
         slides=np.asarray(packed["slides"]).astype(str),
         thumbnails=packed.get("thumbnails"),
         removals=removals,
+        smoothing=smoothing,
     )
 
 

@@ -36,6 +36,10 @@ class Block:
         """Return query values (n_queries, p) on the block's scale, float32."""
         return ((values - self.center) * self.factor).astype(np.float32)
 
+    def facing(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the references' rows, and beside them those of query values (n_queries, p)."""
+        return self.rows, self.queries(values)
+
 
 def make_block(values: np.ndarray, *, scaling: str) -> Block:
     """Return one block of the design.

@@ -10,11 +10,10 @@ from spatialrag.evaluation.loso import references_for
 from spatialrag.evaluation.panel import fix_panel
 from spatialrag.metrics.expression import pearson_per_gene
 from spatialrag.plots.maps import plot_map
-from spatialrag.prediction.citations import cite
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.workflow.units import ExperimentInputs
 
-IMAGE_WEIGHTS = (0.0, 0.05, 0.25, 0.5, 0.75, 1.0)
+IMAGE_WEIGHTS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
 
 
 def plot_sweep(material: ExperimentInputs, *, leave: str, slide: str) -> Figure:
@@ -47,7 +46,7 @@ def plot_sweep(material: ExperimentInputs, *, leave: str, slide: str) -> Figure:
     grid = [replace(method, image_weight=weight) for weight in IMAGE_WEIGHTS]
     maps = {}
     for weight, solution in zip(IMAGE_WEIGHTS, fitted.solutions(queries, grid), strict=True):
-        citations = cite(references, fitted.rows, solution.weights, method.scale)
+        citations = fitted.cite(solution)
         values = np.nan_to_num(fitted.expression(citations)[:, columns])
         maps[weight] = (values, pearson_per_gene(values[seen], truth[seen]))
     best = int(np.argmax(maps[method.image_weight][1]))

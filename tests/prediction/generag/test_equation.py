@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from spatialrag.errors import InputError
-from spatialrag.prediction.generag.equation import weigh
+from spatialrag.prediction.generag.equation import stacked, weigh
 from spatialrag.solvers.problem import Problem
 from spatialrag.solvers.reference import CoordinateDescent
 
@@ -40,3 +40,17 @@ def test_a_relative_strength_of_one_makes_all_weights_vanish(problem):
 def test_a_block_that_was_not_fitted(problem):
     with pytest.raises(InputError, match="needs a block that was not fitted"):
         weigh(problem, [None, 12], **EQUATION)
+
+
+def test_blocks_are_stacked_and_their_rows_told():
+    rng = np.random.default_rng(1)
+    image = rng.random((6, 2), np.float32), rng.random((3, 2), np.float32)
+    anchors = rng.random((6, 4), np.float32), rng.random((3, 4), np.float32)
+    both, rows = stacked(image, anchors, positive=True)
+    assert rows == [2, 4]
+    np.testing.assert_array_equal(both.design, np.hstack([image[0], anchors[0]]).T)
+    np.testing.assert_array_equal(both.targets, np.hstack([image[1], anchors[1]]).T)
+    alone, rows = stacked(None, anchors, positive=False)
+    assert rows == [None, 4]
+    assert not alone.positive
+    np.testing.assert_array_equal(alone.targets, anchors[1].T)

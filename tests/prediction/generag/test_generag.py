@@ -38,17 +38,6 @@ def prediction(references, queries):
     return FAST.fit(references).predict(queries)
 
 
-def test_value_is_exactly_the_weighted_sum_of_measured_spots(references, prediction):
-    rows = references.references.index.get_indexer(prediction.citations.references.index)
-    measured = references.on_scale("log1p_cp10k")[rows]
-    expected = prediction.citations.weights @ measured
-    present = ~prediction.missing
-    np.testing.assert_allclose(
-        prediction.expression[present], expected.toarray()[present], rtol=1e-5, atol=1e-6
-    )
-    assert prediction.uncited_share == 0
-
-
 def test_released_settings_against_scikit_learn(references, queries):
     """The documented conversion: scikit-learn on the stacked rows gives the same weights."""
     method = replace(
@@ -75,16 +64,6 @@ def test_paper_preset_allows_both_signs(references, queries):
     weights = method.fit(references).predict(queries).citations.weights
     assert (weights.data < 0).any()
     assert (weights.data > 0).any()
-
-
-def test_certificate_of_every_spot(prediction):
-    table = prediction.certificate
-    assert (table["gap"] >= 0).all()
-    assert (table["relative_gap"] <= 1e-6).all()
-    assert set(table["status"]) == {"converged"}
-    np.testing.assert_allclose(table["from_morphology"] + table["from_anchors"], 1)
-    citations = prediction.citations
-    assert (citations.effective_number <= citations.n_active + 1e-9).all()
 
 
 def test_unconverged_is_an_error(references, queries):
@@ -295,15 +274,50 @@ def test_permuting_references_permutes_weights(references, queries, seed):
         np.testing.assert_allclose(first.get(name, zero), second.get(name, zero), atol=1e-4)
 
 
-def test_duplicate_queries_get_equal_answers(references, queries):
-    double = replace(
-        queries,
-        vectors=np.concatenate([queries.vectors[:5]] * 2),
-        spots=np.array([f"{i}" for i in range(10)]),
-        xy=np.concatenate([queries.xy[:5]] * 2),
-    )
-    values = FAST.fit(references).predict(double).expression
-    np.testing.assert_allclose(values[:5], values[5:], rtol=1e-4, atol=1e-5)
+def test_anchors_as_a_list(references, queries):
+    names = references.genes[references.measured_everywhere][:25].tolist()
+    assert replace(FAST, anchors=names).fit(references).anchors.tolist() == names
+    with pytest.raises(InputError, match=r"(?s)1 of 26 anchor genes.*missing: NOPE"):
+        replace(FAST, anchors=[*names, "NOPE"]).fit(references)
+    kept = replace(FAST, anchors=[*names, "NOPE"], missing="drop").fit(references)
+    assert kept.anchors.tolist() == names
+
+
+def test_slow_reference_solver_plugs_in(references, queries):
+    few = replace(queries, vectors=queries.vectors[:2], spots=queries.spots[:2], xy=queries.xy[:2])
+    small = references.only(["toy1"])
+    values = [
+        replace(FAST, solver=solver, strength=0.5, n_anchors=40).fit(small).predict(few).expression
+        for solver in (CoordinateDescent(tol=1e-8), WorkingSet(tol=1e-8))
+    ]
+    np.testing.assert_allclose(*values, atol=1e-3)
+
+
+def test_model_wrapper_is_recorded(references, queries):
+    genes = references.genes[references.measured_everywhere][:10]
+    model = Model(lambda vectors: vectors[:, :10] ** 2, genes, "log1p_cp10k")
+    record = replace(FAST, backbone=model).fit(references).predict(queries).record
+    assert record["bank"] == references.fingerprint
+    assert record["settings"]["image_weight"] == FAST.image_weight
+
+
+THREADS = """
+import sys
+import numpy as np
+from spatialrag.bank.build import build_bank
+from spatialrag.expression.cohort import read_cohort
+from spatialrag.prediction.generag import GeneRAG
+
+bank = build_bank(read_cohort(sys.argv[1]), encoder="color", thumbnail_px=0)
+fitted = GeneRAG(n_anchors=60).fit(bank.without(slides=["toy4"]))
+prediction = fitted.predict(bank.embeddings_of("toy4"))
+np.savez(
+    sys.argv[2],
+    vectors=bank.embeddings,
+    weights=prediction.citations.weights.toarray(),
+    expression=prediction.expression,
+)
+"""
 
 
 def test_gene_unmeasured_by_most_of_the_weight_is_missing_not_zero():
@@ -334,31 +348,42 @@ def test_gene_unmeasured_by_most_of_the_weight_is_missing_not_zero():
     assert coverage[:, rare].mean() < 0.5
 
 
-def test_anchors_as_a_list(references, queries):
-    names = references.genes[references.measured_everywhere][:25].tolist()
-    assert replace(FAST, anchors=names).fit(references).anchors.tolist() == names
-    with pytest.raises(InputError, match=r"(?s)1 of 26 anchor genes.*missing: NOPE"):
-        replace(FAST, anchors=[*names, "NOPE"]).fit(references)
-    kept = replace(FAST, anchors=[*names, "NOPE"], missing="drop").fit(references)
-    assert kept.anchors.tolist() == names
+def test_value_is_exactly_the_weighted_sum_of_measured_spots(references, queries):
+    prediction = GeneRAG(n_anchors=60, backbone="linear", smoothing=0.0).fit(references)
+    prediction = prediction.predict(queries)
+    rows = references.references.index.get_indexer(prediction.citations.references.index)
+    measured = references.on_scale("log1p_cp10k")[rows]
+    expected = prediction.citations.weights @ measured
+    present = ~prediction.missing
+    np.testing.assert_allclose(
+        prediction.expression[present], expected.toarray()[present], rtol=1e-5, atol=1e-6
+    )
+    assert prediction.uncited_share == 0
 
 
-def test_slow_reference_solver_plugs_in(references, queries):
-    few = replace(queries, vectors=queries.vectors[:2], spots=queries.spots[:2], xy=queries.xy[:2])
-    small = references.only(["toy1"])
-    values = [
-        replace(FAST, solver=solver, strength=0.5, n_anchors=40).fit(small).predict(few).expression
-        for solver in (CoordinateDescent(tol=1e-8), WorkingSet(tol=1e-8))
-    ]
-    np.testing.assert_allclose(*values, atol=1e-3)
+def test_a_share_of_every_value_is_of_smoothed_references(references, queries):
+    """Of genes that all slides measured, against all principal components by a dense SVD."""
+    settings = GeneRAG(n_anchors=60, backbone="linear", smoothing=0.6, components=5)
+    prediction = settings.fit(references).predict(queries)
+    everywhere, usable = references.measured_everywhere, ~references.empty
+    measured = references.on_scale("log1p_cp10k")[usable][:, everywhere].toarray().astype(float)
+    mean = measured.mean(axis=0)
+    left, values, right = np.linalg.svd(measured - mean, full_matrices=False)
+    smooth = np.maximum((left[:, :5] * values[:5]) @ right[:5] + mean, 0)
+    cited = references.references.index[usable].get_indexer(prediction.citations.references.index)
+    expected = prediction.citations.weights @ (0.4 * measured + 0.6 * smooth)[cited]
+    found = prediction.expression[:, everywhere]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_model_wrapper_is_recorded(references, queries):
-    genes = references.genes[references.measured_everywhere][:10]
-    model = Model(lambda vectors: vectors[:, :10] ** 2, genes, "log1p_cp10k")
-    record = replace(FAST, backbone=model).fit(references).predict(queries).record
-    assert record["bank"] == references.fingerprint
-    assert record["settings"]["image_weight"] == FAST.image_weight
+def test_certificate_of_every_spot(prediction):
+    table = prediction.certificate
+    assert (table["gap"] >= 0).all()
+    assert (table["relative_gap"] <= 1e-6).all()
+    assert set(table["status"]) == {"converged"}
+    np.testing.assert_allclose(table["from_morphology"] + table["from_anchors"], 1)
+    citations = prediction.citations
+    assert (citations.effective_number <= citations.n_active + 1e-9).all()
 
 
 def test_one_fit_serves_a_grid_of_weights_and_strengths(references, queries):
@@ -374,23 +399,15 @@ def test_one_fit_serves_a_grid_of_weights_and_strengths(references, queries):
         replace(EXACT, image_weight=0.0).fit(references).problems(queries, grid)
 
 
-THREADS = """
-import sys
-import numpy as np
-from spatialrag.bank.build import build_bank
-from spatialrag.expression.cohort import read_cohort
-from spatialrag.prediction.generag import GeneRAG
-
-bank = build_bank(read_cohort(sys.argv[1]), encoder="color", thumbnail_px=0)
-fitted = GeneRAG(n_anchors=60).fit(bank.without(slides=["toy4"]))
-prediction = fitted.predict(bank.embeddings_of("toy4"))
-np.savez(
-    sys.argv[2],
-    vectors=bank.embeddings,
-    weights=prediction.citations.weights.toarray(),
-    expression=prediction.expression,
-)
-"""
+def test_duplicate_queries_get_equal_answers(references, queries):
+    double = replace(
+        queries,
+        vectors=np.concatenate([queries.vectors[:5]] * 2),
+        spots=np.array([f"{i}" for i in range(10)]),
+        xy=np.concatenate([queries.xy[:5]] * 2),
+    )
+    values = FAST.fit(references).predict(double).expression
+    np.testing.assert_allclose(values[:5], values[5:], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.slow

@@ -70,10 +70,13 @@ def test_an_explanation_says_how_the_value_changes(fitted, references, few):
     prediction = fitted.predict(few, removed=3)
     problem = fitted.problem(few)
     names = references.references.index.to_numpy(str)[fitted.rows]
-    measured = references.on_scale(fitted.settings.scale)[fitted.rows]
     spot, genes = 1, fitted.anchors[[0, 40]]
     found = [explain(prediction, spot=few.spots[spot], gene=gene) for gene in genes]
-    values = measured[:, [int(np.flatnonzero(references.genes == g)[0]) for g in genes]].toarray()
+    measured = references.on_scale(fitted.settings.scale)[fitted.rows]
+    columns = references.columns_of(genes)
+    share = fitted.settings.smoothing
+    values = (1 - share) * measured[:, columns].toarray()
+    values = values + share * fitted.smoothing.values(columns)
     told = [f.citations.set_index("reference")["change"].dropna() for f in found]
     assert [len(changes) for changes in told] == [3, 3]
     for name in told[0].index:

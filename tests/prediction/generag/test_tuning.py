@@ -5,7 +5,6 @@ import pytest
 
 from spatialrag.bank.build import join_banks
 from spatialrag.errors import InputError
-from spatialrag.prediction.citations import cite
 from spatialrag.prediction.generag import GeneRAG, tuning
 from spatialrag.prediction.generag.tuning import ImageWeightChosen, _choose, tune
 
@@ -120,6 +119,6 @@ def test_one_fit_serves_every_image_weight(references, queries):
     grid = [replace(settings, image_weight=w) for w in (0.0, 0.05, 1.0)]
     fitted = settings.fit(references)
     for each, solution in zip(grid, fitted.solutions(queries, grid), strict=True):
-        citations = cite(references, fitted.rows, solution.weights, settings.scale)
+        citations = fitted.cite(solution)
         expected = each.fit(references).predict(queries).expression
         np.testing.assert_allclose(fitted.expression(citations), expected, rtol=0.01, atol=0.01)

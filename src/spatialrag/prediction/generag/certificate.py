@@ -10,7 +10,7 @@ from spatialrag.solvers.solution import Solution
 
 
 def certificate(
-    spots: Sequence[str], problem: Problem, solution: Solution, *, n_image: int
+    spots: Sequence[str] | np.ndarray, problem: Problem, solution: Solution, *, n_image: int
 ) -> pd.DataFrame:
     """Return a row per spot: gap, relative_gap, objective, rounds, status, and the fit's sources.
 

@@ -6,8 +6,32 @@ from dataclasses import replace
 import numpy as np
 
 from spatialrag.errors import InputError
+from spatialrag.retrieval.design import stack
 from spatialrag.solvers.objective import penalties
 from spatialrag.solvers.problem import Problem, smallest_vanishing_l1
+
+
+def stacked(
+    image: tuple[np.ndarray, np.ndarray] | None,
+    anchors: tuple[np.ndarray, np.ndarray] | None,
+    *,
+    positive: bool,
+) -> tuple[Problem, list[int | None]]:
+    """Return the blocks below each other, without weights and penalties, and the rows of each.
+
+    Parameters
+    ----------
+    image, anchors
+        Rows of references (n, p) and of queries (n_queries, p) on the block's scale; None for a
+        block that was not fitted.
+    positive
+        Whether weights must be non-negative.
+    """
+    given = [block for block in (image, anchors) if block is not None]
+    design, targets = (stack([block[side] for block in given]) for side in (0, 1))
+    unit = np.ones(len(targets))
+    problem = Problem(design.T, np.ascontiguousarray(targets.T), unit, unit, positive)
+    return problem, [None if block is None else block[0].shape[1] for block in (image, anchors)]
 
 
 def weigh(

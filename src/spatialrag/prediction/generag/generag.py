@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 
 from spatialrag.bank.bank import Bank
 from spatialrag.errors import InputError, check_choice
@@ -20,15 +21,16 @@ from spatialrag.prediction.backbones.backbone import (
 )
 from spatialrag.prediction.citations import Citations, cite
 from spatialrag.prediction.generag.certificate import certificate
-from spatialrag.prediction.generag.equation import weigh
+from spatialrag.prediction.generag.equation import stacked, weigh
 from spatialrag.prediction.generag.removals import removals
 from spatialrag.prediction.prediction import Prediction
 from spatialrag.prediction.predictor import Queries, vectors_of
 from spatialrag.prediction.preparation import AS_EMBEDDED, Preparation, Prepared
 from spatialrag.provenance import origin
 from spatialrag.retrieval.anchors import RULES, choose_anchors, require_anchors
-from spatialrag.retrieval.design import SCALINGS, Block, make_block, stack
+from spatialrag.retrieval.design import SCALINGS, Block, make_block
 from spatialrag.retrieval.morphology import IMAGE_BLOCKS, Morphology, fit_morphology
+from spatialrag.retrieval.smoothing import Smoothing, fit_smoothing
 from spatialrag.solvers.objective import from_sklearn
 from spatialrag.solvers.problem import Problem
 from spatialrag.solvers.solution import Solution
@@ -61,13 +63,11 @@ class GeneRAG:
     backbone
         A registered name or an object: the initial prediction of the anchor genes.
     context
-        Whether f carries the neighborhood context that the bank was embedded with. Without it, the
-        image block and a backbone that is trained here read the spots' own vectors, as in the
-        paper; a backbone given trained reads the vectors it was trained on. A bank embedded
-        without context has none either way.
+        Whether f carries the neighborhood context that the bank was embedded with, if any. Without
+        it, the image block and the backbone read the spots' own vectors, as in the paper.
     context_um, centring
         See `spatialrag.prediction.preparation.Preparation`. A backbone given trained reads vectors
-        as the bank holds them.
+        as the bank holds them, whatever these three say.
     clip_initial
         Whether initial predictions below 0 are raised to 0, which expression never is below.
     anchors
@@ -76,6 +76,11 @@ class GeneRAG:
         How many, when they are chosen.
     missing
         ``raise``, or ``drop`` listed anchors that the bank lacks.
+    smoothing
+        Share of Eq. 2's sum that is of smoothed expression, in [0, 1]: references lend each other
+        their counts over ``components`` principal components. 0 sums what was measured.
+    components
+        Principal components of the smoothed expression.
     min_coverage
         A value is missing (NaN) when references that measured the gene hold less than this share
         of the spot's weight.
@@ -83,7 +88,7 @@ class GeneRAG:
         What solves Eq. 1, see `spatialrag.solvers.solver.Solver`.
     """
 
-    image_weight: float = 0.05
+    image_weight: float = 0.1
     strength: float = 0.03
     relative: bool = True
     ridge_share: float = 0.5
@@ -99,11 +104,13 @@ class GeneRAG:
     anchors: str | Sequence[str] = "variable"
     n_anchors: int = 2000
     missing: str = "raise"
+    smoothing: float = 0.75
+    components: int = 32
     min_coverage: float = 0.5
     solver: Solver = field(default_factory=WorkingSet)
 
     def __post_init__(self) -> None:
-        for name in ("image_weight", "ridge_share", "min_coverage"):
+        for name in ("image_weight", "ridge_share", "min_coverage", "smoothing"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} must be in [0, 1]", got=str(getattr(self, name)))
         if not (np.isfinite(self.strength) and self.strength >= 0):
@@ -121,8 +128,9 @@ class GeneRAG:
         check_choice(self.missing, ("raise", "drop"), name="missing")
         if isinstance(self.anchors, str):
             check_choice(self.anchors, RULES, name="anchors")
-        if self.n_anchors < 1:
-            raise InputError("n_anchors must be at least 1", got=str(self.n_anchors))
+        for name in ("n_anchors", "components"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1", got=str(getattr(self, name)))
 
     @property
     def preparation(self) -> Preparation:
@@ -154,6 +162,7 @@ class GeneRAG:
             context=False,
             centring=0.0,
             clip_initial=False,
+            smoothing=0.0,
         )
 
     @classmethod
@@ -204,8 +213,14 @@ class GeneRAG:
         block = None
         if self.image_weight < 1:
             block = make_block(anchor_values, scaling=self.scaling)
+        smoothing = fit_smoothing(
+            expression,
+            bank.measured.T[bank.slide_of[rows]],
+            share=self.smoothing,
+            components=self.components,
+        )
         return FittedGeneRAG(
-            self, bank, prepared, read, rows, anchors, backbone, block, image, morphology
+            self, bank, prepared, read, rows, anchors, backbone, block, image, morphology, smoothing
         )
 
     def _choose(self, bank: Bank, predicted: np.ndarray | None) -> np.ndarray:
@@ -240,6 +255,8 @@ class FittedGeneRAG:
         The blocks of the design; None where their weight is 0.
     morphology
         Embeddings to rows of the image block.
+    smoothing
+        Of the candidates' expression; None where Eq. 2 sums what was measured.
     """
 
     settings: GeneRAG
@@ -252,6 +269,7 @@ class FittedGeneRAG:
     anchor_block: Block | None
     image_block: Block | None
     morphology: Morphology | None
+    smoothing: Smoothing | None
 
     def predict(self, queries: Queries, *, removed: int = 0) -> Prediction:
         """Return expression of the queries with its citations.
@@ -278,7 +296,7 @@ class FittedGeneRAG:
         if removed:
             again = removals(problem, solution, settings.solver, count=removed)
             again["spot"] = np.asarray(queries.spots)[again["spot"]]
-        citations = cite(self.bank, self.rows, solution.weights, settings.scale, again)
+        citations = self.cite(solution, again)
         expression = self.expression(citations)
         n_image = 0 if self.image_block is None else self.image_block.rows.shape[1]
         return Prediction(
@@ -303,19 +321,19 @@ class FittedGeneRAG:
         )
 
     def initial(self, queries: Queries) -> np.ndarray:
-        """Return the backbone's anchors on the method's scale, (n_queries, k) float32.
-
-        Raises
-        ------
-        InputError
-            See `spatialrag.prediction.backbones.backbone.predict_genes`.
-        """
+        """Return the backbone's anchors on the method's scale, (n_queries, k) float32."""
         return predict_genes(
             self.backbone,
             self.read.queries(queries),
             self.anchors,
             scale=self.settings.scale,
             clip=self.settings.clip_initial,
+        )
+
+    def cite(self, solution: Solution, removals: pd.DataFrame | None = None) -> Citations:
+        """Return what a solution of `problem` cites; ``removals`` as in `Citations`."""
+        return cite(
+            self.bank, self.rows, solution.weights, self.settings.scale, removals, self.smoothing
         )
 
     def expression(self, citations: Citations) -> np.ndarray:
@@ -349,19 +367,13 @@ class FittedGeneRAG:
         InputError
             A block gets weight that was not fitted, because its weight was 0.
         """
-        design, targets = [], []
-        if self.image_block is not None:
-            design.append(self.image_block.rows)
+        image = anchors = None
+        if self.image_block is not None and self.morphology is not None:
             vectors = vectors_of(self.prepared.queries(queries), self.prepared.bank)
-            targets.append(self.image_block.queries(self.morphology.transform(vectors)))
+            image = self.image_block.facing(self.morphology.transform(vectors))
         if self.anchor_block is not None:
-            design.append(self.anchor_block.rows)
-            targets.append(self.anchor_block.queries(self.initial(queries)))
-        matrix, right = stack(design).T, np.ascontiguousarray(stack(targets).T)
-        shared = Problem(matrix, right, 1.0, 1.0, self.settings.positive)
-        rows = [
-            None if b is None else b.rows.shape[1] for b in (self.image_block, self.anchor_block)
-        ]
+            anchors = self.anchor_block.facing(self.initial(queries))
+        shared, rows = stacked(image, anchors, positive=self.settings.positive)
         return [
             weigh(
                 shared,

@@ -11,7 +11,6 @@ from spatialrag.bank.copies import copies_within
 from spatialrag.errors import InputError, check_choice
 from spatialrag.metrics.expression import pearson_per_gene
 from spatialrag.prediction.backbones.backbone import TrainedBackbone
-from spatialrag.prediction.citations import cite
 from spatialrag.prediction.generag.generag import FittedGeneRAG, GeneRAG
 from spatialrag.progress import track
 from spatialrag.retrieval.anchors import choose_anchors
@@ -100,7 +99,7 @@ def _score(
     truth = held_out.on_scale(grid[0].scale)[:, held_out.columns_of(genes)].toarray()[rows]
     scores = []
     for solution in fitted.solutions(held_out.embeddings_of(slide), grid):
-        citations = cite(references, fitted.rows, solution.weights, grid[0].scale)
+        citations = fitted.cite(solution)
         r = pearson_per_gene(fitted.expression(citations)[np.ix_(rows, columns)], truth)
         scores.append((r.mean(), citations.n_active.mean()))
     return np.array(scores)
