@@ -34,7 +34,9 @@ def test_round_trip(prediction, tmp_path):
     assert again.citations.references.equals(prediction.citations.references)
     assert (again.citations.expression != prediction.citations.expression).nnz == 0
     assert again.citations.smoothing.share == prediction.citations.smoothing.share == 0.75
-    np.testing.assert_array_equal(again.citations.sum_expression(), prediction.expression)
+    there = ~prediction.missing
+    summed = again.citations.sum_expression()
+    np.testing.assert_array_equal(summed[there], prediction.expression[there])
     assert again.record == prediction.record
     np.testing.assert_array_equal(again.thumbnails, prediction.thumbnails)
     assert len(again.citations.removals) == len(prediction.citations.removals)
