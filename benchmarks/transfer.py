@@ -28,12 +28,16 @@ from spatialrag.evaluation.scores import evaluate
 from spatialrag.evaluation.second_truth import second_truth
 
 DEFAULT = GeneRAG()
+FORMER = replace(DEFAULT, backbone="linear", centring=0.0, smoothing=0.0, image_weight=0.05)
 ROWS = {
     row.name: row
     for row in (
-        Row("former", replace(DEFAULT, backbone="linear", centring=0.0)),
-        Row("linear_centred", replace(DEFAULT, backbone="linear")),
+        Row("former", FORMER),
+        Row("linear_centred", replace(FORMER, centring=1.0)),
         Row("uncentred", replace(DEFAULT, centring=0.0)),
+        Row("unsmoothed", replace(DEFAULT, smoothing=0.0)),
+        Row("half_smoothed", replace(DEFAULT, smoothing=0.5)),
+        Row("all_smoothed", replace(DEFAULT, smoothing=1.0)),
         Row("no_images", replace(DEFAULT, image_weight=0.0)),
         Row("rings", replace(DEFAULT, context_um=(200.0, 400.0, 600.0))),
     )

@@ -25,7 +25,7 @@ class Stack:
     Non-negative weights of a sum of at most 1 are fitted to what members predict of donors they
     have not seen (Breiman, Machine Learning 1996), and the members are trained again on all. What
     fits the slides of one or two donors need not fit the next donor: weights are then equal
-    (docs/decisions/0012-weights-of-a-stack.md).
+    (docs/decisions/0015-weights-of-a-stack.md).
 
     Parameters
     ----------
