@@ -4,12 +4,23 @@ Each is a module called as ``fusion(latent, semantic)`` that returns latent vect
 width, and each starts as the identity unless ``identity`` is off.
 """
 
+from typing import Protocol, runtime_checkable
+
 import torch
 from torch import nn
 
 from spatialrag.errors import InputError
 
 _TOKENS = 8  # pieces a semantic vector is cut into for cross-attention
+
+
+@runtime_checkable
+class Modulation(Protocol):
+    """A fusion that scales and shifts the latent by coefficients of each spot."""
+
+    def coefficients(self, semantic: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return alpha and beta, (n, width) each, of semantic vectors (n, semantic_dim)."""
+        ...
 
 
 class FSM(nn.Module):
@@ -159,10 +170,10 @@ def make_fusion(name: str, semantic_dim: int, width: int, *, identity: bool = Tr
 
 
 def _mlp(n_inputs: int, hidden: int, n_outputs: int, *, zero: bool) -> nn.Sequential:
-    mlp = nn.Sequential(nn.Linear(n_inputs, hidden), nn.ReLU(), nn.Linear(hidden, n_outputs))
+    first, last = nn.Linear(n_inputs, hidden), nn.Linear(hidden, n_outputs)
     if zero:
-        _zero(mlp[-1])
-    return mlp
+        _zero(last)
+    return nn.Sequential(first, nn.ReLU(), last)
 
 
 def _zero(layer: nn.Linear) -> None:

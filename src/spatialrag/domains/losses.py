@@ -1,5 +1,7 @@
 """SemST's losses (Eqs. 10-13) on torch tensors."""
 
+from typing import Any
+
 import torch
 from torch.nn import functional
 
@@ -125,7 +127,8 @@ class _EdgeProducts(torch.autograd.Function):
 
     @staticmethod
     def backward(
-        context: torch.autograd.function.FunctionCtx, gradient: torch.Tensor
+        context: Any,  # torch's stubs know no number of saved tensors
+        gradient: torch.Tensor,
     ) -> tuple[torch.Tensor, None]:
         unit, edges = context.saved_tensors
         weights = torch.sparse_coo_tensor(

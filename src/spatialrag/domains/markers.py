@@ -63,14 +63,14 @@ def domain_markers(
     adata.uns["log1p"] = {"base": None}
     sc.tl.rank_genes_groups(adata, "domain", groups=kept, method=test, n_genes=n_genes)
     found = sc.get.rank_genes_groups_df(adata, group=kept)
-    names = {
+    columns = {
         "group": "domain",
         "names": "gene",
         "scores": "score",
         "logfoldchanges": "log_fold_change",
         "pvals_adj": "p_adjusted",
     }
-    return found.rename(columns=names)[list(names.values())]
+    return found.rename(columns=columns)[list(columns.values())]
 
 
 def read_gene_sets(path: str | Path) -> dict[str, frozenset[str]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from spatialrag import keys
@@ -183,7 +184,9 @@ def _corrected(matrix: sparse.csr_matrix) -> bool:
     )
 
 
-def _columns_of(adata: ad.AnnData, var: object, subject: str) -> tuple[np.ndarray, tuple[str, ...]]:
+def _columns_of(
+    adata: ad.AnnData, var: pd.DataFrame, subject: str
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return where each gene of a matrix stands in ``var``, -1 where not; ``.raw`` has others."""
     if var is adata.var:
         return np.arange(adata.n_vars), ()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from spatialrag.domains.semst.presets import paper, printed_graphs, released
 from spatialrag.domains.semst.semst import SemST
-from spatialrag.domains.semst.settings import Graphs
+from spatialrag.domains.semst.settings import Graphs, Normalization, Space
 from spatialrag.errors import InputError
 
 
@@ -37,7 +37,7 @@ class Recipe:
 
     kind: str
     n_domains: int
-    space: str
+    space: Space
     r: float
     k_features: int
     n_genes: int
@@ -50,7 +50,7 @@ class Recipe:
     hidden: int
     width: int
 
-    def graphs(self, *, k_features: int, normalization: str = "symmetric") -> Graphs:
+    def graphs(self, *, k_features: int, normalization: Normalization = "symmetric") -> Graphs:
         """Return the graphs of either form."""
         if self.space == "radius":
             return Graphs(

@@ -1,5 +1,7 @@
 """Which section each spot is of: a column that names them, and files that hold several unsaid."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from sklearn.metrics import adjusted_mutual_info_score
@@ -45,7 +47,9 @@ def section_labels(obs: pd.DataFrame, column: str) -> np.ndarray:
     return labels.astype(str)
 
 
-def refuse_several(obs: pd.DataFrame, uns: object, xy: np.ndarray | None, *, subject: str) -> None:
+def refuse_several(
+    obs: pd.DataFrame, uns: Mapping[str, object], xy: np.ndarray | None, *, subject: str
+) -> None:
     """Raise `InputError` when a file holds several sections and nothing was said about them.
 
     Spots of one would be neighbors of another's. Places that several spots share are no sign

@@ -4,7 +4,7 @@ import json
 
 import anndata as ad
 import pandas as pd
-from matplotlib import colormaps, colors
+from matplotlib import color_sequences, colormaps, colors
 
 from spatialrag.domains.domains import Domains
 from spatialrag.errors import InputError
@@ -64,7 +64,7 @@ def to_anndata(domains: Domains, adata: ad.AnnData, *, key: str) -> None:
 def palette(n: int) -> list[str]:
     """Return n colors: strong ones first, evenly spread hues beyond 20."""
     if n <= 10:
-        return [colors.to_hex(c) for c in colormaps["tab10"].colors[:n]]
+        return [colors.to_hex(c) for c in color_sequences["tab10"][:n]]
     if n <= 20:
-        return [colors.to_hex(c) for c in colormaps["tab20"].colors[:n]]
+        return [colors.to_hex(c) for c in color_sequences["tab20"][:n]]
     return [colors.to_hex(colormaps["gist_ncar"](0.02 + 0.95 * i / n)) for i in range(n)]

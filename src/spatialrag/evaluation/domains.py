@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,7 @@ class Arm:
 
     def run(self, tissue: Tissue, n_domains: int | None, seed: int) -> Domains:
         """Return domains under that seed."""
-        method = replace(self.method, seed=seed)
+        method = replace(cast(Any, self.method), seed=seed)
         if self.semantics is None:
             return method.fit_predict(tissue, n_domains=n_domains)
         return method.fit_predict(tissue, n_domains=n_domains, semantics=self.semantics)

@@ -9,7 +9,7 @@ import numpy as np
 from spatialrag.bank.bank import Bank
 from spatialrag.errors import InputError, check_choice
 from spatialrag.expression.normalize import to_scale
-from spatialrag.prediction.backbones.backbone import TrainedBackbone
+from spatialrag.prediction.backbones.backbone import AnyBackbone, TrainedBackbone
 from spatialrag.prediction.backbones.linear import Linear
 from spatialrag.prediction.backbones.stack.stack import Stack
 from spatialrag.prediction.controls import (
@@ -139,7 +139,7 @@ def ragst_rows(settings: "RAGST") -> list[Row]:
 
 
 def published(
-    preset: str, bank: Bank, *, n_core: int, scale: str, backbone: object = "linear"
+    preset: str, bank: Bank, *, n_core: int, scale: str, backbone: AnyBackbone = "linear"
 ) -> Predictor:
     """Return one of the published settings as a row of a table, on the table's scale.
 
@@ -173,7 +173,7 @@ def published(
     return settings if scale == settings.scale else OnScale(settings, scale)
 
 
-def _possible(backbone: object, scale: str) -> list[str]:
+def _possible(backbone: AnyBackbone, scale: str) -> list[str]:
     """Return the published settings that differ on a scale and can be had over a backbone."""
     presets = [name for name in PUBLISHED if scale != "counts" or name != "released_lognorm"]
     if isinstance(backbone, TrainedBackbone) and backbone.scale == "log1p_cp10k":

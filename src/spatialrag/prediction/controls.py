@@ -1,6 +1,7 @@
 """The controls that stand in every table: what retrieval must beat."""
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from scipy import sparse
@@ -10,7 +11,12 @@ from sklearn.preprocessing import StandardScaler
 
 from spatialrag.bank.bank import Bank
 from spatialrag.errors import InputError
-from spatialrag.prediction.backbones.backbone import TrainedBackbone, make_backbone
+from spatialrag.prediction.backbones.backbone import (
+    AnyBackbone,
+    TrainedBackbone,
+    make_backbone,
+    require_trained,
+)
 from spatialrag.prediction.citations import cite
 from spatialrag.prediction.prediction import Prediction
 from spatialrag.prediction.predictor import FittedPredictor, Predictor, Queries, vectors_of
@@ -45,6 +51,11 @@ class FittedMeanProfile:
         return _uncited(self.settings, self.bank, queries, self.bank.genes, expression)
 
 
+class _Scaled(Protocol):
+    @property
+    def scale(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class DepthOnly:
     """One number per spot for all genes: the depth that a ridge predicts from the image.
@@ -54,18 +65,19 @@ class DepthOnly:
     """
 
     scale: str = "log1p_cp10k"
-    backbone: object = None
+    backbone: AnyBackbone | None = None
     preparation: Preparation = AS_EMBEDDED
 
     def fit(self, bank: Bank) -> "FittedDepthOnly":
         """Regress log depth on the references' embeddings."""
         model, prepared = None, self.preparation.fit(bank)
-        if self.backbone is None:
+        given = None if self.backbone is None else require_trained(self.backbone)
+        if given is None:
             bank.require_embeddings()
             rows = ~bank.empty
             model = make_pipeline(StandardScaler(), RidgeCV(alphas=np.geomspace(1, 1e6, 13)))
-            model.fit(prepared.bank.embeddings[rows], log_depth(bank)[rows])
-        return FittedDepthOnly(self, bank, prepared, mean_profile(bank, self.scale), model)
+            model.fit(prepared.bank.vectors[rows], log_depth(bank)[rows])
+        return FittedDepthOnly(self, bank, prepared, mean_profile(bank, self.scale), model, given)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,12 +89,13 @@ class FittedDepthOnly:
     prepared: Prepared
     profile: np.ndarray
     model: Pipeline | None
+    given: TrainedBackbone | None
 
     def predict(self, queries: Queries) -> Prediction:
         """Return the depth, moved to each gene's mean."""
-        if self.model is None:
-            depth = make_backbone(self.settings.backbone).predict(queries).mean(axis=1)
-        else:
+        if self.given is not None:
+            depth = self.given.predict(queries).mean(axis=1)
+        elif self.model is not None:
             read = self.prepared.queries(queries)
             depth = self.model.predict(vectors_of(read, self.prepared.bank))
         expression = spread_depth(depth, self.profile)
@@ -106,7 +119,7 @@ class BackboneOnly:
         How embeddings are read; a backbone given trained reads them as the bank holds them.
     """
 
-    backbone: object = "linear"
+    backbone: AnyBackbone = "linear"
     n_genes: int | None = None
     scale: str = "log1p_cp10k"
     preparation: Preparation = AS_EMBEDDED
@@ -168,7 +181,7 @@ class Neighbors:
     """
 
     k: int = 50
-    backbone: object = "linear"
+    backbone: AnyBackbone = "linear"
     n_anchors: int = 300
     scale: str = "log1p_cp10k"
     preparation: Preparation = AS_EMBEDDED
@@ -243,7 +256,7 @@ class Permuted:
         for slide in range(len(bank.slides)):
             rows = np.flatnonzero(bank.slide_of == slide)
             order[rows] = rng.permutation(rows)
-        return self.method.fit(replace(bank, embeddings=bank.embeddings[order]))
+        return self.method.fit(replace(bank, embeddings=bank.vectors[order]))
 
 
 def mean_profile(bank: Bank, scale: str) -> np.ndarray:
@@ -265,7 +278,7 @@ def spread_depth(depth: np.ndarray, profile: np.ndarray) -> np.ndarray:
 
 
 def _uncited(
-    settings: object, bank: Bank, queries: Queries, genes: np.ndarray, expression: np.ndarray
+    settings: _Scaled, bank: Bank, queries: Queries, genes: np.ndarray, expression: np.ndarray
 ) -> Prediction:
     return Prediction(
         slide=queries.slide,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatialrag.bank.bank import Bank
+from spatialrag.prediction.backbones.backbone import AnyBackbone
 from spatialrag.prediction.controls import BackboneOnly, FittedBackboneOnly
 from spatialrag.prediction.features import choose_penalty, ridge
 from spatialrag.prediction.prediction import Prediction
@@ -26,7 +27,7 @@ class DenseFromAnchors:
         As in `spatialrag.prediction.controls.Neighbors`.
     """
 
-    backbone: object = "linear"
+    backbone: AnyBackbone = "linear"
     n_anchors: int = 300
     scale: str = "log1p_cp10k"
     preparation: Preparation = AS_EMBEDDED

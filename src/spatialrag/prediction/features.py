@@ -1,6 +1,7 @@
 """Embeddings as regressions read them: standardized, on few components; and the ridge itself."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from scipy import linalg, sparse
@@ -8,7 +9,7 @@ from scipy import linalg, sparse
 PENALTIES = np.geomspace(1e-3, 10, 9)  # relative to the mean eigenvalue times n
 MAX_FOLDS = 8
 
-Targets = sparse.csr_matrix | np.ndarray
+Targets: TypeAlias = sparse.csr_matrix | np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +138,7 @@ def best_penalty(folds: list[HeldOut], targets: Targets) -> tuple[float, float]:
     """
     if not folds:
         return 1.0, 0.0
-    error = sum(fold.errors(targets) for fold in folds)
+    error = np.sum([fold.errors(targets) for fold in folds], axis=0)
     return float(PENALTIES[error.argmin()]), float(error.min())
 
 

@@ -31,6 +31,11 @@ class Predictor(Protocol):
 
 
 def vectors_of(queries: Queries, bank: Bank) -> np.ndarray:
+    """Return the vectors of `embedded` queries, (n_queries, dim)."""
+    return embedded(queries, bank).vectors
+
+
+def embedded(queries: Queries, bank: Bank) -> Embeddings:
     """Return query embeddings after checking that they compare with the bank's.
 
     Raises
@@ -46,4 +51,4 @@ def vectors_of(queries: Queries, bank: Bank) -> np.ndarray:
             fix="pass spatialrag.embed(spots, encoder=…), or use image_weight=0 and from_file",
         )
     bank.check_queries(queries)
-    return queries.vectors
+    return queries

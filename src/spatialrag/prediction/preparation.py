@@ -11,6 +11,7 @@ import numpy as np
 from spatialrag.bank.bank import Bank
 from spatialrag.encoders.embeddings import Embeddings, EncoderRecord
 from spatialrag.errors import InputError, listing
+from spatialrag.prediction.backbones.backbone import Backbone, CentringBackbone
 from spatialrag.prediction.predictor import Queries
 from spatialrag.provenance import fingerprint
 from spatialrag.retrieval.centring import Centre, centre_references, fit_centre
@@ -61,9 +62,11 @@ class Preparation:
         if not self.centring:
             return Prepared(self, read, None)
         xy = read.references[["x", "y"]].to_numpy(float)
-        centre = fit_centre(read.embeddings, read.slide_of, xy, share=self.centring)
-        vectors = centre_references(read.embeddings, read.slide_of, share=self.centring)
-        record = _marked(read.encoder, "centred", f"{self.centring:.6g}", bank.fingerprint)
+        centre = fit_centre(read.vectors, read.slide_of, xy, share=self.centring)
+        vectors = centre_references(read.vectors, read.slide_of, share=self.centring)
+        record = _marked(
+            read.require_encoder(), "centred", f"{self.centring:.6g}", bank.fingerprint
+        )
         return Prepared(self, replace(read, embeddings=vectors, encoder=record), centre, read)
 
 
@@ -107,21 +110,21 @@ class Prepared:
             queries = _with_rings(queries, self.settings.context_um)
         elif not self.settings.context:
             queries = queries.without_context()
-        if self.centre is None:
+        if self.centre is None or self.before is None:
             return queries
         self.before.check_queries(queries)
         vectors = self.centre.of_query(queries.vectors)
-        return replace(queries, vectors=vectors, encoder=self.bank.encoder)
+        return replace(queries, vectors=vectors, encoder=self.bank.require_encoder())
 
-    def for_backbone(self, backbone: object) -> "Prepared":
+    def for_backbone(self, backbone: Backbone) -> "Prepared":
         """Return what a backbone reads: vectors before centring, where it centres itself.
 
         Parameters
         ----------
         backbone
-            Settings; those that have a ``centring`` of their own are given slides as they are.
+            Settings; a `CentringBackbone` is given slides as they are.
         """
-        if self.centre is None or not hasattr(backbone, "centring"):
+        if self.before is None or not isinstance(backbone, CentringBackbone):
             return self
         return Prepared(replace(self.settings, centring=0.0), self.before, None)
 

@@ -42,7 +42,7 @@ def choose_anchors(bank: Bank, eligible: np.ndarray, *, rule: str, n: int) -> np
 
 
 def require_anchors(
-    wanted: Sequence[str], genes: np.ndarray, eligible: np.ndarray, *, missing: str
+    wanted: Sequence[str] | np.ndarray, genes: np.ndarray, eligible: np.ndarray, *, missing: str
 ) -> np.ndarray:
     """Return the wanted anchors that the bank measured on every slide, in the given order.
 

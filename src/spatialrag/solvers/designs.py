@@ -81,7 +81,7 @@ class ArrayDesign:
     @property
     def fingerprint(self) -> str:
         """Hash of the rows."""
-        return hashlib.blake2b(self.rows, digest_size=16).hexdigest()
+        return hashlib.blake2b(self.rows.data, digest_size=16).hexdigest()
 
     def blocks(
         self, size: int, wanted: np.ndarray | None = None

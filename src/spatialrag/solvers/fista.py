@@ -6,6 +6,7 @@ its stop proves nothing, so the certificate is computed afterwards and the statu
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -61,7 +62,7 @@ class Fista:
         rows = rows.astype(dtype, copy=False)
         rows = rows if (root == 1).all() else rows * root
         targets = (problem.targets.T * root).astype(dtype)
-        l1, l2 = (p.astype(dtype)[:, None] for p in (problem.l1, problem.l2))
+        l1, l2 = problem.l1.astype(dtype)[:, None], problem.l2.astype(dtype)[:, None]
         curvature = _largest_eigenvalue(rows) + l2
         # Without curvature every weight is 0, whatever the step.
         step = 1 / np.where(curvature > 0, curvature, dtype(1))
@@ -100,18 +101,18 @@ def _shrink(values: np.ndarray, amount: np.ndarray, *, positive: bool) -> None:
         values -= np.clip(values, -amount, amount)
 
 
-def _precision(problem: Problem, rows: np.ndarray) -> type:
+def _precision(problem: Problem, rows: np.ndarray) -> type[Any]:
     """Return float32, as published, unless its squares would over- or underflow."""
     root = np.sqrt(problem.row_weights.max())
     peaks = np.array([np.abs(rows).max(), *np.abs(problem.targets).max(axis=0)], np.float64) * root
     penalty = max(problem.l1.max(), problem.l2.max())
-    fits = target_fits(peaks).all() and gram_fits(1.0, penalty, 0.0)
+    fits = np.all(target_fits(peaks)) and gram_fits(1.0, penalty, 0.0)
     return np.float32 if fits else np.float64
 
 
 def _largest_eigenvalue(rows: np.ndarray) -> float:
     """Return the largest eigenvalue of D'D by power iterations, 2 % above its estimate."""
-    vector = np.random.default_rng(0).standard_normal(rows.shape[1]).astype(rows.dtype)
+    vector = np.random.default_rng(0).standard_normal((rows.shape[1],)).astype(rows.dtype)
     for _ in range(_POWER_STEPS):
         length = np.linalg.norm(vector)
         if length == 0:

@@ -1,6 +1,7 @@
 """What a `Problem` takes: each check says what was expected, before anything is computed."""
 
 import numbers
+from collections.abc import Iterable
 
 import numpy as np
 from scipy import sparse
@@ -102,7 +103,7 @@ def penalty_of(name: str, value: object, n_queries: int) -> np.ndarray:
     return penalty
 
 
-def blocks_of(given: object, m: int) -> tuple[tuple[int, float], ...]:
+def blocks_of(given: Iterable[tuple[int, float]], m: int) -> tuple[tuple[int, float], ...]:
     """Return (rows, weight) of each block of m rows; one block of weight 1 where none is given."""
     try:
         pairs = tuple((rows, weight) for rows, weight in given) or ((m, 1.0),)
@@ -122,11 +123,11 @@ def blocks_of(given: object, m: int) -> tuple[tuple[int, float], ...]:
 
 
 def _is_whole(rows: object) -> bool:
-    return isinstance(rows, numbers.Integral) and rows >= 0
+    return isinstance(rows, numbers.Integral) and int(rows) >= 0
 
 
 def _is_weight(weight: object) -> bool:
-    return isinstance(weight, numbers.Real) and weight >= 0 and bool(in_reach(weight))
+    return isinstance(weight, numbers.Real) and float(weight) >= 0 and bool(in_reach(float(weight)))
 
 
 def labels_of(

@@ -73,28 +73,25 @@ class Problem:
         check_shapes(design, targets)
         check_values(design, targets)
         (m, n), n_queries = design.shape, targets.shape[1]
-        checked = {
-            "design": design,
-            "targets": targets,
-            "l1": penalty_of("l1", self.l1, n_queries),
-            "l2": penalty_of("l2", self.l2, n_queries),
-            "blocks": blocks_of(self.blocks, m),
-        }
-        if ((checked["l1"] == 0) & (checked["l2"] == 0)).any():
+        blocks = blocks_of(self.blocks, m)
+        l1, l2 = penalty_of("l1", self.l1, n_queries), penalty_of("l2", self.l2, n_queries)
+        if ((l1 == 0) & (l2 == 0)).any():
             raise InputError(
                 "l1 and l2 are both 0: the weights would not be unique", fix="raise either"
             )
+        labels: dict[str, np.ndarray] = {}
         if self.groups is not None:
-            checked["groups"] = labels_of("groups", self.groups, n)
+            labels["groups"] = labels_of("groups", self.groups, n)
         for name in ("banned", "without"):
             if getattr(self, name) is not None:
                 below = n if name == "without" or self.groups is None else None
-                checked[name] = labels_of(
+                labels[name] = labels_of(
                     name, getattr(self, name), n_queries, columns=True, below=below
                 )
-        labels = checked.get("groups", np.arange(n))
-        check_left(checked.get("banned"), checked.get("without"), labels, n_queries)
-        for name, value in checked.items():
+        groups = labels.get("groups", np.arange(n))
+        check_left(labels.get("banned"), labels.get("without"), groups, n_queries)
+        checked = {"design": design, "targets": targets, "l1": l1, "l2": l2, "blocks": blocks}
+        for name, value in (checked | labels).items():
             object.__setattr__(self, name, value)
 
     def select(self, queries: np.ndarray, *, without: np.ndarray | None = None) -> "Problem":
@@ -230,7 +227,8 @@ def _largest(rows: np.ndarray, targets: np.ndarray, *, positive: bool) -> np.nda
     size = np.maximum(high, -low)
     largest = high if positive else size
     if rows.dtype == np.float32:
-        odd = ~(fits_float32(size) & target_fits(np.abs(targets).max(axis=0)))
+        fits = np.asarray(target_fits(np.abs(targets).max(axis=0)))
+        odd = ~(fits_float32(size) & fits)
         if odd.any():
             wide = rows.astype(np.float64), targets[:, odd].astype(np.float64)
             largest[odd] = _largest(*wide, positive=positive)

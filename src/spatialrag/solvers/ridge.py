@@ -15,8 +15,8 @@ def solve_ridge(problem: Problem, *, tol: float) -> Solution:
 
     Queries that may not use the same references share one decomposition.
     """
-    bans = [np.sort(b, axis=1) for b in (problem.banned, problem.without) if b is not None]
-    bans = np.hstack([np.zeros((problem.n_queries, 1)), *bans])
+    given = [np.sort(b, axis=1) for b in (problem.banned, problem.without) if b is not None]
+    bans = np.hstack([np.zeros((problem.n_queries, 1)), *given])
     parts = []
     _, kind = np.unique(bans, axis=0, return_inverse=True)
     for value in range(kind.max() + 1):

@@ -80,7 +80,7 @@ class Solution:
         return self
 
 
-def is_reached(gap: np.ndarray, objective: np.ndarray, tol: float) -> np.ndarray:
+def is_reached(gap: np.ndarray | float, objective: np.ndarray | float, tol: float) -> np.ndarray:
     """Return whether gaps prove a relative tolerance; what is not finite proves nothing."""
     return np.isfinite(gap) & np.isfinite(objective) & (gap <= tol * objective)
 

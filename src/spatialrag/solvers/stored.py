@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import zarr
@@ -62,7 +63,7 @@ class StoredDesign:
         for start in range(0, n, size):
             references = np.arange(start, min(start + size, n))
             if wanted is None or wanted[references].mean() > 0.5:
-                yield references, self.array[start : start + size].astype(np.float32)
+                yield references, np.asarray(self.array[start : start + size]).astype(np.float32)
                 continue
             references = references[wanted[references]]
             if len(references):
@@ -86,7 +87,7 @@ class StoredDesign:
         height = self.array.chunks[0]
         chunks, starts = np.unique(references // height, return_index=True)
         for chunk, start, stop in zip(chunks, starts, [*starts[1:], len(references)], strict=True):
-            values = self.array[chunk * height : (chunk + 1) * height]
+            values = np.asarray(self.array[chunk * height : (chunk + 1) * height])
             rows[start:stop] = values[references[start:stop] - chunk * height]
         return rows
 
@@ -165,12 +166,12 @@ def _fill(array: zarr.Array, blocks: Iterable[np.ndarray]) -> str:
         waiting = np.concatenate([waiting, values])
         whole = len(waiting) // height * height
         array[start : start + whole] = waiting[:whole]
-        digest.update(np.ascontiguousarray(waiting[:whole]))
+        digest.update(np.ascontiguousarray(waiting[:whole]).data)
         start, waiting = start + whole, waiting[whole:]
     if start + len(waiting) != n:
         raise InputError("too few references", expected=str(n), got=str(start + len(waiting)))
     array[start:] = waiting
-    digest.update(np.ascontiguousarray(waiting))
+    digest.update(np.ascontiguousarray(waiting).data)
     if vanished:
         warnings.warn(
             f"{vanished} of {n * m} values of the design are too small for {array.dtype} and were "
@@ -214,7 +215,7 @@ def open_design(path: str | Path) -> StoredDesign:
     """
     try:
         array = zarr.open_array(path, mode="r")
-        record = dict(array.attrs[_KEY])
+        record: dict[str, Any] = dict(cast(dict[str, Any], array.attrs[_KEY]))
     except (FileNotFoundError, KeyError, ValueError) as error:
         raise InputError(f"{path} is not a design written by write_design") from error
     if record["schema"] > SCHEMA:

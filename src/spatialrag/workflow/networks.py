@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -44,16 +44,22 @@ class CachedBackbone:
         if not isinstance(settings, NetworkBackbone):
             return settings.fit(bank, genes, scale=scale)
         from spatialrag.prediction.backbones.store import read_backbone, write_backbone
-        from spatialrag.prediction.backbones.trained import training_key
+        from spatialrag.prediction.backbones.trained import (
+            NetworkSettings,
+            TrainedNetwork,
+            training_key,
+        )
 
-        key = fingerprint(training_key(settings, bank, genes, scale=scale), version("spatialrag"))
+        network = cast(NetworkSettings, settings)
+
+        key = fingerprint(training_key(network, bank, genes, scale=scale), version("spatialrag"))
         path = self.folder / f"{self.name}-{key[:16]}.safetensors"
         with locked(path, wait=None):
             if path.exists():
-                return read_backbone(path, bank=bank, tiles=settings.tiles, device=self.device)
+                return read_backbone(path, bank=bank, tiles=network.tiles, device=self.device)
             checkpoint = path.with_suffix(".training")
             trained = placed(settings, self.device).fit(
                 bank, genes, scale=scale, checkpoint=checkpoint
             )
-            write_backbone(trained, self.name, path)
+            write_backbone(cast(TrainedNetwork, trained), self.name, path)
         return trained

@@ -1,5 +1,6 @@
 """What the baselines share: the door, training, fusion of semantics, clustering."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Protocol
 
@@ -34,6 +35,7 @@ class Fused(nn.Module):
     def __init__(self, width: int, fusion: str, semantic: torch.Tensor | None) -> None:
         """Make the fusion, where there is something to fuse."""
         super().__init__()
+        self.semantic: torch.Tensor | None
         self.register_buffer("semantic", semantic)
         dim = 0 if semantic is None else semantic.shape[1]
         self.fusion = make_fusion(fusion, dim, width) if dim else None
@@ -43,12 +45,14 @@ class Fused(nn.Module):
         return latent if self.fusion is None else self.fusion(latent, self.semantic)
 
 
-class Built(Protocol):
+class TissueNetwork(nn.Module, ABC):
     """A network made for one tissue."""
 
+    @abstractmethod
     def loss(self, generator: torch.Generator) -> torch.Tensor:
         """Return the loss of one epoch."""
 
+    @abstractmethod
     def embedding(self) -> torch.Tensor:
         """Return what is clustered, (n, p)."""
 
@@ -56,17 +60,31 @@ class Built(Protocol):
 class Baseline(Protocol):
     """Settings of a baseline."""
 
-    fusion: str
-    training: Training
-    clustering: Clustering
-    seed: int
-    device: str
+    @property
+    def training(self) -> Training:
+        """How its network is trained."""
+        ...
+
+    @property
+    def clustering(self) -> Clustering:
+        """How the embedding is clustered."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Of the network, its training and the clustering."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Where it is trained."""
+        ...
 
 
 def run(
     settings: Baseline,
     data: Tissue | ad.AnnData,
-    build: Callable[[Tissue, torch.Tensor | None], tuple[nn.Module, Graph]],
+    build: Callable[[Tissue, torch.Tensor | None], tuple[TissueNetwork, Graph]],
     *,
     n_domains: int | None,
     semantics: Semantics | None,
@@ -81,8 +99,7 @@ def run(
     data
         Spots.
     build
-        Makes the network, with `Built`'s methods, and its spatial graph from a tissue and semantic
-        vectors.
+        Makes the network and its spatial graph from a tissue and semantic vectors.
     n_domains, semantics
         As in `SemST.fit_predict`.
     reduce

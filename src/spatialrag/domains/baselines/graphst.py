@@ -8,7 +8,7 @@ import torch
 from sklearn.decomposition import PCA
 from torch import nn
 
-from spatialrag.domains.baselines.baseline import Fused, run
+from spatialrag.domains.baselines.baseline import Fused, TissueNetwork, run
 from spatialrag.domains.clustering import Clustering
 from spatialrag.domains.domains import Domains
 from spatialrag.domains.scaling import scale_genes
@@ -88,7 +88,11 @@ class GraphST:
         return network, graph
 
 
-class _Contrast(nn.Module):
+class _Contrast(TissueNetwork):
+    values: torch.Tensor
+    adjacency: torch.Tensor
+    mask: torch.Tensor
+
     def __init__(
         self,
         values: torch.Tensor,

@@ -6,7 +6,7 @@ import anndata as ad
 import torch
 from torch import nn
 
-from spatialrag.domains.baselines.baseline import Fused, run
+from spatialrag.domains.baselines.baseline import Fused, TissueNetwork, run
 from spatialrag.domains.clustering import Clustering
 from spatialrag.domains.convolutions import Convolutions
 from spatialrag.domains.domains import Domains
@@ -82,7 +82,12 @@ class SpatialMGCN:
         return network, space
 
 
-class _Views(nn.Module):
+class _Views(TissueNetwork):
+    values: torch.Tensor
+    space: torch.Tensor
+    alike: torch.Tensor
+    edges: torch.Tensor
+
     def __init__(
         self,
         values: torch.Tensor,
@@ -125,7 +130,8 @@ class _Views(nn.Module):
             # The published code halves the sum of both means over all pairs.
             0.5 * spatial_regularization(latent, self.edges, balanced=False),
         )
-        return sum(weight * term for weight, term in zip(self.weights, terms, strict=True))
+        weighted = [weight * term for weight, term in zip(self.weights, terms, strict=True)]
+        return weighted[0] + weighted[1] + weighted[2]
 
     def _encode(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         first, second = self.shared(self.values, self.space), self.shared(self.values, self.alike)

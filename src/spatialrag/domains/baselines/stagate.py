@@ -6,13 +6,13 @@ import anndata as ad
 import torch
 from torch import nn
 
-from spatialrag.domains.baselines.baseline import Fused, run
+from spatialrag.domains.baselines.baseline import Fused, TissueNetwork, run
 from spatialrag.domains.clustering import Clustering
 from spatialrag.domains.domains import Domains
 from spatialrag.domains.tensors import edge_index
 from spatialrag.domains.tissue import Tissue
 from spatialrag.graphs.graph import Graph
-from spatialrag.graphs.spatial import spatial_graph
+from spatialrag.graphs.spatial import Kind, spatial_graph
 from spatialrag.semantics.spots import Semantics
 from spatialrag.training.graph import Training
 
@@ -37,7 +37,7 @@ class STAGATE:
         As in `SemST`.
     """
 
-    space: str = "knn"
+    space: Kind = "knn"
     k: int = 6
     hidden: int = 512
     width: int = 30
@@ -72,7 +72,10 @@ class STAGATE:
         ), graph
 
 
-class _AutoEncoder(nn.Module):
+class _AutoEncoder(TissueNetwork):
+    values: torch.Tensor
+    edges: torch.Tensor
+
     def __init__(
         self, values: torch.Tensor, edges: torch.Tensor, hidden: int, fused: Fused, width: int
     ) -> None:
@@ -103,14 +106,14 @@ class _AutoEncoder(nn.Module):
 
     def _attention(self, hidden: torch.Tensor) -> torch.Tensor:
         """Return weights of edges, a softmax over those that arrive at a spot."""
-        sender, receiver = self.edges
+        sender, receiver = self.edges.unbind()
         logits = torch.sigmoid((hidden @ self.source)[sender] + (hidden @ self.target)[receiver])
         weight = torch.exp(logits).squeeze(1)  # between 1 and e: no need to subtract the maximum
         total = torch.zeros(len(hidden), device=hidden.device).index_add(0, receiver, weight)
         return weight / total[receiver]
 
     def _gather(self, values: torch.Tensor, attention: torch.Tensor) -> torch.Tensor:
-        sender, receiver = self.edges
+        sender, receiver = self.edges.unbind()
         shape = (len(values), len(values))
         matrix = torch.sparse_coo_tensor(
             torch.stack([receiver, sender]), attention, shape, check_invariants=False

@@ -58,14 +58,13 @@ def tied_mixture(
     unit = values / np.maximum(values.std(axis=0), 1e-12)
     generator = np.random.RandomState(rng)
     least = max(3.0, _SMALLEST * len(values))
-    best, found = (False, -np.inf), None
+    found = []
     for start in range(starts):
         first = KMeans(n_domains, n_init=1, random_state=generator.randint(1 << 30))
         mixture, fit, sizes = _maximized(values, first.fit_predict(unit if start % 2 else values))
-        quality = (bool(sizes.min() >= least), fit)
-        if quality > best or found is None:
-            best, found = quality, mixture
-    return _posterior(features - middle, *found)[0].argmax(axis=1)
+        found.append(((bool(sizes.min() >= least), fit), mixture))
+    _, best = max(found, key=lambda each: each[0])
+    return _posterior(features - middle, *best)[0].argmax(axis=1)
 
 
 Mixture = tuple[np.ndarray, np.ndarray, np.ndarray]  # shares (K,), means (K, p), Cholesky (p, p)

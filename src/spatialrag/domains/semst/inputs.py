@@ -91,20 +91,22 @@ def make_inputs(
     )
     if semantic is not None:
         semantic = _semantic(semantic, space, graphs, architecture)
-    adjacencies = (
-        sparse_tensor(normalized(graph.connectivities, by=graphs.normalization), device)
-        for graph in (space, features)
-    )
+    mean, spread = _moments(target)
 
     def tensor(array: np.ndarray) -> torch.Tensor:
         return torch.as_tensor(np.asarray(array), dtype=torch.float32, device=device)
+
+    def adjacency(graph: Graph) -> torch.Tensor:
+        return sparse_tensor(normalized(graph.connectivities, by=graphs.normalization), device)
 
     return Inputs(
         tensor(values),
         target,
         tensor(target.sum(axis=1)),
-        *(tensor(each) for each in _moments(target)),
-        *adjacencies,
+        tensor(mean),
+        tensor(spread),
+        adjacency(space),
+        adjacency(features),
         edge_index(space.connectivities, device),
         None if semantic is None else tensor(semantic),
         {"spatial": space, "features": features},

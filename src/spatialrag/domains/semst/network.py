@@ -26,6 +26,8 @@ class Network(nn.Module):
         Names of what is decoded per gene.
     """
 
+    start: torch.Tensor
+
     def __init__(
         self,
         n_inputs: int,

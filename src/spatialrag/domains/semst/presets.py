@@ -1,8 +1,10 @@
 """SemST as printed, and as its published code runs: to compare with, not to use."""
 
+from collections.abc import Callable
+
 from spatialrag.domains.clustering import Clustering
 from spatialrag.domains.semst.semst import SemST
-from spatialrag.domains.semst.settings import Architecture, Graphs, Objective
+from spatialrag.domains.semst.settings import Architecture, Graphs, Normalization, Objective, Space
 from spatialrag.errors import InputError
 from spatialrag.training.graph import Training
 
@@ -116,7 +118,11 @@ def released(
 
 
 def printed_graphs(
-    *, space: str = "knn", k_space: int = 15, k_features: int = 15, normalization: str = "symmetric"
+    *,
+    space: Space = "knn",
+    k_space: int = 15,
+    k_features: int = 15,
+    normalization: Normalization = "symmetric",
 ) -> Graphs:
     """Return graphs whose feature neighbors are those of the network's input (Eq. 2)."""
     return Graphs(
@@ -133,4 +139,5 @@ def preset(name: str) -> SemST:
     """Return the preset of that name, ``default``, ``paper`` or ``released``."""
     if name not in PRESETS:
         raise InputError("unknown preset", expected=", ".join(PRESETS), got=repr(name))
-    return {"default": SemST, "paper": paper, "released": released}[name]()
+    made: dict[str, Callable[[], SemST]] = {"default": SemST, "paper": paper, "released": released}
+    return made[name]()

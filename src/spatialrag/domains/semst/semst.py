@@ -10,6 +10,7 @@ import torch
 
 from spatialrag.domains.clustering import Clustering
 from spatialrag.domains.domains import Domains
+from spatialrag.domains.fusion import Modulation
 from spatialrag.domains.semst.inputs import Inputs, make_inputs
 from spatialrag.domains.semst.network import Network
 from spatialrag.domains.semst.settings import Architecture, Graphs, Objective
@@ -163,7 +164,7 @@ def _latents(network: Network, inputs: Inputs) -> dict[str, np.ndarray]:
         found = {"embedding": network.final(first, second, inputs.semantic)}
         if network.fusion is not None:
             found["before"] = torch.cat([first, second], dim=1)
-        if hasattr(network.fusion, "coefficients"):
+        if isinstance(network.fusion, Modulation) and inputs.semantic is not None:
             found["alpha"], found["beta"] = network.fusion.coefficients(inputs.semantic)
     return {name: value.cpu().numpy() for name, value in found.items()}
 

@@ -1,11 +1,14 @@
 """The settings of SemST, by part."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from spatialrag.errors import InputError
 
 INPUTS = ("components", "shares", "scaled")
-SPACES = ("auto", "radius", "knn", "delaunay", "grid", "degree")
+Space = Literal["auto", "radius", "knn", "delaunay", "grid", "degree"]
+Normalization = Literal["symmetric", "row"]
+SPACES = get_args(Space)
 FEATURES = ("neighborhood", "input")
 SEMANTICS = ("neighborhood", "spot")
 PROJECTIONS = ("linear", "mlp")
@@ -42,7 +45,7 @@ class Graphs:
         ``symmetric`` (Eq. 3) or ``row``.
     """
 
-    space: str = "auto"
+    space: Space = "auto"
     k_space: int = 15
     radius: float | None = None
     rings: int = 1
@@ -50,7 +53,7 @@ class Graphs:
     k_features: int = 15
     approximate: bool = False
     semantics: str = "neighborhood"
-    normalization: str = "symmetric"
+    normalization: Normalization = "symmetric"
 
     def __post_init__(self) -> None:
         _require("space", self.space, SPACES)

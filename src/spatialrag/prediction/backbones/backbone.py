@@ -83,6 +83,20 @@ class TiledBackbone(NetworkBackbone, Protocol):
         ...
 
 
+@runtime_checkable
+class CentringBackbone(Backbone, Protocol):
+    """Settings of a backbone that itself takes slides' means from the vectors it reads."""
+
+    @property
+    def centring(self) -> float:
+        """How much of a slide's mean is taken away, from 0 to 1."""
+        ...
+
+
+AnyBackbone = str | Backbone | TrainedBackbone
+"""A registered name, settings to train, or a trained backbone."""
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """Any model of embeddings as a trained backbone.
@@ -177,7 +191,7 @@ class OnDevice:
         return placed(make_backbone(self.name), self.device)
 
 
-def placed(settings: object, device: str) -> NetworkBackbone:
+def placed(settings: AnyBackbone, device: str) -> NetworkBackbone:
     """Return the settings of a backbone with the device its network is trained and run on."""
     if not isinstance(settings, NetworkBackbone):
         raise InputError(
@@ -192,7 +206,7 @@ def with_fitting(settings: NetworkBackbone, fitting: "Fitting") -> NetworkBackbo
     return cast(NetworkBackbone, replace(cast(Any, settings), fitting=fitting))
 
 
-def make_backbone(backbone: "str | Backbone | TrainedBackbone") -> Backbone | TrainedBackbone:
+def make_backbone(backbone: AnyBackbone) -> Backbone | TrainedBackbone:
     """Return a backbone from a registered name; objects that are backbones pass through.
 
     Raises
@@ -213,6 +227,14 @@ def make_backbone(backbone: "str | Backbone | TrainedBackbone") -> Backbone | Tr
         expected="a registered name, fit(bank, genes, scale=…), or genes, scale, predict(queries)",
         fix="wrap it: spatialrag.prediction.backbones.backbone.Model(model, genes=…, scale=…)",
     )
+
+
+def require_trained(backbone: AnyBackbone) -> TrainedBackbone:
+    """Return a trained backbone; `InputError` for one that is still to be trained."""
+    made = make_backbone(backbone)
+    if not isinstance(made, TrainedBackbone):
+        raise InputError(f"{type(made).__name__} is not trained", expected="a trained backbone")
+    return made
 
 
 def record_of(backbone: TrainedBackbone) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -230,7 +231,7 @@ def _train(
 
 def _epoch(run: Run, slides: list[Slide], fitting: Fitting, epoch: int) -> float:
     """Train on every batch of every slide, in drawn order, and return the mean loss."""
-    network = run.network.train()
+    network = cast(SpotNetwork, run.network.train())
     batches = [
         (slide, rows) for slide in slides for rows in _split(slide.rows, fitting, run.generator)
     ]

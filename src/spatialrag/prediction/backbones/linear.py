@@ -46,8 +46,8 @@ class Linear:
         rows = ~bank.empty
         columns = bank.columns_of(genes)
         targets = bank.on_scale(scale)[rows][:, columns]
-        features = Features.fit(bank.embeddings[rows], self.components)
-        x = features.transform(bank.embeddings[rows])
+        features = Features.fit(bank.vectors[rows], self.components)
+        x = features.transform(bank.vectors[rows])
         penalty = self.penalty
         if penalty is None:
             penalty = choose_penalty(x, targets, bank.slide_of[rows])

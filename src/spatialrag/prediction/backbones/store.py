@@ -111,7 +111,7 @@ def _check(
             f"{path.name} was trained {'without' if tiles else 'with'} tiles",
             fix="pass tiles=embed_tiles(…) exactly when it was trained with them",
         )
-    dim, genes = bank.encoder.dim, len(record["genes"])
+    dim, genes = bank.require_encoder().dim, len(record["genes"])
     shapes: dict[str, tuple[int | None, ...]] = {
         "features.mean": (dim,),
         "features.spread": (dim,),
@@ -164,7 +164,7 @@ def _settings(kind: Any, values: dict[str, Any], device: str) -> Any:
         if not field.init or field.name not in values:
             continue
         value = values[field.name]
-        if isinstance(value, dict):
+        if isinstance(value, dict) and field.default_factory is not dataclasses.MISSING:
             value = _settings(type(field.default_factory()), value, device)
         made[field.name] = tuple(value) if isinstance(value, list) else value
     if kind is Fitting:

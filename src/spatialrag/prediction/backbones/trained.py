@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -117,7 +117,7 @@ def train_on_bank(
     bank.require_embeddings()
     genes = np.asarray(genes, dtype=object).astype(str)
     usable = ~bank.empty
-    features = Features.fit(bank.embeddings[usable], settings.components)
+    features = Features.fit(bank.vectors[usable], settings.components)
     expression = bank.on_scale(scale)[:, bank.columns_of(genes)].toarray().astype(np.float64)
     centre, spread = np.zeros(len(genes)), np.ones(len(genes))
     if settings.standardize:
@@ -149,7 +149,7 @@ def train_on_bank(
 
 def training_key(settings: NetworkSettings, bank: Bank, genes: np.ndarray, *, scale: str) -> str:
     """Return what decides a trained network, as a hash; the device it is trained on does not."""
-    placed = replace(settings, fitting=replace(settings.fitting, device="cpu"))
+    placed = replace(cast(Any, settings), fitting=replace(settings.fitting, device="cpu"))
     return fingerprint(bank.fingerprint, genes, scale, str(plain(placed)))
 
 

@@ -11,7 +11,7 @@ from spatialrag.encoders.embeddings import Embeddings
 from spatialrag.encoders.tiles import Tiles
 from spatialrag.errors import InputError
 from spatialrag.prediction.features import Features
-from spatialrag.prediction.predictor import Queries, vectors_of
+from spatialrag.prediction.predictor import Queries, embedded
 from spatialrag.slides.spots import spot_pitch
 
 ADJACENT = 1.6  # pitches: the eight neighbors of a square grid, the six of a hexagonal one
@@ -67,7 +67,8 @@ def view_of(vectors: np.ndarray, xy: np.ndarray, *, n_around: int, device: str =
         around[:, :k] = index[~own].reshape(len(xy), k)
         distance[:, :k] = found[~own].reshape(len(xy), k)
     return View(
-        *(torch.as_tensor(a, dtype=torch.float32, device=device) for a in (vectors, places)),
+        torch.as_tensor(vectors, dtype=torch.float32, device=device),
+        torch.as_tensor(places, dtype=torch.float32, device=device),
         torch.as_tensor(around, device=device),
         torch.as_tensor(distance, dtype=torch.float32, device=device),
     )
@@ -97,8 +98,7 @@ def view_of_queries(
     device: str = "cpu",
 ) -> View:
     """Return the view of queries, after checking that they compare with the bank's."""
-    vectors_of(queries, bank)
-    return _view(queries, features, n_around, tiles, device)
+    return _view(embedded(queries, bank), features, n_around, tiles, device)
 
 
 def _view(

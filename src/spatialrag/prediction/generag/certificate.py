@@ -47,7 +47,9 @@ def certificate(
 def _explained(problem: Problem, solution: Solution, n_image: int) -> np.ndarray:
     if n_image in (0, len(problem.targets)):
         return np.full(problem.n_queries, float(n_image > 0))
-    fitted = np.asarray(solution.weights @ problem.design.T).T
+    fitted = np.zeros(problem.targets.shape)
+    for references, rows in problem.references.blocks(problem.n_references):
+        fitted += np.asarray(solution.weights[:, references] @ rows).T
     explained = np.square(problem.targets, dtype=np.float64)
     explained -= np.square(problem.targets - fitted)
     explained *= problem.row_weights[:, None]

@@ -14,6 +14,7 @@ from spatialrag.bank.bank import Bank
 from spatialrag.errors import InputError, check_choice
 from spatialrag.expression.normalize import check_scale
 from spatialrag.prediction.backbones.backbone import (
+    AnyBackbone,
     TrainedBackbone,
     make_backbone,
     predict_genes,
@@ -96,7 +97,7 @@ class GeneRAG:
     scaling: str = "variance"
     image_block: str = "embedding"
     scale: str = "log1p_cp10k"
-    backbone: object = "stack"
+    backbone: AnyBackbone = "stack"
     context: bool = True
     context_um: tuple[float, ...] = ()
     centring: float = 1.0
@@ -197,17 +198,17 @@ class GeneRAG:
         prepared = self.preparation.fit(bank)
         expression = bank.on_scale(self.scale)[rows]
         backbone = make_backbone(self.backbone)
-        trained = isinstance(backbone, TrainedBackbone)
-        anchors = self._choose(bank, backbone.genes if trained else None)
+        given = backbone.genes if isinstance(backbone, TrainedBackbone) else None
+        anchors = self._choose(bank, given)
         read = AS_EMBEDDED.fit(bank)
-        if not trained:
+        if not isinstance(backbone, TrainedBackbone):
             read = prepared.for_backbone(backbone)
             backbone = backbone.fit(read.bank, anchors, scale=self.scale)
         columns = bank.columns_of(anchors)
         anchor_values = expression[:, columns].toarray()
         image = morphology = None
         if self.image_weight > 0:
-            vectors = prepared.bank.embeddings[rows]
+            vectors = prepared.bank.vectors[rows]
             morphology = fit_morphology(vectors, anchor_values, image_block=self.image_block)
             image = make_block(morphology.transform(vectors), scaling=self.scaling)
         block = None

@@ -41,7 +41,12 @@ class Composition:
             raise InputError("penalty must be positive", got=str(self.penalty))
 
     def fit(
-        self, vectors: np.ndarray, proportions: np.ndarray, *, types: Sequence[str], groups: object
+        self,
+        vectors: np.ndarray,
+        proportions: np.ndarray,
+        *,
+        types: Sequence[str] | np.ndarray,
+        groups: object,
     ) -> "FittedComposition":
         """Return the head trained on spots.
 

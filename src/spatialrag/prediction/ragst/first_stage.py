@@ -113,7 +113,7 @@ def fit_first_stage(
             fix="give proportions of these slides, or none to have them deconvolved",
         )
     _check_types(targets[known], proportions.types, cells)
-    vectors = bank.embeddings[rows]
+    vectors = bank.vectors[rows]
     head = composition.fit(
         vectors[known], targets[known], types=proportions.types, groups=groups_of(bank, rows)[known]
     )

@@ -172,7 +172,7 @@ class FittedRAGST:
 def build_pool(settings: RAGST, bank: Bank, stage: FirstStage) -> References:
     """Return what may be cited, as the settings say."""
     head = stage.head
-    vectors = head.inputs(bank.embeddings[stage.rows])
+    vectors = head.inputs(bank.vectors[stage.rows])
     cells = spots = None
     genes = bank.genes
     if settings.references != "spots":
@@ -181,7 +181,7 @@ def build_pool(settings: RAGST, bank: Bank, stage: FirstStage) -> References:
         )
         cells = cells.times(stage.level_factors(cells.type_means()))
         genes = stage.genes
-    if settings.references == "both":
+    if settings.references == "both" and cells is not None:
         genes = np.union1d(stage.genes, bank.genes)
         cells = cells.over(genes)
     if settings.references != "cells":
@@ -194,9 +194,9 @@ def build_pool(settings: RAGST, bank: Bank, stage: FirstStage) -> References:
             vectors=vectors,
             own=_own(bank, stage.rows),
         )
-    if cells is None or spots is None:
-        return cells or spots
-    return join_references(cells, spots)
+    if cells is not None and spots is not None:
+        return join_references(cells, spots)
+    return next(pool for pool in (cells, spots) if pool is not None)
 
 
 def _own(bank: Bank, rows: np.ndarray) -> np.ndarray:
@@ -208,7 +208,7 @@ def _own(bank: Bank, rows: np.ndarray) -> np.ndarray:
 def _training_spots(n_genes: int, bank: Bank, stage: FirstStage, pool: References) -> TrainingSpots:
     eligible = bank.measured_everywhere & np.isin(bank.genes, pool.genes)
     chosen = rank_by_variance(bank.expression[stage.rows], eligible)[:n_genes]
-    inputs = stage.head.inputs(bank.embeddings[stage.rows])
+    inputs = stage.head.inputs(bank.vectors[stage.rows])
     return TrainingSpots(
         inputs=inputs,
         shares=stage.head.shares(inputs),

@@ -184,7 +184,7 @@ def _check_arrays(
     bank: Bank,
     cells: CellBank,
 ) -> None:
-    dim, types, genes = bank.encoder.dim, len(record["types"]), len(cells.genes)
+    dim, types, genes = bank.require_encoder().dim, len(record["types"]), len(cells.genes)
     shapes: dict[str, tuple[int | None, ...]] = {
         "head.mean": (dim,),
         "head.deviation": (dim,),

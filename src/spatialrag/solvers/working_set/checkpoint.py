@@ -85,7 +85,7 @@ def key_of(rounds: Rounds) -> str:
     problem: Problem = rounds.problem
     digest = hashlib.blake2b(problem.references.fingerprint.encode(), digest_size=16)
     for array in (problem.targets, problem.l1, problem.l2, problem.banned, problem.groups):
-        digest.update(b"none" if array is None else np.ascontiguousarray(array))
+        digest.update(b"none" if array is None else np.ascontiguousarray(array).data)
     if problem.without is not None:
         digest.update(b"without" + np.ascontiguousarray(problem.without).tobytes())
     digest.update(repr((problem.positive, problem.blocks, rounds.tol, rounds.grow)).encode())

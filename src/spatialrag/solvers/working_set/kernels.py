@@ -14,7 +14,10 @@ from spatialrag.solvers.working_set.small import SmallProblem
 class Kernels(Protocol):
     """Where products with the bank and small problems are computed."""
 
-    products: Callable[..., Products]
+    @property
+    def products(self) -> Callable[..., Products]:
+        """Make products of a problem's queries with blocks of the bank."""
+        ...
 
     def extend(self, small: SmallProblem, design: Design, references: np.ndarray) -> None:
         """Add references to a working set."""

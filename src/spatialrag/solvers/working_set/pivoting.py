@@ -78,7 +78,7 @@ class Gram:
         block = self.gram[active[:, None], active]
         ridge, l1 = self.ridge, self._l1
         if l1.ndim:
-            ridge, l1 = ridge[active], l1[active]
+            ridge, l1 = np.asarray(ridge)[active], l1[active]
         block.flat[:: len(active) + 1] += ridge
         # The block is symmetric: its transpose is the same matrix in Fortran's order.
         factor, info = _FACTOR[block.dtype](block.T, lower=1, overwrite_a=1, clean=0)

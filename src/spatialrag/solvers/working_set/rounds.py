@@ -87,10 +87,10 @@ class Rounds:
         self.state.gap[queries], self.state.proven[queries] = estimate, False
         self.state.passes[queries] += 1
         chosen = [self._violators(q, found.of(i)) for i, q in enumerate(queries)]
-        near = [found.of(i)[0] for i in np.flatnonzero(hopeful)]
+        near = [found.of(i)[0] for i in np.flatnonzero(hopeful).tolist()]
         self.problem.references.hold(_union([*near, *chosen]))
         crowded = []
-        for i in np.flatnonzero(hopeful):
+        for i in np.flatnonzero(hopeful).tolist():
             if found.near[i] > keep:
                 crowded.append(queries[i])
             else:

@@ -182,9 +182,8 @@ def _parts(
 
 
 def _wanted_by_any(parts: list[_Part]) -> np.ndarray | None:
-    if any(part.wanted is None for part in parts):
-        return None
-    return np.logical_or.reduce([part.wanted for part in parts])
+    wanted = [part.wanted for part in parts if part.wanted is not None]
+    return np.logical_or.reduce(wanted) if len(wanted) == len(parts) else None
 
 
 class _Tally:

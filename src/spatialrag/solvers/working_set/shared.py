@@ -97,8 +97,8 @@ class SharedGram:
         for first in range(0, problem.n_queries, size):
             queries = np.arange(first, min(first + size, problem.n_queries))
             dense = None if start is None else start[queries].toarray()
-            part = problem.select(queries)
-            solutions.append(_solve(part, products, tol, dense))
+            some = problem.select(queries)
+            solutions.append(_solve(some, products, tol, dense))
             parts.append(queries)
         return join(solutions, parts)
 

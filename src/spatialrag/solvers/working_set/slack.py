@@ -84,7 +84,7 @@ class Slack:
         room[~(room > _TINY)] = -np.inf
         room[(room > _HUGE) & (room < np.inf)] = _HUGE
         # Contiguous references, the rule, are far cheaper to assign as a slice.
-        where = references
+        where: np.ndarray | slice = references
         if references[-1] - references[0] == len(references) - 1:
             where = slice(references[0], references[-1] + 1)
         for row, group in enumerate(groups):

@@ -77,6 +77,10 @@ class SmallProblem:
         Primal value.
     """
 
+    members: np.ndarray
+    weights: np.ndarray
+    objective: float
+
     def __init__(self, target: np.ndarray, terms: Terms) -> None:
         """Start with an empty working set."""
         self.target = target.astype(np.float64)
@@ -164,9 +168,11 @@ class SmallProblem:
         fits = terms.l2 >= least and gram_fits(peak, terms.l1, terms.l2)
         if not fits and self.refine(design):
             return self.solve(design)
-        l1, l2, unit = terms.l1, terms.l2, 1.0
-        proximal = max(least - l2, 0.0)
-        if proximal > 0 and is_uneven(gram.diagonal()):
+        l1: float | np.ndarray = terms.l1
+        l2: float | np.ndarray = terms.l2
+        unit: float | np.ndarray = 1.0
+        proximal: float | np.ndarray = max(least - terms.l2, 0.0)
+        if terms.l2 < least and is_uneven(gram.diagonal()):
             unit = units_of(gram.diagonal())
             gram, linear = gram * unit * unit[:, None], linear * unit
             l1, l2 = l1 * unit, l2 * unit**2
@@ -202,7 +208,7 @@ class SmallProblem:
         """
         terms, active = self.terms, found.references
         if isinstance(unit, np.ndarray):
-            proximal, unit = proximal[active], unit[active]
+            proximal, unit = np.asarray(proximal)[active], unit[active]
         rows = design.take(self.members[active]).astype(np.float64, copy=False)
         own, sign = found.weights.astype(np.float64) * unit, np.sign(found.weights)
         residual = self._residual_of(rows, own)

@@ -104,15 +104,15 @@ class TorchKernels:
 
     def _solve_together(self, smalls: list[SmallProblem], design: Design) -> None:
         n, w = len(smalls), max(len(small.members) for small in smalls)
-        members, valid = np.zeros((n, w), np.int64), np.zeros((n, w), bool)
-        start = np.zeros((n, w))
+        members, own = np.zeros((n, w), np.int64), np.zeros((n, w), bool)
+        weights_before = np.zeros((n, w))
         for i, small in enumerate(smalls):
             size = len(small.members)
-            members[i], valid[i, :size] = small.members[0], True  # padded with a member
+            members[i], own[i, :size] = small.members[0], True  # padded with a member
             members[i, :size] = small.members
-            start[i, :size] = small.weights
+            weights_before[i, :size] = small.weights
         rows = self.rows(design, members.ravel()).double().reshape(n, w, -1)
-        valid = self.tensor(valid)
+        valid = self.tensor(own)
         rows *= valid[:, :, None]
         terms = [small.terms for small in smalls]
         weights = self.tensor(np.broadcast_to(terms[0].row_weights, rows.shape[-1:]).copy())
@@ -122,7 +122,7 @@ class TorchKernels:
         l1, l2 = (self.tensor(np.array([getattr(t, k) for t in terms])) for k in ("l1", "l2"))
         peak = gram.diagonal(dim1=1, dim2=2).amax(dim=1)
         proximal = (_CURVATURE * peak - l2).clamp_min(0)
-        start = self.tensor(start)
+        start = self.tensor(weights_before)
         shifted = linear + proximal[:, None] * start
         positive = terms[0].positive
         x, failed = _pivot(gram, shifted, l2 + proximal, l1, start, valid, positive=positive)
@@ -132,12 +132,12 @@ class TorchKernels:
         residual = target - torch.einsum("nw,nwm->nm", x, rows)
         slope = torch.einsum("nwm,nm->nw", rows, residual * weights)
         found = (_host(t) for t in (failed, x, residual, slope))
-        for small, unsolved, own, r, s in zip(smalls, *found, strict=True):
+        for small, unsolved, answer, r, s in zip(smalls, *found, strict=True):
             if unsolved:
                 _solve_here(small, design)
                 continue
-            active = np.flatnonzero(own)
-            small.adopt(active, own[active], r, s[active])
+            active = np.flatnonzero(answer)
+            small.adopt(active, answer[active], r, s[active])
 
 
 def _solve_here(small: SmallProblem, design: Design) -> None:
@@ -176,16 +176,16 @@ def _pivot(
         if len(open_) == 0:
             return x, failed
     for query in open_.tolist():
-        size = int(valid[query].sum())
+        width = int(valid[query].sum())
         problem = Gram(
-            _host(gram[query, :size, :size]),
-            _host(linear[query, :size]),
+            _host(gram[query, :width, :width]),
+            _host(linear[query, :width]),
             float(ridge[query]),
             float(l1[query]),
             positive,
         )
         try:
-            active = problem.solve(_host(start[query, :size]))
+            active = problem.solve(_host(start[query, :width]))
         except NotPositiveDefiniteError:
             failed[query] = True
             continue

@@ -19,7 +19,10 @@ from spatialrag.retrieval.neighbors import nearest
 class FittedMember(Protocol):
     """A trained member."""
 
-    chosen: dict[str, float]
+    @property
+    def chosen(self) -> dict[str, float]:
+        """What was chosen, by name."""
+        ...
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Return expression (n, n_genes) of features (n, p)."""
@@ -148,14 +151,13 @@ class KernelRidge:
         x, n = spots.x, len(spots.x)
         landmarks = x[np.linspace(0, n - 1, min(n, self.n_landmarks)).round().astype(int)]
         median = float(np.median(pdist(landmarks))) if len(landmarks) > 1 else 1.0
-        best = None
+        found = []
         for width in self.widths:
             kernel = KernelMap.fit(landmarks, width * (median or 1.0))
             mapped = kernel.transform(x)
             penalty, error = best_penalty(hold_out(mapped, spots.groups), spots.guides)
-            if best is None or error < best[0]:
-                best = (error, penalty, width, kernel, mapped)
-        _, penalty, width, kernel, mapped = best
+            found.append((error, penalty, width, kernel, mapped))
+        _, penalty, width, kernel, mapped = min(found, key=lambda each: each[0])
         return _fit_map(mapped, spots.targets, penalty, kernel, width=width)
 
 

@@ -77,7 +77,7 @@ class Stack:
         """
         prepared = Preparation(centring=self.centring).fit(bank)
         spots = training_set(bank, genes, scale=scale)
-        readings = Readings(spots.x, prepared.bank.embeddings[~bank.empty])
+        readings = Readings(spots.x, prepared.bank.vectors[~bank.empty])
         agreement, trust = self._agreement(spots), self._trust(len(np.unique(spots.donors)))
         folds = folds_of(spots.groups) if trust else []
         for test in folds:
@@ -197,7 +197,7 @@ class TrainedStack:
     def predict(self, queries: Queries) -> np.ndarray:
         """Return expression (n_queries, n_genes) float32, below 0 where the members say so."""
         plain = vectors_of(queries, self.bank)
-        readings = Readings(plain, self.prepared.queries(queries).vectors)
+        readings = Readings(plain, vectors_of(self.prepared.queries(queries), self.prepared.bank))
         total = np.tile(self.mean, (len(plain), 1))
         for member, weights in zip(self.members, self.weights.T, strict=True):
             if weights.any():
@@ -243,7 +243,7 @@ def training_set(bank: Bank, genes: np.ndarray, *, scale: str) -> TrainingSet:
         )
     known = bank.references[rows]
     return TrainingSet(
-        x=bank.embeddings[rows],
+        x=bank.vectors[rows],
         targets=bank.on_scale(scale)[rows][:, bank.columns_of(genes)].tocsr(),
         depth=np.log1p(known["total_counts"].to_numpy(float)),
         slides=known["slide"].to_numpy(str),

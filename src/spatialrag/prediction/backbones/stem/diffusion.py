@@ -126,7 +126,7 @@ class Diffusion:
         generator: torch.Generator,
         start: float = 1.0,
         ancestral: bool = False,
-        device: str = "cpu",
+        device: str | torch.device = "cpu",
     ) -> torch.Tensor:
         """Return samples (n, g).
 

@@ -1,6 +1,7 @@
 """The denoiser of Stem: a diffusion transformer whose tokens are genes (Peebles & Xie 2023)."""
 
 import math
+from typing import cast
 
 import torch
 from torch import nn
@@ -76,9 +77,9 @@ class GeneDenoiser(nn.Module):
                 nn.init.normal_(module.weight, std=0.02)
         nn.init.kaiming_uniform_(self.gene, a=math.sqrt(5))
         # Every block starts as the identity, and the output at zero.
-        for block in self.blocks:
-            nn.init.zeros_(block.condition[1].weight)
-        nn.init.zeros_(self.last_condition[1].weight)
+        conditions = [cast(Block, block).condition for block in self.blocks]
+        for condition in (*conditions, self.last_condition):
+            nn.init.zeros_(cast(nn.Linear, condition[1]).weight)
         nn.init.zeros_(self.head.weight)
 
     def forward(

@@ -1,6 +1,7 @@
 """Stem (Zhu et al. 2025): expression drawn from a diffusion model under the patch embedding."""
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 
@@ -51,7 +52,7 @@ class ConditionalDiffusion(SpotNetwork):
         repeated = view.vectors[rows].repeat_interleave(settings.samples, dim=0)
         drawn = [
             self.diffusion.sample(
-                lambda noisy, step, vectors=vectors: self.denoiser(noisy, step, vectors),
+                partial(self._velocity, vectors),
                 (len(vectors), len(self.denoiser.gene)),
                 steps=settings.steps,
                 generator=generator,
@@ -62,6 +63,11 @@ class ConditionalDiffusion(SpotNetwork):
             for vectors in repeated.split(_BATCH)
         ]
         return torch.cat(drawn).unflatten(0, (len(rows), settings.samples)).mean(dim=1)
+
+    def _velocity(
+        self, vectors: torch.Tensor, noisy: torch.Tensor, step: torch.Tensor
+    ) -> torch.Tensor:
+        return self.denoiser(noisy, step, vectors)
 
 
 @dataclass(frozen=True)
