@@ -9,6 +9,7 @@ from spatialrag.domains.prepare import prepare
 from spatialrag.encoders.embedding import CONTEXT, embed as embed_spots
 from spatialrag.encoders.encoder import Encoder
 from spatialrag.errors import InputError
+from spatialrag.expression.normalize import Scale
 from spatialrag.expression.pixel_size import choose_size, known_sizes, look_at
 from spatialrag.slides.spots import Spots
 
@@ -68,7 +69,7 @@ def prepare_domains(
     *,
     layer: str | None = None,
     section_key: str | None = None,
-    scale: str | None = None,
+    scale: Scale | None = None,
     n_genes: int | None = 3000,
     min_spots: int = 10,
 ) -> ad.AnnData:

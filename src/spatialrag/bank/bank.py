@@ -11,7 +11,7 @@ from scipy import sparse
 from spatialrag.bank.content import hash_part
 from spatialrag.encoders.embeddings import Embeddings, EncoderRecord
 from spatialrag.errors import InputError, listing, raise_all
-from spatialrag.expression.normalize import to_scale
+from spatialrag.expression.normalize import Scale, to_scale
 from spatialrag.expression.section import Section
 from spatialrag.provenance import fingerprint
 
@@ -50,7 +50,7 @@ class Bank:
     references: pd.DataFrame
     measured: np.ndarray
     slides: pd.DataFrame
-    scale: str
+    scale: Scale
     embeddings: np.ndarray | None = None
     encoder: EncoderRecord | None = None
     thumbnails: np.ndarray | None = None
@@ -118,7 +118,7 @@ class Bank:
             )
         return columns
 
-    def on_scale(self, scale: str) -> sparse.csr_matrix:
+    def on_scale(self, scale: Scale) -> sparse.csr_matrix:
         """Return the expression on a scale; depth counts all genes a spot's slide measured."""
         totals = self.references["total_counts"].to_numpy()
         return to_scale(self.expression, stored=self.scale, wanted=scale, totals=totals)

@@ -26,6 +26,7 @@ from spatialrag.bank.zarr_store import (
     write_store,
 )
 from spatialrag.encoders.embeddings import EncoderRecord
+from spatialrag.expression.normalize import check_scale
 from spatialrag.provenance import fingerprint, origin
 from spatialrag.slides.picture_marks import PictureMarks
 
@@ -189,7 +190,7 @@ def from_anndata(adata: ad.AnnData) -> Bank:
         references=references,
         measured=np.asarray(adata.varm[keys.MEASURED]),
         slides=record["slides"],
-        scale=str(record["scale"]),
+        scale=check_scale(str(record["scale"])),
         embeddings=embeddings,
         encoder=encoder,
         thumbnails=thumbnails,

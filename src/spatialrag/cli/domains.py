@@ -9,9 +9,12 @@ import typer
 from spatialrag.cli.arguments import Json, Layer, Library
 from spatialrag.cli.devices import Device
 from spatialrag.cli.printing import console, print_frame, print_legend, print_notes
+from spatialrag.domains.clustering import Algorithm
+from spatialrag.expression.normalize import Scale
 from spatialrag.jobs.devices import Devices
-from spatialrag.jobs.domain_methods import SemSTOptions
+from spatialrag.jobs.domain_methods import SemSTOptions, SemSTPreset
 from spatialrag.jobs.domains import DomainsRequest, DomainsResult, Expression, run_domains
+from spatialrag.semantics.specification import Mode
 
 _SEMST = "SemST"  # heading of its own options in the help
 
@@ -33,7 +36,7 @@ def domains(
     ] = None,
     layer: Layer = None,
     scale: Annotated[
-        str | None,
+        Scale | None,
         typer.Option("--scale", help="Of the expression, where it is not counts: log1p_cp10k."),
     ] = None,
     section: Annotated[
@@ -77,10 +80,10 @@ def domains(
         ),
     ] = None,
     mode: Annotated[
-        str | None,
+        Mode | None,
         typer.Option(
             "--mode",
-            help="Language models: per_gene texts (the default), or per_spot prompts.",
+            help="What language models read: texts of genes (the default), or a prompt per spot.",
             rich_help_panel=_SEMST,
         ),
     ] = None,
@@ -105,18 +108,18 @@ def domains(
         ),
     ] = None,
     preset: Annotated[
-        str | None,
+        SemSTPreset | None,
         typer.Option(
             "--preset",
-            help="default, paper (as printed) or released (its code).",
+            help="As printed in the paper, or as its code runs.",
             rich_help_panel=_SEMST,
         ),
     ] = None,
     clustering: Annotated[
-        str | None,
+        Algorithm | None,
         typer.Option(
             "--clustering",
-            help="kmeans, gaussian_mixture or leiden; the preset's when absent.",
+            help="Of the latent; the preset's when absent.",
             rich_help_panel=_SEMST,
         ),
     ] = None,

@@ -8,6 +8,7 @@ import typer
 
 from spatialrag.cli.arguments import BankPath, GeneColumn, Gmt, Json, Layer, Library, NCore, NGlobal
 from spatialrag.cli.printing import print_frame, print_legend, print_notes, print_report
+from spatialrag.expression.normalize import Scale
 from spatialrag.jobs.evaluation import EvaluateRequest, evaluate as run
 
 
@@ -26,7 +27,7 @@ def evaluate(
     ] = None,
     layer: Layer = None,
     scale: Annotated[
-        str | None,
+        Scale | None,
         typer.Option(
             "--scale",
             help="Scale of the measured expression; what the file states when absent, else counts.",

@@ -25,10 +25,12 @@ from spatialrag.cli.devices import BackboneDevice, Device, EncoderDevice, Solver
 from spatialrag.cli.printing import print_facts, print_notes
 from spatialrag.cli.queries import Image, Mpp, MppFrom, Out, PitchUm, Slide
 from spatialrag.errors import InputError
+from spatialrag.expression.normalize import Scale
 from spatialrag.jobs.devices import Devices
-from spatialrag.jobs.generag import InitialFile, Missing, Preset, Retrieval
+from spatialrag.jobs.generag import InitialFile, Preset, Retrieval
 from spatialrag.jobs.prediction import PredictRequest, predict as run
 from spatialrag.jobs.queries import QuerySlide
+from spatialrag.retrieval.anchors import Missing
 
 
 def predict(
@@ -102,11 +104,10 @@ def predict(
         Missing, typer.Option("--missing", help="What to do about anchors that the bank lacks.")
     ] = "raise",
     scale: Annotated[
-        str | None,
+        Scale | None,
         typer.Option(
             "--scale",
-            help="Expression scale: counts, log1p or log1p_cp10k; by default log1p_cp10k, counts "
-            "for the preset released.",
+            help="Expression scale; log1p_cp10k when absent, counts for the preset released.",
         ),
     ] = None,
     exclude_slide: WithoutSlide = None,

@@ -1,6 +1,7 @@
 """Embeddings to domain labels; no annotation is ever seen."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from scipy import sparse
@@ -8,11 +9,12 @@ from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
-from spatialrag.errors import InputError, MissingDependencyError
+from spatialrag.errors import InputError, MissingDependencyError, check_choice
 from spatialrag.graphs.feature import feature_graph
 from spatialrag.progress import track
 
-ALGORITHMS = ("kmeans", "gaussian_mixture", "leiden")
+Algorithm = Literal["kmeans", "gaussian_mixture", "leiden"]
+ALGORITHMS = get_args(Algorithm)
 _STARTS = 10
 _MANY = 100_000  # spots, above which k-means goes by batches
 _LEVEL = 0.02  # of stability: the most domains within it are chosen, as few are often most stable
@@ -37,15 +39,12 @@ class Clustering:
         Whether each spot then takes the most frequent label among itself and its neighbors.
     """
 
-    by: str = "kmeans"
+    by: Algorithm = "kmeans"
     candidates: tuple[int, ...] = tuple(range(2, 13))
     refine: bool = False
 
     def __post_init__(self) -> None:
-        if self.by not in ALGORITHMS:
-            raise InputError(
-                "unknown clustering", expected=", ".join(ALGORITHMS), got=repr(self.by)
-            )
+        check_choice(self.by, ALGORITHMS, name="clustering")
         if not self.candidates or min(self.candidates) < 2:
             raise InputError("candidates are numbers of domains, 2 or more")
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from spatialrag.domains.tissue import Tissue
 from spatialrag.errors import InputError
+from spatialrag.expression.normalize import Scale
 from spatialrag.graphs.graph import Graph
 from spatialrag.semantics.spots import Semantics
 
@@ -74,7 +75,7 @@ class NetworkMethod(DomainMethod, Protocol):
 class ScaledMethod(DomainMethod, Protocol):
     """A method whose likelihood follows the scale of the expression, such as SemST."""
 
-    def for_scale(self, scale: str) -> "ScaledMethod":
+    def for_scale(self, scale: Scale) -> "ScaledMethod":
         """Return the same method for expression on a scale."""
         ...
 

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import nn
 
-from spatialrag.errors import InputError
+from spatialrag.errors import InputError, check_choice
 
 _TOKENS = 8  # pieces a semantic vector is cut into for cross-attention
 
@@ -164,8 +164,7 @@ def make_fusion(name: str, semantic_dim: int, width: int, *, identity: bool = Tr
     InputError
         The name is none of `FUSIONS`, or a width is below 1.
     """
-    if name not in FUSIONS:
-        raise InputError("unknown fusion", expected=", ".join(FUSIONS), got=repr(name))
+    check_choice(name, FUSIONS, name="fusion")
     return FUSIONS[name](semantic_dim, width, identity=identity)
 
 

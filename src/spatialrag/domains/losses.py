@@ -1,14 +1,15 @@
 """SemST's losses (Eqs. 10-13) on torch tensors."""
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch.nn import functional
 
-from spatialrag.errors import InputError
+from spatialrag.errors import check_choice
 
 _EDGES = 1 << 18  # whose products are computed at a time
-FORMS = ("exact", "moments", "sampled")
+Form = Literal["exact", "moments", "sampled"]
+FORMS = get_args(Form)
 # ln(2 cosh(x / 2)) on [-1, 1] is _FIT[0] + _FIT[1] x² to 6e-4.
 _FIT = (0.6937386, 0.1201145)
 
@@ -72,7 +73,7 @@ def spatial_regularization(
     latent: torch.Tensor,
     edges: torch.Tensor,
     *,
-    form: str = "moments",
+    form: Form = "moments",
     balanced: bool = True,
     n_sampled: int = 10,
     generator: torch.Generator | None = None,
@@ -97,8 +98,7 @@ def spatial_regularization(
     n_sampled, generator
         See ``form``.
     """
-    if form not in FORMS:
-        raise InputError("unknown form of the loss", expected=", ".join(FORMS), got=repr(form))
+    check_choice(form, FORMS, name="form of the loss")
     unit = functional.normalize(latent, dim=1)
     n, n_edges = len(unit), edges.shape[1]
     near = _EdgeProducts.apply(unit, edges)

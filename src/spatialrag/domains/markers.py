@@ -1,6 +1,7 @@
 """What sets domains apart: marker genes, and gene sets among them."""
 
 from pathlib import Path
+from typing import Literal, get_args
 
 import anndata as ad
 import numpy as np
@@ -8,13 +9,14 @@ import pandas as pd
 from scipy.stats import false_discovery_control, hypergeom
 
 from spatialrag.domains.tissue import Tissue
-from spatialrag.errors import InputError, MissingDependencyError
+from spatialrag.errors import InputError, MissingDependencyError, check_choice
 
-TESTS = ("wilcoxon", "t-test", "t-test_overestim_var")
+Test = Literal["wilcoxon", "t-test", "t-test_overestim_var"]
+TESTS = get_args(Test)
 
 
 def domain_markers(
-    tissue: Tissue, labels: np.ndarray, *, test: str = "wilcoxon", n_genes: int = 50
+    tissue: Tissue, labels: np.ndarray, *, test: Test = "wilcoxon", n_genes: int = 50
 ) -> pd.DataFrame:
     """Return the genes that tell each domain from all others, by scanpy's rank tests.
 
@@ -42,8 +44,7 @@ def domain_markers(
     InputError
         An unknown test, or fewer than two domains with two spots.
     """
-    if test not in TESTS:
-        raise InputError("unknown test", expected=", ".join(TESTS), got=repr(test))
+    check_choice(test, TESTS, name="test")
     try:
         import scanpy as sc
     except ImportError as error:

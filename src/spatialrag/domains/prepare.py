@@ -16,7 +16,7 @@ from spatialrag.errors import InputError, listing
 from spatialrag.expression.in_tissue import in_tissue
 from spatialrag.expression.library import libraries_of, select_library
 from spatialrag.expression.matrices import advise, choose_matrix
-from spatialrag.expression.normalize import SIZE_FACTOR
+from spatialrag.expression.normalize import SIZE_FACTOR, Scale, check_scale
 from spatialrag.expression.places import places_of
 from spatialrag.expression.values import as_matrix, check_values
 
@@ -31,7 +31,7 @@ def prepare(
     *,
     layer: str | None = None,
     section_key: str | None = None,
-    scale: str | None = None,
+    scale: Scale | None = None,
     library: str | None = None,
     n_genes: int | None = 3000,
     min_spots: int = 10,
@@ -132,7 +132,7 @@ class _Read:
 
     matrix: sparse.csr_matrix
     columns: np.ndarray
-    scale: str
+    scale: Scale
     notes: tuple[str, ...]
 
 
@@ -146,7 +146,7 @@ class _Spots:
     notes: tuple[str, ...]
 
 
-def _read(adata: ad.AnnData, *, layer: str | None, scale: str | None, subject: str) -> _Read:
+def _read(adata: ad.AnnData, *, layer: str | None, scale: Scale | None, subject: str) -> _Read:
     values, var = choose_matrix(adata, layer, subject)
     where = f"{'X' if layer is None else f'layer {layer!r}'} of {subject}"
     matrix = as_matrix(values, subject=where)
@@ -154,7 +154,7 @@ def _read(adata: ad.AnnData, *, layer: str | None, scale: str | None, subject: s
     columns, notes = _columns_of(adata, var, subject)
     matrix = matrix[:, columns >= 0]
     columns = columns[columns >= 0]
-    scale = str(scale or recorded or COUNTS)
+    scale = check_scale(str(scale or recorded or COUNTS))
     if recorded is not None and scale != COUNTS:
         complete = complete_genes(matrix)
         matrix, columns = matrix[:, complete], columns[complete]

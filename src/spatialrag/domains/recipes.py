@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from spatialrag.domains.semst.presets import paper, printed_graphs, released
 from spatialrag.domains.semst.semst import SemST
 from spatialrag.domains.semst.settings import Graphs, Normalization, Space
-from spatialrag.errors import InputError
+from spatialrag.errors import check_choice
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,5 @@ RECIPES: dict[str, Recipe] = {
 
 def recipe(name: str) -> Recipe:
     """Return the recipe of a data set, one of `RECIPES`."""
-    if name not in RECIPES:
-        raise InputError("unknown data set", expected=", ".join(RECIPES), got=repr(name))
+    check_choice(name, RECIPES, name="data set")
     return RECIPES[name]

@@ -13,7 +13,7 @@ from spatialrag import keys
 from spatialrag.domains.sections import section_labels
 from spatialrag.errors import InputError, listing, raise_all
 from spatialrag.expression.matrices import advise, choose_matrix
-from spatialrag.expression.normalize import SCALES, SIZE_FACTOR
+from spatialrag.expression.normalize import SCALES, SIZE_FACTOR, Scale
 from spatialrag.expression.places import places_of
 from spatialrag.expression.values import as_matrix, check_values
 from spatialrag.graphs.lattice import UNFOLDED, array_rows, unfold_array
@@ -44,7 +44,7 @@ class Tissue:
     spots: np.ndarray
     xy: np.ndarray
     sections: np.ndarray | None = None
-    scale: str = "counts"
+    scale: Scale = "counts"
 
     def __post_init__(self) -> None:
         matrix = sparse.csr_matrix(self.expression, dtype=np.float32)
@@ -89,7 +89,7 @@ class Tissue:
         *,
         layer: str | None = None,
         section_key: str | None = None,
-        scale: str | None = None,
+        scale: Scale | None = None,
     ) -> "Tissue":
         """Return the spots of an AnnData; of ``obs``, only ``section_key`` is read.
 

@@ -2,13 +2,13 @@
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
 from spatialrag.bank.bank import Bank
 from spatialrag.errors import InputError, check_choice
-from spatialrag.expression.normalize import to_scale
+from spatialrag.expression.normalize import Scale, to_scale
 from spatialrag.prediction.backbones.backbone import AnyBackbone, TrainedBackbone
 from spatialrag.prediction.backbones.linear import Linear
 from spatialrag.prediction.backbones.stack.stack import Stack
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from spatialrag.prediction.ragst.ragst import RAGST
 
 BOTH = ("core", "global")
-PUBLISHED = ("paper", "released", "released_lognorm")
+PublishedPreset = Literal["paper", "released", "released_lognorm"]
+PUBLISHED = get_args(PublishedPreset)
 RANK = 32
 _SPARSE_STRENGTH, _SPARSE_RIDGE_SHARE = 0.2, 0.05  # near 50 references per spot on HER2ST
 
@@ -139,7 +140,7 @@ def ragst_rows(settings: "RAGST") -> list[Row]:
 
 
 def published(
-    preset: str, bank: Bank, *, n_core: int, scale: str, backbone: AnyBackbone = "linear"
+    preset: str, bank: Bank, *, n_core: int, scale: Scale, backbone: AnyBackbone = "linear"
 ) -> Predictor:
     """Return one of the published settings as a row of a table, on the table's scale.
 
@@ -173,7 +174,7 @@ def published(
     return settings if scale == settings.scale else OnScale(settings, scale)
 
 
-def _possible(backbone: AnyBackbone, scale: str) -> list[str]:
+def _possible(backbone: AnyBackbone, scale: Scale) -> list[str]:
     """Return the published settings that differ on a scale and can be had over a backbone."""
     presets = [name for name in PUBLISHED if scale != "counts" or name != "released_lognorm"]
     if isinstance(backbone, TrainedBackbone) and backbone.scale == "log1p_cp10k":
@@ -213,7 +214,7 @@ class OnScale:
     """
 
     method: Predictor
-    scale: str
+    scale: Scale
 
     def fit(self, bank: Bank) -> "FittedOnScale":
         """Fit the method."""
@@ -224,7 +225,7 @@ class OnScale:
 class FittedOnScale:
     """A fitted method and the scale wanted of it."""
 
-    scale: str
+    scale: Scale
     fitted: FittedPredictor
 
     def predict(self, queries: Queries) -> Prediction:

@@ -8,7 +8,7 @@ from scipy import sparse
 
 from spatialrag.bank.bank import Bank
 from spatialrag.evaluation.panel import Panel
-from spatialrag.expression.normalize import to_scale
+from spatialrag.expression.normalize import Scale, to_scale
 from spatialrag.expression.section import Section
 from spatialrag.metrics.ceiling import split_half_per_gene
 from spatialrag.metrics.residuals import pearson_residuals
@@ -69,7 +69,7 @@ def gene_shares(counts: sparse.csr_matrix, references: Bank, genes: np.ndarray) 
     return total / np.maximum(references.measured[columns] @ by_slide, 1)
 
 
-def _counts(expression: sparse.csr_matrix, scale: str) -> sparse.csr_matrix | None:
+def _counts(expression: sparse.csr_matrix, scale: Scale) -> sparse.csr_matrix | None:
     """Return whole counts, None where the scale has lost them."""
     if scale == "log1p_cp10k":
         return None

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from spatialrag.errors import InputError
+from spatialrag.expression.normalize import Scale
 from spatialrag.prediction.citations import Citations
 from spatialrag.prediction.prediction import Prediction
 
@@ -47,7 +48,7 @@ class Explanation:
     spot: str
     gene: str
     value: float
-    scale: str
+    scale: Scale
     citations: pd.DataFrame
     coverage: float
     from_morphology: float

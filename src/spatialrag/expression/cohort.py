@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 from spatialrag.errors import InputError, listing, raise_all
 from spatialrag.expression.cohort_genes import agree_on_genes
 from spatialrag.expression.her2st import her2st_sections, read_her2st_section
-from spatialrag.expression.normalize import SCALES
+from spatialrag.expression.normalize import SCALES, Scale
 from spatialrag.expression.pixel_size import SOURCES
 from spatialrag.expression.read import read_section
 from spatialrag.expression.section import Section
@@ -63,7 +64,7 @@ def read_cohort(table: str | Path) -> list[Section]:
                 mpp=numbers["mpp"],
                 pitch_um=numbers["pitch_um"],
                 layer=stated["layer"],
-                scale=stated["scale"],
+                scale=cast(Scale | None, stated["scale"]),
                 library=stated["library"],
                 gene_column=stated["gene_column"],
                 mpp_from=stated["mpp_from"],

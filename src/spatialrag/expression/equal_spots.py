@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 
-from spatialrag.expression.normalize import to_scale
+from spatialrag.expression.normalize import Scale, to_scale
 
 _FEWEST = 20  # genes that a spot expresses, for its vector to be like no other's
 _SEED = 0
@@ -13,7 +13,7 @@ def share_of_equal_spots(
     one: sparse.csr_matrix,
     other: sparse.csr_matrix,
     *,
-    scales: tuple[str, str] = ("counts", "counts"),
+    scales: tuple[Scale, Scale] = ("counts", "counts"),
 ) -> float:
     """Return the share of spots that two matrices have in common, of the smaller's spots.
 
@@ -56,7 +56,7 @@ def gene_weights(n_genes: int) -> np.ndarray:
 
 
 def spot_keys(
-    matrix: sparse.csr_matrix, weights: np.ndarray, *, scale: str, by_genes: bool
+    matrix: sparse.csr_matrix, weights: np.ndarray, *, scale: Scale, by_genes: bool
 ) -> np.ndarray:
     """Return one 64-bit key for each spot, (n_spots,) uint64: equal for equal expression.
 
@@ -83,7 +83,7 @@ def spot_keys(
 
 
 def _telling_keys(
-    matrix: sparse.csr_matrix, weights: np.ndarray, scale: str, *, by_genes: bool
+    matrix: sparse.csr_matrix, weights: np.ndarray, scale: Scale, *, by_genes: bool
 ) -> np.ndarray:
     """Return the keys of spots that express enough genes (and lack enough, by genes), once each."""
     expressed = np.asarray((matrix != 0).sum(axis=1)).ravel()

@@ -14,6 +14,7 @@ from spatialrag.expression.gene_names import choose_genes
 from spatialrag.expression.in_tissue import in_tissue
 from spatialrag.expression.library import Selection, libraries_of, select_library
 from spatialrag.expression.matrices import advise, choose_matrix, refuse_prediction
+from spatialrag.expression.normalize import Scale, check_scale
 from spatialrag.expression.options import describe
 from spatialrag.expression.places import places_of
 from spatialrag.expression.section import Section
@@ -31,7 +32,7 @@ def read_h5ad(
     slide: str | None = None,
     donor: str | None = None,
     layer: str | None = None,
-    scale: str | None = None,
+    scale: Scale | None = None,
     library: str | None = None,
     gene_column: str | None = None,
     xy_key: str = keys.SPATIAL,
@@ -68,7 +69,7 @@ def from_anndata(
     slide: str | None = None,
     donor: str | None = None,
     layer: str | None = None,
-    scale: str | None = None,
+    scale: Scale | None = None,
     library: str | None = None,
     gene_column: str | None = None,
     xy_key: str = keys.SPATIAL,
@@ -115,7 +116,7 @@ def from_anndata(
     columns, genes, gene_notes = choose_genes(var, gene_column=gene_column, subject=subject)
     where = f"{'X' if layer is None else layer} of {subject}"
     matrix = as_matrix(values, subject=where)[chosen.spots][:, columns]
-    scale = scale or str(keys.record_of(adata, layer).get("scale", "counts"))
+    scale = scale or check_scale(str(keys.record_of(adata, layer).get("scale", "counts")))
     check_values(matrix, scale=scale, subject=where, fix=advise(adata, layer, scale))
     return Section(
         slide=slide or file,

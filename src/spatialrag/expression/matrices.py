@@ -6,6 +6,7 @@ from scipy import sparse
 
 from spatialrag import keys
 from spatialrag.errors import InputError, listing
+from spatialrag.expression.normalize import Scale
 from spatialrag.expression.options import RAW
 from spatialrag.expression.values import matrices_with_counts
 
@@ -103,7 +104,7 @@ def counts_elsewhere(adata: ad.AnnData, layer: str | None) -> str:
     return matrices_with_counts(found)
 
 
-def advise(adata: ad.AnnData, layer: str | None, scale: str) -> str:
+def advise(adata: ad.AnnData, layer: str | None, scale: Scale) -> str:
     """Return what to do about values that are no counts: where counts seem to be; or nothing.
 
     Parameters

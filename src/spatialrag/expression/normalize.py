@@ -1,26 +1,27 @@
 """The three expression scales, and how one becomes another."""
 
-from typing import TypeAlias, cast
+from typing import Literal, TypeAlias, cast, get_args
 
 import numpy as np
 from scipy import sparse
 
 from spatialrag.errors import InputError, check_choice
 
-SCALES = ("counts", "log1p", "log1p_cp10k")
+Scale = Literal["counts", "log1p", "log1p_cp10k"]
+SCALES = get_args(Scale)
 SIZE_FACTOR = 1e4
 
 Matrix: TypeAlias = sparse.csr_matrix | np.ndarray
 
 
-def check_scale(scale: str) -> str:
+def check_scale(scale: object) -> Scale:
     """Return the scale when it is known, else raise `InputError`."""
     check_choice(scale, SCALES, name="expression scale")
-    return scale
+    return cast(Scale, scale)
 
 
 def to_scale(
-    matrix: Matrix, *, stored: str, wanted: str, totals: np.ndarray | None = None
+    matrix: Matrix, *, stored: Scale, wanted: Scale, totals: np.ndarray | None = None
 ) -> Matrix:
     """Return expression on another scale, float32.
 

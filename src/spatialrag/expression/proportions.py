@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,8 @@ from spatialrag.provenance import fingerprint
 from spatialrag.tables.table import table_of_text
 from spatialrag.tables.text import decode
 
-TIERS = ("major", "minor", "subset")
+Tier = Literal["major", "minor", "subset"]
+TIERS = get_args(Tier)
 _TOLERANCE = 1e-3
 
 
@@ -99,7 +101,7 @@ def _row_faults(values: np.ndarray, spots: np.ndarray) -> list[str]:
 
 
 def read_her2st_proportions(
-    root: str | Path, sections: Sequence[str], *, tier: str = "major"
+    root: str | Path, sections: Sequence[str], *, tier: Tier = "major"
 ) -> Proportions:
     """Read the proportions that the HER2ST repository publishes (stereoscope).
 

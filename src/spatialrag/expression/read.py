@@ -8,6 +8,7 @@ from spatialrag.anndata_file import is_zarr
 from spatialrag.errors import InputError
 from spatialrag.expression.h5ad import read_h5ad_spots
 from spatialrag.expression.her2st import PITCH_UM, is_selection_file, read_her2st_positions
+from spatialrag.expression.normalize import Scale
 from spatialrag.expression.outside import without_outside
 from spatialrag.expression.pixel_size import Picture, choose_size, known_sizes, look_at
 from spatialrag.expression.section import Section
@@ -34,7 +35,7 @@ def read_section(
     mpp: float | None = None,
     pitch_um: float | None = None,
     layer: str | None = None,
-    scale: str | None = None,
+    scale: Scale | None = None,
     library: str | None = None,
     gene_column: str | None = None,
     mpp_from: str | None = None,

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from spatialrag.errors import InputError, listing, raise_all
-from spatialrag.expression.normalize import check_scale
+from spatialrag.expression.normalize import Scale, check_scale
 from spatialrag.expression.values import as_matrix, check_values
 from spatialrag.names import clean_name, clean_names, clean_part
 from spatialrag.slides.pixel_size import PixelSize
@@ -50,7 +50,7 @@ class Section:
     genes: np.ndarray
     spots: np.ndarray
     xy: np.ndarray | None = None
-    scale: str = "counts"
+    scale: Scale = "counts"
     image: Path | None = None
     mpp: float | None = None
     mpp_source: str = "unknown"

@@ -11,6 +11,7 @@ from spatialrag.errors import InputError, listing
 from spatialrag.expression.gene_names import unique_genes
 from spatialrag.expression.in_tissue import in_tissue
 from spatialrag.expression.library import select_library
+from spatialrag.expression.normalize import Scale
 from spatialrag.expression.options import describe, refuse_given
 from spatialrag.expression.places import refuse_depth
 from spatialrag.expression.section import Section
@@ -59,7 +60,7 @@ def read_table(
     slide: str | None = None,
     donor: str | None = None,
     layer: str | None = None,
-    scale: str | None = None,
+    scale: Scale | None = None,
     library: str | None = None,
     gene_column: str | None = None,
 ) -> Section:
@@ -189,7 +190,7 @@ def _columns(frame: pd.DataFrame, name: str) -> tuple[list[str], list[str]]:
     return genes, others
 
 
-def _check(matrix: sparse.csr_matrix, scale: str, genes: list[str], name: str) -> None:
+def _check(matrix: sparse.csr_matrix, scale: Scale, genes: list[str], name: str) -> None:
     """Raise when values are not on their scale; a few columns of fractions are named."""
     fractions = np.unique(matrix.indices[(scale == "counts") & (matrix.data % 1 != 0)])
     fix = ""

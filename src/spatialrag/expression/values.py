@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import sparse
 
 from spatialrag.errors import InputError, listing
-from spatialrag.expression.normalize import SIZE_FACTOR, check_scale
+from spatialrag.expression.normalize import SIZE_FACTOR, Scale, check_scale
 
 _ROUNDING = 1e-3  # of logs, and of sums of counts per 10,000
 _LOOK = 20_000  # values looked at where every layer of a file is
@@ -47,7 +47,7 @@ def as_matrix(values: object, *, subject: str) -> sparse.csr_matrix:
     return matrix
 
 
-def check_values(matrix: sparse.csr_matrix, *, scale: str, subject: str, fix: str = "") -> None:
+def check_values(matrix: sparse.csr_matrix, *, scale: Scale, subject: str, fix: str = "") -> None:
     """Raise `InputError` when values cannot be expression on the scale they are said to be on.
 
     On every scale: missing, infinite, negative. Counts: fractions. ``log1p_cp10k``: values above
@@ -80,7 +80,7 @@ def check_values(matrix: sparse.csr_matrix, *, scale: str, subject: str, fix: st
         )
 
 
-def value_fault(matrix: sparse.csr_matrix, *, scale: str) -> str:
+def value_fault(matrix: sparse.csr_matrix, *, scale: Scale) -> str:
     """Return what values cannot be expression on a scale, in words; empty when all can.
 
     Parameters

@@ -6,6 +6,7 @@ from spatialrag.errors import InputError
 from spatialrag.expression.gene_names import choose_genes
 from spatialrag.expression.in_tissue import in_tissue
 from spatialrag.expression.joining import join_names
+from spatialrag.expression.normalize import Scale
 from spatialrag.expression.options import describe, refuse_given
 from spatialrag.expression.section import Section
 from spatialrag.expression.visium_layout import find_layout, name_of_folder
@@ -26,7 +27,7 @@ def read_visium(
     slide: str | None = None,
     donor: str | None = None,
     layer: str | None = None,
-    scale: str | None = None,
+    scale: Scale | None = None,
     library: str | None = None,
     gene_column: str | None = None,
 ) -> Section:

@@ -2,20 +2,21 @@
 
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import anndata as ad
 
-from spatialrag.domains.clustering import Clustering
+from spatialrag.domains.clustering import Algorithm, Clustering
 from spatialrag.domains.domains import DomainMethod, Domains, NetworkMethod, ScaledMethod
 from spatialrag.domains.store import to_anndata
 from spatialrag.domains.tissue import Tissue
 from spatialrag.errors import InputError, check_choice
 from spatialrag.methods import methods
-from spatialrag.semantics.specification import semantics_of
+from spatialrag.semantics.specification import Mode, semantics_of
 
 SEMST, DEFAULT = "semst", "consensus"
 CONTROLS = ("smoothed_pca",)
+SemSTPreset = Literal["default", "paper", "released"]
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,13 @@ class SemSTOptions:
     """
 
     semantics: str | None = None
-    mode: str | None = None
+    mode: Mode | None = None
     summaries: Path | None = None
     top_genes: int | None = None
     shuffle: bool | None = None
     cache: Path | None = None
-    preset: str | None = None
-    clustering: str | None = None
+    preset: SemSTPreset | None = None
+    clustering: Algorithm | None = None
     refine: bool | None = None
     approximate: bool | None = None
     epochs: int | None = None

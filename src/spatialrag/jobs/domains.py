@@ -22,6 +22,7 @@ from spatialrag.domains.store import to_anndata
 from spatialrag.domains.tissue import Tissue
 from spatialrag.errors import InputError
 from spatialrag.escaping import csv_text
+from spatialrag.expression.normalize import Scale
 from spatialrag.jobs.domain_methods import (
     DEFAULT,
     SemSTOptions,
@@ -47,7 +48,7 @@ class Expression:
     """
 
     layer: str | None = None
-    scale: str | None = None
+    scale: Scale | None = None
     library: str | None = None
     section: str | None = None
     n_genes: int = 3000

@@ -20,6 +20,7 @@ from spatialrag.evaluation.scores import (
     smooth_levels,
     surrogates_for,
 )
+from spatialrag.expression.normalize import Scale
 from spatialrag.expression.read import read_section
 from spatialrag.expression.section import Section
 from spatialrag.expression.table import read_frame
@@ -60,7 +61,7 @@ class EvaluateRequest:
     gmt: Path | None = None
     regions: Path | None = None
     layer: str | None = None
-    scale: str | None = None
+    scale: Scale | None = None
     library: str | None = None
     gene_column: str | None = None
     json: Path | None = None

@@ -8,19 +8,21 @@ from spatialrag.bank.bank import Bank
 from spatialrag.errors import InputError, check_choice
 from spatialrag.evaluation.devices import solving_on
 from spatialrag.evaluation.methods import PUBLISHED, published
+from spatialrag.expression.normalize import Scale
 from spatialrag.jobs.devices import Devices
 from spatialrag.prediction.backbones.from_file import FromFile, read_names
 from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.prediction.generag.tuning import ImageWeightChosen
 from spatialrag.prediction.predictor import Predictor
-from spatialrag.retrieval.anchors import RULES
+from spatialrag.retrieval.anchors import RULES, Missing
 
 Preset = Literal["default", "paper", "released", "released_lognorm"]
-Missing = Literal["raise", "drop"]
 PUBLISHED_ANCHORS = 300  # core genes, the anchors of the published settings
 _SETTINGS = ("image_weight", "strength", "smoothing", "centring", "context_um")
-_NATIVE_SCALE = {"released": "counts"}  # what a preset predicts unless told otherwise
-_DEFAULT_SCALE, _DEFAULT_BACKBONE = "log1p_cp10k", "stack"
+# What a preset predicts unless told otherwise.
+_NATIVE_SCALE: dict[str, Scale] = {"released": "counts"}
+_DEFAULT_SCALE: Scale = "log1p_cp10k"
+_DEFAULT_BACKBONE = "stack"
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Retrieval:
     backbone: str | None = None
     anchors: str = "variable"
     missing: Missing = "raise"
-    scale: str | None = None
+    scale: Scale | None = None
     image_weight: float | None = None
     strength: float | None = None
     smoothing: float | None = None

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 
 from spatialrag.errors import InputError
+from spatialrag.expression.normalize import Scale
 from spatialrag.slides.spots import spot_pitch
 
 
@@ -63,7 +64,7 @@ def plot_pair(
     *,
     gene: str,
     r: float,
-    scale: str,
+    scale: Scale,
     axes: tuple[Axes, Axes] | None = None,
 ) -> tuple[Axes, Axes]:
     """Draw measured beside predicted expression of one gene; each map has its own colour scale."""

@@ -8,6 +8,7 @@ import pandas as pd
 from scipy import sparse
 
 from spatialrag.bank.bank import Bank
+from spatialrag.expression.normalize import Scale
 from spatialrag.retrieval.smoothing import Smoothing
 
 
@@ -112,7 +113,7 @@ def cite(
     bank: Bank,
     rows: np.ndarray,
     weights: sparse.csr_matrix,
-    scale: str,
+    scale: Scale,
     removals: pd.DataFrame | None = None,
     smoothing: Smoothing | None = None,
 ) -> Citations:

@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from spatialrag.bank.bank import Bank
 from spatialrag.errors import InputError
+from spatialrag.expression.normalize import Scale
 from spatialrag.prediction.backbones.backbone import (
     AnyBackbone,
     TrainedBackbone,
@@ -30,7 +31,7 @@ from spatialrag.retrieval.neighbors import nearest
 class MeanProfile:
     """The references' mean expression, the same for every spot."""
 
-    scale: str = "log1p_cp10k"
+    scale: Scale = "log1p_cp10k"
 
     def fit(self, bank: Bank) -> "FittedMeanProfile":
         """Average the references that measured each gene."""
@@ -53,7 +54,7 @@ class FittedMeanProfile:
 
 class _Scaled(Protocol):
     @property
-    def scale(self) -> str: ...
+    def scale(self) -> Scale: ...
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class DepthOnly:
     of the predicted depth. Every gene's map is this number, moved to the gene's mean level.
     """
 
-    scale: str = "log1p_cp10k"
+    scale: Scale = "log1p_cp10k"
     backbone: AnyBackbone | None = None
     preparation: Preparation = AS_EMBEDDED
 
@@ -121,7 +122,7 @@ class BackboneOnly:
 
     backbone: AnyBackbone = "linear"
     n_genes: int | None = None
-    scale: str = "log1p_cp10k"
+    scale: Scale = "log1p_cp10k"
     preparation: Preparation = AS_EMBEDDED
 
     def fit(self, bank: Bank) -> "FittedBackboneOnly":
@@ -183,7 +184,7 @@ class Neighbors:
     k: int = 50
     backbone: AnyBackbone = "linear"
     n_anchors: int = 300
-    scale: str = "log1p_cp10k"
+    scale: Scale = "log1p_cp10k"
     preparation: Preparation = AS_EMBEDDED
 
     def fit(self, bank: Bank) -> "FittedNeighbors":
@@ -259,7 +260,7 @@ class Permuted:
         return self.method.fit(replace(bank, embeddings=bank.vectors[order]))
 
 
-def mean_profile(bank: Bank, scale: str) -> np.ndarray:
+def mean_profile(bank: Bank, scale: Scale) -> np.ndarray:
     """Return the mean of each gene over the references that measured it, (n_genes,) float32."""
     rows = ~bank.empty
     total = np.asarray(bank.on_scale(scale)[rows].sum(axis=0, dtype=np.float64)).ravel()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatialrag.bank.bank import Bank
+from spatialrag.expression.normalize import Scale
 from spatialrag.prediction.backbones.backbone import AnyBackbone
 from spatialrag.prediction.controls import BackboneOnly, FittedBackboneOnly
 from spatialrag.prediction.features import choose_penalty, ridge
@@ -29,7 +30,7 @@ class DenseFromAnchors:
 
     backbone: AnyBackbone = "linear"
     n_anchors: int = 300
-    scale: str = "log1p_cp10k"
+    scale: Scale = "log1p_cp10k"
     preparation: Preparation = AS_EMBEDDED
 
     def fit(self, bank: Bank) -> "FittedDenseFromAnchors":

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from spatialrag.errors import InputError, listing, raise_all
+from spatialrag.expression.normalize import Scale
 from spatialrag.prediction.citations import Citations
 from spatialrag.slides.slide import Slide, opened, thumbnail
 from spatialrag.slides.spots import Spots, spot_pitch
@@ -87,7 +88,7 @@ class Prediction:
     xy: np.ndarray
     genes: np.ndarray
     expression: np.ndarray
-    scale: str
+    scale: Scale
     record: dict[str, Any] = field(default_factory=dict)
     citations: Citations | None = None
     certificate: pd.DataFrame | None = None

@@ -14,6 +14,7 @@ from spatialrag import keys
 from spatialrag.anndata_file import read_anndata
 from spatialrag.bank.content import columns_of
 from spatialrag.errors import InputError
+from spatialrag.expression.normalize import check_scale
 from spatialrag.prediction.citations import Citations
 from spatialrag.prediction.prediction import Prediction, TissuePicture
 from spatialrag.provenance import fingerprint
@@ -189,7 +190,7 @@ def _build(adata: ad.AnnData, record: dict[str, Any]) -> Prediction:
         xy=adata.obsm[keys.SPATIAL] if located else np.full((adata.n_obs, 2), np.nan),
         genes=adata.var_names.to_numpy(str),
         expression=np.asarray(adata.X, np.float32),
-        scale=str(record["scale"]),
+        scale=check_scale(str(record["scale"])),
         record=json.loads(record["origin"]),
         citations=citations,
         certificate=adata.obs[columns] if columns else None,

@@ -1,6 +1,7 @@
 """Choosing anchor genes from the references alone."""
 
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -8,11 +9,13 @@ from spatialrag.bank.bank import Bank
 from spatialrag.errors import InputError, listing
 from spatialrag.expression.genes import coexpressed, rank_by_variance
 
-RULES = ("variable", "coexpressed")
+Rule = Literal["variable", "coexpressed"]
+RULES = get_args(Rule)
+Missing = Literal["raise", "drop"]
 _POOL = 5  # co-expression looks among this many times more variable genes than are chosen
 
 
-def choose_anchors(bank: Bank, eligible: np.ndarray, *, rule: str, n: int) -> np.ndarray:
+def choose_anchors(bank: Bank, eligible: np.ndarray, *, rule: Rule, n: int) -> np.ndarray:
     """Return the names of up to ``n`` anchor genes, best first.
 
     Genes are ranked on the scale the bank stores, counts as a rule: there variance favors genes
@@ -42,7 +45,7 @@ def choose_anchors(bank: Bank, eligible: np.ndarray, *, rule: str, n: int) -> np
 
 
 def require_anchors(
-    wanted: Sequence[str] | np.ndarray, genes: np.ndarray, eligible: np.ndarray, *, missing: str
+    wanted: Sequence[str] | np.ndarray, genes: np.ndarray, eligible: np.ndarray, *, missing: Missing
 ) -> np.ndarray:
     """Return the wanted anchors that the bank measured on every slide, in the given order.
 

@@ -6,12 +6,14 @@ blocks' rows; the solver takes their weights w and 1 − w (`spatialrag.solvers.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 
 from spatialrag.errors import check_choice
 
-SCALINGS = ("raw", "variance", "standardized")
+Scaling = Literal["raw", "variance", "standardized"]
+SCALINGS = get_args(Scaling)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +43,7 @@ class Block:
         return self.rows, self.queries(values)
 
 
-def make_block(values: np.ndarray, *, scaling: str) -> Block:
+def make_block(values: np.ndarray, *, scaling: Scaling) -> Block:
     """Return one block of the design.
 
     Parameters

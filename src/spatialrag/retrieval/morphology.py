@@ -1,6 +1,6 @@
 """What the image block holds: embeddings as they are, or components supervised by the bank."""
 
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 from sklearn.cross_decomposition import PLSRegression
@@ -8,7 +8,8 @@ from sklearn.preprocessing import StandardScaler
 
 from spatialrag.errors import check_choice
 
-IMAGE_BLOCKS = ("embedding", "standardized", "supervised")
+ImageBlock = Literal["embedding", "standardized", "supervised"]
+IMAGE_BLOCKS = get_args(ImageBlock)
 _COMPONENTS = 16
 
 
@@ -44,7 +45,9 @@ class _Supervised:
         return self._pls.transform(self._scaler.transform(vectors)).astype(np.float32)
 
 
-def fit_morphology(vectors: np.ndarray, anchors: np.ndarray, *, image_block: str) -> Morphology:
+def fit_morphology(
+    vectors: np.ndarray, anchors: np.ndarray, *, image_block: ImageBlock
+) -> Morphology:
     """Return the image block's transform, fitted on references alone.
 
     Parameters

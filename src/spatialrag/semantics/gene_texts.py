@@ -9,7 +9,7 @@ from spatialrag.errors import InputError
 from spatialrag.semantics.cache import embed_texts
 from spatialrag.semantics.embedder import TextEmbedder
 from spatialrag.semantics.gene_vectors import GeneVectors
-from spatialrag.semantics.prompts import gene_texts
+from spatialrag.semantics.prompts import GeneText, gene_texts
 
 
 def embed_genes(
@@ -17,7 +17,7 @@ def embed_genes(
     genes: np.ndarray,
     *,
     summaries: pd.Series | None = None,
-    kind: str = "summary",
+    kind: GeneText = "summary",
     cache: str | Path | None = None,
 ) -> GeneVectors:
     """Return vectors of genes from what a language model makes of their texts.

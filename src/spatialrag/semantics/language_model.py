@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-POOLINGS = ("mean", "last")
+Pooling = Literal["mean", "last"]
+POOLINGS = get_args(Pooling)
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class LanguageModel:
 
     model: str
     revision: str = ""
-    pooling: str = "mean"
+    pooling: Pooling = "mean"
     chat: bool = True
     batch: int = 8
     max_tokens: int = 2560
@@ -134,7 +135,7 @@ class LanguageModel:
         return tokenizer, model.eval().to(self.device)
 
 
-def _pooled(states: "torch.Tensor", mask: "torch.Tensor", pooling: str) -> "torch.Tensor":
+def _pooled(states: "torch.Tensor", mask: "torch.Tensor", pooling: Pooling) -> "torch.Tensor":
     if pooling == "last":
         return states[:, -1]
     weight = mask.unsqueeze(-1).to(states.dtype)

@@ -1,6 +1,7 @@
 """What a language model is told about spots and genes."""
 
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,8 @@ INSTRUCTION = (
     "by the following highly expressed genes. Focus on capturing the functional essence relevant "
     "for spatial domain identification."
 )
-GENE_TEXTS = ("summary", "symbol")
+GeneText = Literal["summary", "symbol"]
+GENE_TEXTS = get_args(GeneText)
 # Says something, but nothing about biology: SemST's "unrelated prompt".
 _UNRELATED = "The train to the coast leaves at noon and passes {n} stations."
 
@@ -28,7 +30,7 @@ def unrelated_prompt(symbols: Sequence[str]) -> str:
     return _UNRELATED.format(n=sum(map(ord, "".join(symbols))) % 997)
 
 
-def gene_text(symbol: str, summary: str = "", *, kind: str = "summary") -> str:
+def gene_text(symbol: str, summary: str = "", *, kind: GeneText = "summary") -> str:
     """Return a gene's text.
 
     Parameters
@@ -43,7 +45,7 @@ def gene_text(symbol: str, summary: str = "", *, kind: str = "summary") -> str:
 
 
 def gene_texts(
-    genes: np.ndarray, summaries: pd.Series | None, *, kind: str = "summary"
+    genes: np.ndarray, summaries: pd.Series | None, *, kind: GeneText = "summary"
 ) -> tuple[np.ndarray, list[str]]:
     """Return the genes that have a text, and their texts.
 

@@ -1,6 +1,7 @@
 """Semantics by name, for the command line and for people in a hurry."""
 
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -10,10 +11,12 @@ from spatialrag.semantics.descriptions import describe, read_summaries
 from spatialrag.semantics.embedder import embedder_of
 from spatialrag.semantics.gene_texts import embed_genes
 from spatialrag.semantics.gene_vectors import GeneVectors
+from spatialrag.semantics.prompts import GeneText
 from spatialrag.semantics.spots import PerGene, PerSpot, RandomSpots, Semantics
 from spatialrag.semantics.table import read_gene_vectors
 
-MODES = ("per_gene", "per_spot")
+Mode = Literal["per_gene", "per_spot"]
+MODES = get_args(Mode)
 
 
 def semantics_of(
@@ -21,7 +24,7 @@ def semantics_of(
     genes: np.ndarray,
     *,
     k: int = 30,
-    mode: str = "per_gene",
+    mode: Mode = "per_gene",
     summaries: str | Path | None = None,
     cache: str | Path | None = None,
     shuffle: bool = False,
@@ -87,5 +90,5 @@ def _vectors(
     if name == "random_genes":
         return random_vectors(genes, 128, rng=rng)
     texts = None if summaries is None else read_summaries(summaries)
-    kind = "symbol" if texts is None else "summary"
+    kind: GeneText = "symbol" if texts is None else "summary"
     return embed_genes(embedder_of(specification), genes, summaries=texts, kind=kind, cache=cache)

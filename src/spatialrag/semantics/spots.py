@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
 from scipy import sparse
@@ -15,7 +15,8 @@ from spatialrag.semantics.prompts import INSTRUCTION, spot_prompt, unrelated_pro
 from spatialrag.semantics.top_genes import top_genes
 
 PROMPTS = {"genes": spot_prompt, "unrelated": unrelated_prompt}
-RANKINGS = ("expression", "scaled")
+Ranking = Literal["expression", "scaled"]
+RANKINGS = get_args(Ranking)
 _RANDOM_VARIANCE = 0.85  # of SemST's random embeddings
 
 Expression: TypeAlias = np.ndarray | sparse.csr_matrix
@@ -61,7 +62,7 @@ class PerGene:
 
     vectors: GeneVectors
     k: int = 30
-    ranking: str = "scaled"
+    ranking: Ranking = "scaled"
 
     def of(self, expression: Expression, genes: np.ndarray) -> SpotVectors:
         """Return vectors of spots.
@@ -98,7 +99,7 @@ class PerSpot:
 
     embedder: TextEmbedder
     k: int = 30
-    ranking: str = "expression"
+    ranking: Ranking = "expression"
     prompt: str = "genes"
     cache: str | Path | None = None
 
@@ -149,7 +150,7 @@ def standardize(vectors: np.ndarray) -> np.ndarray:
     return np.asarray(centered / np.where(still, np.inf, spread), np.float32)
 
 
-def _ranked(expression: Expression, ranking: str) -> Expression:
+def _ranked(expression: Expression, ranking: Ranking) -> Expression:
     check_choice(ranking, RANKINGS, name="ranking")
     if ranking == "expression":
         return expression

@@ -5,7 +5,7 @@ import re
 import numpy as np
 from scipy.spatial import cKDTree
 
-from spatialrag.errors import InputError
+from spatialrag.errors import check_choice
 from spatialrag.slides.mpp import derive_mpp
 from spatialrag.slides.pixel_size import PixelSize, reconcile
 from spatialrag.slides.spots import Spots
@@ -81,10 +81,7 @@ def pitch_of(platform: str) -> float:
     InputError
         The platform is unknown.
     """
-    if platform not in PITCH_UM:
-        raise InputError(
-            f"no platform is called {platform!r}", expected=f"one of {', '.join(PITCH_UM)}"
-        )
+    check_choice(platform, PITCH_UM, name="platform")
     return PITCH_UM[platform]
 
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from spatialrag.bank.bank import Bank
+from spatialrag.expression.normalize import Scale
 from spatialrag.locks import locked
 from spatialrag.prediction.backbones.backbone import NetworkBackbone, TrainedBackbone, placed
 from spatialrag.provenance import fingerprint
@@ -38,7 +39,7 @@ class CachedBackbone:
     folder: Path
     device: str = "cpu"
 
-    def fit(self, bank: Bank, genes: np.ndarray, *, scale: str) -> TrainedBackbone:
+    def fit(self, bank: Bank, genes: np.ndarray, *, scale: Scale) -> TrainedBackbone:
         """Return the backbone trained to predict these genes on this scale."""
         settings = self.settings
         if not isinstance(settings, NetworkBackbone):

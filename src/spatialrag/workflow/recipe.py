@@ -11,7 +11,7 @@ from spatialrag.encoders.embedding import CONTEXT
 from spatialrag.errors import InputError, raise_all
 from spatialrag.evaluation.loso import check_leave
 from spatialrag.evaluation.methods import PUBLISHED
-from spatialrag.expression.normalize import check_scale
+from spatialrag.expression.normalize import Scale, check_scale
 from spatialrag.prediction.backbones.backbone import Backbone
 from spatialrag.registry import backbones
 from spatialrag.workflow.backbones import configured
@@ -92,7 +92,7 @@ class Evaluation:
     """
 
     leave: tuple[str, ...] = ("slide",)
-    scale: str = "log1p_cp10k"
+    scale: Scale = "log1p_cp10k"
     n_core: int = 300
     n_global: int = 5000
 

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -37,7 +37,7 @@ from spatialrag.workflow.networks import CachedBackbone
 from spatialrag.workflow.recipe import Recipe
 
 if TYPE_CHECKING:
-    from spatialrag.prediction.ragst.ragst import RAGST
+    from spatialrag.prediction.ragst.ragst import RAGST, ReferenceKind
 
 CONTROLS = ("depth_only", "mean_profile", "neighbors", "ridge_all")
 PRESET_LABELS = {"default": "generag", "tuned": "tuned"} | {name: name for name in PUBLISHED}
@@ -227,7 +227,7 @@ def _ragst(material: ExperimentInputs) -> "RAGST":
     return RAGST(
         cells,
         material.proportions,
-        references=given.references,
+        references=cast("ReferenceKind", given.references),
         residual_share=given.residual_share,
         generator=generator,
     )

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from spatialrag.domains.clustering import Clustering
+from spatialrag.domains.losses import Form
 from spatialrag.domains.semst.semst import SemST
 from spatialrag.domains.semst.settings import Architecture, Graphs, Normalization, Objective, Space
-from spatialrag.errors import InputError
+from spatialrag.errors import check_choice
 from spatialrag.training.graph import Training
 
 PRESETS = ("default", "paper", "released")
@@ -20,7 +21,7 @@ def paper(
     epochs: int = 200,
     hidden: int = 256,
     width: int = 64,
-    form: str = "exact",
+    form: Form = "exact",
 ) -> SemST:
     """Return SemST with Eqs. 1-15 as printed.
 
@@ -68,7 +69,7 @@ def released(
     learning_rate: float = 1e-3,
     hidden: int = 128,
     width: int = 64,
-    form: str = "exact",
+    form: Form = "exact",
 ) -> SemST:
     """Return SemST as the published code computes it, but for its epoch, which labels chose.
 
@@ -137,7 +138,6 @@ def printed_graphs(
 
 def preset(name: str) -> SemST:
     """Return the preset of that name, ``default``, ``paper`` or ``released``."""
-    if name not in PRESETS:
-        raise InputError("unknown preset", expected=", ".join(PRESETS), got=repr(name))
+    check_choice(name, PRESETS, name="preset")
     made: dict[str, Callable[[], SemST]] = {"default": SemST, "paper": paper, "released": released}
     return made[name]()

@@ -17,6 +17,7 @@ from spatialrag.domains.semst.settings import Architecture, Graphs, Objective
 from spatialrag.domains.semst.step import backward
 from spatialrag.domains.tissue import Tissue, as_tissue
 from spatialrag.errors import InputError
+from spatialrag.expression.normalize import Scale
 from spatialrag.provenance import fingerprint, origin, plain
 from spatialrag.semantics.spots import Semantics, SpotVectors
 from spatialrag.training.graph import Training, train
@@ -55,7 +56,7 @@ class SemST:
     seed: int = 0
     device: str = "cpu"
 
-    def for_scale(self, scale: str) -> "SemST":
+    def for_scale(self, scale: Scale) -> "SemST":
         """Return the settings for expression on a scale; what is not counts has no zinb.
 
         Parameters

@@ -3,21 +3,30 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from spatialrag.errors import InputError
+from spatialrag.domains.losses import FORMS, Form
+from spatialrag.errors import InputError, check_choice
 
-INPUTS = ("components", "shares", "scaled")
+NetworkInput = Literal["components", "shares", "scaled"]
+INPUTS = get_args(NetworkInput)
 Space = Literal["auto", "radius", "knn", "delaunay", "grid", "degree"]
 Normalization = Literal["symmetric", "row"]
 SPACES = get_args(Space)
-FEATURES = ("neighborhood", "input")
-SEMANTICS = ("neighborhood", "spot")
-PROJECTIONS = ("linear", "mlp")
-DECODERS = ("shares", "exponential")
-LIKELIHOODS = ("zinb", "gaussian")
-TARGETS = ("counts", "input")
-PAIRS = ("balanced", "all")
-CORRELATIONS = ("all", "diagonal_apart")
-FORMS = ("exact", "moments", "sampled")
+ComparedFeatures = Literal["neighborhood", "input"]
+FEATURES = get_args(ComparedFeatures)
+SemanticsOf = Literal["neighborhood", "spot"]
+SEMANTICS = get_args(SemanticsOf)
+Projection = Literal["linear", "mlp"]
+PROJECTIONS = get_args(Projection)
+Decoder = Literal["shares", "exponential"]
+DECODERS = get_args(Decoder)
+Likelihood = Literal["zinb", "gaussian"]
+LIKELIHOODS = get_args(Likelihood)
+Target = Literal["counts", "input"]
+TARGETS = get_args(Target)
+Pairs = Literal["balanced", "all"]
+PAIRS = get_args(Pairs)
+Correlation = Literal["all", "diagonal_apart"]
+CORRELATIONS = get_args(Correlation)
 
 
 @dataclass(frozen=True)
@@ -49,16 +58,16 @@ class Graphs:
     k_space: int = 15
     radius: float | None = None
     rings: int = 1
-    features: str = "neighborhood"
+    features: ComparedFeatures = "neighborhood"
     k_features: int = 15
     approximate: bool = False
-    semantics: str = "neighborhood"
+    semantics: SemanticsOf = "neighborhood"
     normalization: Normalization = "symmetric"
 
     def __post_init__(self) -> None:
-        _require("space", self.space, SPACES)
-        _require("semantics", self.semantics, SEMANTICS)
-        _require("features", self.features, FEATURES)
+        check_choice(self.space, SPACES, name="space")
+        check_choice(self.semantics, SEMANTICS, name="semantics")
+        check_choice(self.features, FEATURES, name="features")
 
 
 @dataclass(frozen=True)
@@ -93,7 +102,7 @@ class Architecture:
         linear layer behind batch normalization, without the total.
     """
 
-    inputs: str = "components"
+    inputs: NetworkInput = "components"
     n_components: int = 20
     hidden: int = 128
     width: int = 20
@@ -102,13 +111,13 @@ class Architecture:
     fusion: str = "fsm"
     identity: bool = True
     feature_start: float = 0.0
-    projection: str = "linear"
-    decoder: str = "shares"
+    projection: Projection = "linear"
+    decoder: Decoder = "shares"
 
     def __post_init__(self) -> None:
-        _require("inputs", self.inputs, INPUTS)
-        _require("projection", self.projection, PROJECTIONS)
-        _require("decoder", self.decoder, DECODERS)
+        check_choice(self.inputs, INPUTS, name="inputs")
+        check_choice(self.projection, PROJECTIONS, name="projection")
+        check_choice(self.decoder, DECODERS, name="decoder")
         counts = (self.n_components, self.n_semantic or 1, self.hidden, self.width)
         if min(counts) < 1:
             raise InputError("n_components, n_semantic, hidden and width must be at least 1")
@@ -148,32 +157,27 @@ class Objective:
         Spots decoded at a time: bounds memory, changes nothing else.
     """
 
-    likelihood: str = "zinb"
-    target: str = "counts"
+    likelihood: Likelihood = "zinb"
+    target: Target = "counts"
     summed: bool = False
     relative: bool = True
     dropout_ridge: float = 0.0
     gamma: float = 0.1
     lambda_: float = 0.06
-    correlation: str = "all"
-    pairs: str = "balanced"
-    form: str = "moments"
+    correlation: Correlation = "all"
+    pairs: Pairs = "balanced"
+    form: Form = "moments"
     n_sampled: int = 10
     rows: int | None = 1024
     chunk: int = 2048
 
     def __post_init__(self) -> None:
-        _require("likelihood", self.likelihood, LIKELIHOODS)
-        _require("target", self.target, TARGETS)
-        _require("correlation", self.correlation, CORRELATIONS)
-        _require("pairs", self.pairs, PAIRS)
-        _require("form", self.form, FORMS)
+        check_choice(self.likelihood, LIKELIHOODS, name="likelihood")
+        check_choice(self.target, TARGETS, name="target")
+        check_choice(self.correlation, CORRELATIONS, name="correlation")
+        check_choice(self.pairs, PAIRS, name="pairs")
+        check_choice(self.form, FORMS, name="form")
         if min(self.gamma, self.lambda_, self.dropout_ridge) < 0:
             raise InputError("weights of the objective cannot be negative")
         if self.chunk < 1 or (self.rows is not None and self.rows < 1):
             raise InputError("rows and chunk must be at least 1")
-
-
-def _require(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise InputError(f"unknown {name}", expected=", ".join(allowed), got=repr(value))

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from spatialrag.bank.bank import Bank
 from spatialrag.encoders.embeddings import Embeddings
 from spatialrag.errors import InputError
-from spatialrag.expression.normalize import check_scale, to_scale
+from spatialrag.expression.normalize import Scale, check_scale, to_scale
 from spatialrag.prediction.predictor import Queries
 from spatialrag.registry import backbones
 
@@ -32,7 +32,7 @@ class TrainedBackbone(Protocol):
         ...
 
     @property
-    def scale(self) -> str:
+    def scale(self) -> Scale:
         """Expression scale of what it predicts."""
         ...
 
@@ -48,7 +48,7 @@ class TrainedBackbone(Protocol):
 class Backbone(Protocol):
     """Settings of a model that is trained on the bank's references."""
 
-    def fit(self, bank: Bank, genes: np.ndarray, *, scale: str) -> TrainedBackbone:
+    def fit(self, bank: Bank, genes: np.ndarray, *, scale: Scale) -> TrainedBackbone:
         """Return the model trained to predict these genes on this scale."""
         ...
 
@@ -67,7 +67,7 @@ class NetworkBackbone(Backbone, Protocol):
         bank: Bank,
         genes: np.ndarray,
         *,
-        scale: str,
+        scale: Scale,
         checkpoint: str | Path | None = None,
     ) -> TrainedBackbone:
         """Return the model trained to predict these genes, resuming from a checkpoint."""
@@ -114,7 +114,7 @@ class Model:
 
     model: Any
     genes: Sequence[str]
-    scale: str
+    scale: Scale
 
     def __post_init__(self) -> None:
         check_scale(self.scale)
@@ -181,7 +181,7 @@ class OnDevice:
     def __post_init__(self) -> None:
         placed(make_backbone(self.name), self.device)
 
-    def fit(self, bank: Bank, genes: np.ndarray, *, scale: str) -> TrainedBackbone:
+    def fit(self, bank: Bank, genes: np.ndarray, *, scale: Scale) -> TrainedBackbone:
         """Return the model trained to predict these genes on this scale."""
         return self.settings.fit(bank, genes, scale=scale)
 
@@ -244,7 +244,7 @@ def record_of(backbone: TrainedBackbone) -> dict[str, object]:
 
 
 def predict_genes(
-    backbone: TrainedBackbone, queries: Queries, genes: np.ndarray, *, scale: str, clip: bool
+    backbone: TrainedBackbone, queries: Queries, genes: np.ndarray, *, scale: Scale, clip: bool
 ) -> np.ndarray:
     """Return what a backbone predicts of named genes on a scale, (n_queries, len(genes)) float32.
 

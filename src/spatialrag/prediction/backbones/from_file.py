@@ -8,7 +8,7 @@ import pandas as pd
 
 from spatialrag.anndata_file import read_anndata
 from spatialrag.errors import InputError, listing
-from spatialrag.expression.normalize import SCALES
+from spatialrag.expression.normalize import SCALES, check_scale
 from spatialrag.expression.table import read_numbers
 from spatialrag.file_kind import reading
 from spatialrag.prediction.predictor import Queries
@@ -71,7 +71,7 @@ class FromFile:
         self._values = values
         self._row = {name: i for i, name in enumerate(frame.index)}
         self.genes = frame.columns.to_numpy(str)
-        self.scale = "log1p" if scale == "log2p1" else scale
+        self.scale = check_scale("log1p" if scale == "log2p1" else scale)
 
     def predict(self, queries: Queries) -> np.ndarray:
         """Return the file's values for the queries' spots, (n_queries, n_genes)."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from spatialrag.bank.bank import Bank
 from spatialrag.errors import InputError
+from spatialrag.expression.normalize import Scale
 from spatialrag.prediction.features import Features, choose_penalty, ridge
 from spatialrag.prediction.predictor import Queries, vectors_of
 
@@ -40,7 +41,7 @@ class Linear:
         if self.penalty is not None and not self.penalty > 0:
             raise InputError("penalty must be positive", got=str(self.penalty))
 
-    def fit(self, bank: Bank, genes: np.ndarray, *, scale: str) -> "TrainedLinear":
+    def fit(self, bank: Bank, genes: np.ndarray, *, scale: Scale) -> "TrainedLinear":
         """Return the probe trained on the bank's spots that have counts."""
         bank.require_embeddings()
         rows = ~bank.empty
@@ -84,7 +85,7 @@ class TrainedLinear:
     """
 
     genes: np.ndarray
-    scale: str
+    scale: Scale
     bank: Bank
     features: Features
     coefficients: np.ndarray

@@ -9,6 +9,7 @@ import torch
 
 from spatialrag.bank.bank import Bank
 from spatialrag.encoders.tiles import Tiles
+from spatialrag.expression.normalize import Scale
 from spatialrag.prediction.backbones.fitting import Fitting, fit_network
 from spatialrag.prediction.backbones.network import Slide, SpotNetwork
 from spatialrag.prediction.backbones.views import view_of_queries, views_of_bank
@@ -70,7 +71,7 @@ class TrainedNetwork:
 
     settings: NetworkSettings
     genes: np.ndarray
-    scale: str
+    scale: Scale
     bank: Bank
     features: Features
     centre: np.ndarray
@@ -98,7 +99,7 @@ def train_on_bank(
     bank: Bank,
     genes: np.ndarray,
     *,
-    scale: str,
+    scale: Scale,
     checkpoint: str | Path | None = None,
 ) -> TrainedNetwork:
     """Train a network backbone on the bank's spots that have counts.
@@ -147,7 +148,7 @@ def train_on_bank(
     )
 
 
-def training_key(settings: NetworkSettings, bank: Bank, genes: np.ndarray, *, scale: str) -> str:
+def training_key(settings: NetworkSettings, bank: Bank, genes: np.ndarray, *, scale: Scale) -> str:
     """Return what decides a trained network, as a hash; the device it is trained on does not."""
     placed = replace(cast(Any, settings), fitting=replace(settings.fitting, device="cpu"))
     return fingerprint(bank.fingerprint, genes, scale, str(plain(placed)))

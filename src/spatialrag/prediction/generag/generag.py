@@ -6,13 +6,14 @@ Eq. 2   prediction = D_full a
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import cast, get_args
 
 import numpy as np
 import pandas as pd
 
 from spatialrag.bank.bank import Bank
 from spatialrag.errors import InputError, check_choice
-from spatialrag.expression.normalize import check_scale
+from spatialrag.expression.normalize import Scale, check_scale
 from spatialrag.prediction.backbones.backbone import (
     AnyBackbone,
     TrainedBackbone,
@@ -28,9 +29,9 @@ from spatialrag.prediction.prediction import Prediction
 from spatialrag.prediction.predictor import Queries, vectors_of
 from spatialrag.prediction.preparation import AS_EMBEDDED, Preparation, Prepared
 from spatialrag.provenance import origin
-from spatialrag.retrieval.anchors import RULES, choose_anchors, require_anchors
-from spatialrag.retrieval.design import SCALINGS, Block, make_block
-from spatialrag.retrieval.morphology import IMAGE_BLOCKS, Morphology, fit_morphology
+from spatialrag.retrieval.anchors import RULES, Missing, Rule, choose_anchors, require_anchors
+from spatialrag.retrieval.design import SCALINGS, Block, Scaling, make_block
+from spatialrag.retrieval.morphology import IMAGE_BLOCKS, ImageBlock, Morphology, fit_morphology
 from spatialrag.retrieval.smoothing import Smoothing, fit_smoothing
 from spatialrag.solvers.objective import from_sklearn
 from spatialrag.solvers.problem import Problem
@@ -94,17 +95,17 @@ class GeneRAG:
     relative: bool = True
     ridge_share: float = 0.5
     positive: bool = True
-    scaling: str = "variance"
-    image_block: str = "embedding"
-    scale: str = "log1p_cp10k"
+    scaling: Scaling = "variance"
+    image_block: ImageBlock = "embedding"
+    scale: Scale = "log1p_cp10k"
     backbone: AnyBackbone = "stack"
     context: bool = True
     context_um: tuple[float, ...] = ()
     centring: float = 1.0
     clip_initial: bool = True
-    anchors: str | Sequence[str] = "variable"
+    anchors: Rule | Sequence[str] = "variable"
     n_anchors: int = 2000
-    missing: str = "raise"
+    missing: Missing = "raise"
     smoothing: float = 0.75
     components: int = 32
     min_coverage: float = 0.5
@@ -126,7 +127,7 @@ class GeneRAG:
         object.__setattr__(self, "context_um", self.preparation.context_um)
         check_choice(self.scaling, SCALINGS, name="scaling")
         check_choice(self.image_block, IMAGE_BLOCKS, name="image_block")
-        check_choice(self.missing, ("raise", "drop"), name="missing")
+        check_choice(self.missing, get_args(Missing), name="missing")
         if isinstance(self.anchors, str):
             check_choice(self.anchors, RULES, name="anchors")
         for name in ("n_anchors", "components"):
@@ -231,7 +232,8 @@ class GeneRAG:
         if predicted is not None:
             given = require_anchors(predicted, bank.genes, eligible, missing=self.missing)
             eligible = eligible & np.isin(bank.genes, given)
-        return choose_anchors(bank, eligible, rule=self.anchors, n=self.n_anchors)
+        rule = cast(Rule, self.anchors)
+        return choose_anchors(bank, eligible, rule=rule, n=self.n_anchors)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,8 @@ from spatialrag.retrieval.anchors import choose_anchors
 
 IMAGE_WEIGHTS = (0.0, 0.1, 0.3)
 STRENGTHS = (0.03, 0.1, 0.3)
-PREFER = ("sparse", "first")
+Preference = Literal["sparse", "first"]
+PREFER = get_args(Preference)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +46,7 @@ def tune(
     image_weights: Sequence[float] = IMAGE_WEIGHTS,
     strengths: Sequence[float] = STRENGTHS,
     n_scored: int = 1000,
-    prefer: str = "sparse",
+    prefer: Preference = "sparse",
 ) -> Tuning:
     """Choose image_weight and strength by leave-one-slide-out over the references.
 
@@ -105,7 +107,7 @@ def _score(
     return np.array(scores)
 
 
-def _choose(grid: list[GeneRAG], scores: np.ndarray, *, prefer: str) -> Tuning:
+def _choose(grid: list[GeneRAG], scores: np.ndarray, *, prefer: Preference) -> Tuning:
     means = scores.mean(axis=1)
     best = int(means[:, 0].argmax())
     # Slides differ in level, so the error is that of the difference to the best setting.

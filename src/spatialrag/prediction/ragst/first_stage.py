@@ -9,12 +9,13 @@ from spatialrag.bank.bank import Bank
 from spatialrag.cells.cell_bank import CellBank
 from spatialrag.cells.deconvolve import deconvolve
 from spatialrag.errors import InputError, listing
+from spatialrag.expression.normalize import Scale
 from spatialrag.expression.proportions import Proportions
 from spatialrag.prediction.ragst.composition import Composition, FittedComposition
 from spatialrag.prediction.ragst.platform import Platform, learn_platform
 from spatialrag.training.hold_out import exclusion_groups
 
-SCALE = "log1p_cp10k"
+SCALE: Scale = "log1p_cp10k"
 _LEAST_SHARED = 0.2
 _LEAST_SERVED = 0.5
 

@@ -6,6 +6,7 @@ expression as a spot would show it, and r a residual whose size is bounded. See 
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,8 @@ from spatialrag.prediction.ragst.references import (
 from spatialrag.prediction.ragst.residual import Residual, fit_residual
 from spatialrag.provenance import origin
 
-KINDS = ("cells", "spots", "both")
+ReferenceKind = Literal["cells", "spots", "both"]
+KINDS = get_args(ReferenceKind)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +62,7 @@ class RAGST:
 
     cells: CellBank = field(repr=False)
     proportions: Proportions | None = field(default=None, repr=False)
-    references: str = "cells"
+    references: ReferenceKind = "cells"
     residual_share: float = 0.2
     composition: Composition = field(default_factory=Composition)
     generator: Generator = field(default_factory=Generator)

@@ -8,6 +8,7 @@ from scipy import sparse
 
 from spatialrag.bank.bank import Bank
 from spatialrag.errors import InputError
+from spatialrag.expression.normalize import Scale
 from spatialrag.prediction.backbones.stack.members import MEMBERS, FittedMember
 from spatialrag.prediction.backbones.stack.training_set import TrainingSet
 from spatialrag.prediction.backbones.stack.weights import Agreement
@@ -67,7 +68,7 @@ class Stack:
         if self.trust is not None and not 0 <= self.trust <= 1:
             raise InputError("trust must be in [0, 1]", got=str(self.trust))
 
-    def fit(self, bank: Bank, genes: np.ndarray, *, scale: str) -> "TrainedStack":
+    def fit(self, bank: Bank, genes: np.ndarray, *, scale: Scale) -> "TrainedStack":
         """Return the stack trained on the bank's spots that have counts.
 
         Raises
@@ -184,7 +185,7 @@ class TrainedStack:
     """
 
     genes: np.ndarray
-    scale: str
+    scale: Scale
     bank: Bank
     prepared: Prepared
     names: tuple[str, ...]
@@ -230,7 +231,7 @@ class TrainedStack:
 _FEWEST = 8
 
 
-def training_set(bank: Bank, genes: np.ndarray, *, scale: str) -> TrainingSet:
+def training_set(bank: Bank, genes: np.ndarray, *, scale: Scale) -> TrainingSet:
     """Return the bank's spots that have counts, with these genes on a scale."""
     bank.require_embeddings()
     rows = ~bank.empty

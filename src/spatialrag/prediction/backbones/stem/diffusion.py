@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -10,7 +11,8 @@ Denoiser = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """From noisy values (n, g) and steps (n,) to (n, g, 2): noise or velocity, and where the variance
 lies."""
 
-TARGETS = ("noise", "velocity")
+Target = Literal["noise", "velocity"]
+TARGETS = get_args(Target)
 
 
 @dataclass(frozen=True, eq=False)
