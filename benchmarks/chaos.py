@@ -29,7 +29,7 @@ from scipy import sparse
 import spatialrag
 from spatialrag.bank.bank import Bank
 from spatialrag.bank.build import bank_of_section, join_banks
-from spatialrag.bank.store import open_bank, update_bank, verify_bank, write_bank
+from spatialrag.bank.store import read_bank, update_bank, verify_bank, write_bank
 from spatialrag.encoders.embeddings import Embeddings, EncoderRecord
 from spatialrag.expression.section import Section
 from spatialrag.prediction.generag.generag import GeneRAG
@@ -112,7 +112,7 @@ class BankRounds:
 
     def _read(self, rng: random.Random, journal: Journal) -> None:
         for i in range(rng.randint(5, 15)):
-            bank = self.check(open_bank(self.path))
+            bank = self.check(read_bank(self.path))
             journal("read")
             if i % 5 == 4:
                 self.check(verify_bank(self.path))

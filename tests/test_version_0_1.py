@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 
 from spatialrag.bank.bank import section_of
-from spatialrag.bank.store import open_bank, verify_bank
-from spatialrag.cells.store import open_cells, verify_cells
+from spatialrag.bank.store import read_bank, verify_bank
+from spatialrag.cells.store import read_cells, verify_cells
 from spatialrag.domains.controls import SmoothedPCA
 from spatialrag.domains.tissue import Tissue
 from spatialrag.evaluation.loso import loso
@@ -65,12 +65,12 @@ def reference():
 
 @pytest.fixture(scope="module")
 def bank(kept):
-    return open_bank(kept / "bank.zarr")
+    return read_bank(kept / "bank.zarr")
 
 
 @pytest.fixture(scope="module")
 def cells(kept):
-    return open_cells(kept / "cells.zarr")
+    return read_cells(kept / "cells.zarr")
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 from . import pp as pp, registry as registry, tl as tl
 from .bank.bank import Bank as Bank
 from .bank.build import build_bank as build_bank
-from .bank.store import open_bank as open_bank, write_bank as write_bank
+from .bank.store import read_bank as read_bank, write_bank as write_bank
 from .cells.build import (
     cells_from_anndata as cells_from_anndata,
     cells_from_profiles as cells_from_profiles,
@@ -10,7 +10,7 @@ from .cells.build import (
 from .cells.cell_bank import CellBank as CellBank
 from .cells.census import cells_from_census as cells_from_census
 from .cells.deconvolve import deconvolve as deconvolve
-from .cells.store import open_cells as open_cells, write_cells as write_cells
+from .cells.store import read_cells as read_cells, write_cells as write_cells
 from .domains.semst.semst import SemST as SemST
 from .domains.tissue import Tissue as Tissue
 from .encoders.embedding import embed as embed

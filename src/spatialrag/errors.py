@@ -45,6 +45,17 @@ class NotConvergedError(SpatialragError, RuntimeError):
     """A solve that did not reach its certificate."""
 
 
+def check_share(value: float, *, name: str) -> None:
+    """Raise `InputError` unless a value lies in [0, 1].
+
+    Examples
+    --------
+    >>> check_share(0.3, name="smoothing")
+    """
+    if not 0 <= value <= 1:
+        raise InputError(f"{name} must be in [0, 1]", got=str(value))
+
+
 def check_choice(value: object, choices: Iterable[str], *, name: str) -> None:
     """Raise `InputError` unless a value is one of a closed set of words.
 

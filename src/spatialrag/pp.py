@@ -50,6 +50,12 @@ def embed(
     InputError
         No positions, pixel sizes that disagree, spots that have no vector, and what
         `spatialrag.embed` refuses.
+
+    Examples
+    --------
+    >>> sr.pp.embed(adata, slide="toy4", image=image, mpp=1.0)
+    >>> adata.obsm["X_color"].shape
+    (56, 308)
     """
     spots = spots_of(adata, slide=slide, image=image, mpp=mpp, pitch_um=pitch_um)
     found = embed_spots(spots, encoder=encoder, patch_um=patch_um, context=context, cache=cache)
@@ -76,6 +82,12 @@ def prepare_domains(
     """Return what domains are found in: other spots and genes than the file has, so a new AnnData.
 
     Parameters are those of `spatialrag.domains.prepare`.
+
+    Examples
+    --------
+    >>> ready = sr.pp.prepare_domains(adata, n_genes=200)
+    >>> ready.n_obs, "spatialrag" in ready.uns
+    (56, True)
     """
     return prepare(
         adata,
@@ -95,7 +107,13 @@ def spots_of(
     mpp: float | None,
     pitch_um: float | None = None,
 ) -> Spots:
-    """Return an AnnData's spots, parameters as in `embed`; its expression is not read."""
+    """Return an AnnData's spots, parameters as in `embed`; its expression is not read.
+
+    Examples
+    --------
+    >>> sr.pp.spots_of(adata, slide="toy4", image=image, mpp=1.0).slide
+    'toy4'
+    """
     if keys.SPATIAL not in adata.obsm:
         raise InputError(
             "the AnnData has no positions", expected="spot centres in obsm['spatial'], pixels"

@@ -80,6 +80,16 @@ def predict(
     ------
     InputError
         What `spatialrag predict` refuses, and spots that are not predicted.
+
+    Examples
+    --------
+    >>> sr.tl.predict(
+    ...     adata, bank, slide="toy4", image=image, mpp=1.0, encoder="color", method=method
+    ... )
+    >>> adata.layers["predicted"].shape == adata.shape
+    True
+    >>> int(sr.prediction_of(adata).citations.n_active.min()) > 0
+    True
     """
     spots = spots_of(adata, slide=slide, image=image, mpp=mpp, pitch_um=pitch_um)
     request = PredictRequest(
@@ -137,6 +147,12 @@ def ragst(
         What `spatialrag ragst` refuses.
     MissingDependencyError
         torch is not installed.
+
+    Examples
+    --------
+    >>> sr.tl.ragst(adata, bank, cells, slide="toy4", image=image, mpp=1.0, encoder="color")
+    >>> adata.layers["ragst"].shape == adata.shape
+    True
     """
     from spatialrag.prediction.ragst.ragst import RAGST
 
@@ -194,6 +210,12 @@ def domains(
     ------
     InputError
         An unknown method, and what tissue and method refuse.
+
+    Examples
+    --------
+    >>> sr.tl.domains(adata, n_domains=3)
+    >>> adata.obs["domain_consensus"].nunique()
+    3
     """
     changed = adata.copy() if copy else adata
     annotate_domains(
@@ -243,6 +265,13 @@ def semst(
         Name of what is written.
     copy
         Whether a copy is changed and returned instead.
+
+    Examples
+    --------
+    >>> from spatialrag.training.graph import Training
+    >>> sr.tl.semst(adata, n_domains=3, method=sr.SemST(training=Training(epochs=2)))
+    >>> adata.obsm["X_semst"].shape[0]
+    56
     """
     from spatialrag.domains.semst.semst import SemST
 

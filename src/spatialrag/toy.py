@@ -73,6 +73,12 @@ def make_toy(directory: str | Path, *, settings: ToyTissue | None = None) -> Pat
     -------
     pathlib.Path
         The cohort table ``slides.csv``.
+
+    Examples
+    --------
+    >>> from spatialrag.toy import ToyTissue
+    >>> sr.make_toy("tissue", settings=ToyTissue(n_genes=50, columns=3, rows=2)).name
+    'slides.csv'
     """
     settings = settings or ToyTissue()
     root = Path(directory)

@@ -15,7 +15,7 @@ from attacking.tables import quoted
 from hypothesis import given, strategies as st
 from scipy import sparse
 
-from spatialrag.bank.store import open_bank
+from spatialrag.bank.store import read_bank
 from spatialrag.errors import InputError
 from spatialrag.file_names import file_name
 from spatialrag.names import clean_names, clean_part
@@ -121,7 +121,7 @@ def test_a_bank_has_the_names_that_were_given_or_is_not_made(slide, donor, spots
             assert outcome.refused, str(outcome)
         if outcome.refused:
             return
-        made = open_bank(bank)
+        made = read_bank(bank)
         assert list(made.slides.index) == [whose[0].name]
         assert list(made.slides["donor"]) == [whose[1].name]
         assert list(made.references["barcode"]) == spot_names
@@ -170,7 +170,7 @@ def test_a_predicted_slide_has_its_name_or_none(world, slide):
         wanted = verdict(slide, part=True)
         if wanted.fault:
             assert outcome.refused, str(outcome)
-        elif wanted.name not in open_bank(world.bank).slides.index:
+        elif wanted.name not in read_bank(world.bank).slides.index:
             assert not outcome.refused, str(outcome)
             assert set(ad.read_h5ad(out).obs["slide"]) == {wanted.name}
 

@@ -10,7 +10,7 @@ from attacking.command import attempt
 from attacking.tables import quoted, spoiled, table_text, writings
 from hypothesis import given, strategies as st
 
-from spatialrag.bank.store import open_bank
+from spatialrag.bank.store import read_bank
 from spatialrag.errors import InputError
 from spatialrag.expression.read import read_positions, read_section
 from spatialrag.tables.table import read_table
@@ -118,7 +118,7 @@ def test_a_bank_of_a_spoiled_table_is_whole_or_not_made(spoil):
         )  # fmt: skip
         if not outcome.refused:
             facts = json.loads((folder / "facts.json").read_text())
-            assert facts["references"] == open_bank(bank).n_references, done
+            assert facts["references"] == read_bank(bank).n_references, done
 
 
 def cohort_rows(world):

@@ -16,7 +16,7 @@ from spatialrag.bank.copies import (
     leave_out_copies,
     unmarked_slides,
 )
-from spatialrag.bank.store import describe, open_bank, verify_bank, write_bank
+from spatialrag.bank.store import describe, read_bank, verify_bank, write_bank
 from spatialrag.errors import InputError
 from spatialrag.expression.normalize import to_scale
 from spatialrag.slides.picture_marks import PictureMarks, mark_picture
@@ -162,8 +162,8 @@ def test_copies_within_a_bank(toy_sections, bank):
 def test_marks_are_kept_and_verified(bank, tmp_path):
     alone = bank.only(["toy1"])
     path = write_bank(alone, tmp_path / "bank.zarr")
-    assert open_bank(path).slides.equals(alone.slides)
-    assert unmarked_slides(open_bank(path)) == []
+    assert read_bank(path).slides.equals(alone.slides)
+    assert unmarked_slides(read_bank(path)) == []
     assert not [name for name in describe(alone)["slides"][0] if name.startswith("image_")]
     for column in PictureMarks().columns:
         edited = replace(alone, slides=alone.slides.assign(**{column: "0" * 64}))

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from spatialrag import keys
 from spatialrag.bank.build import build_bank, join_banks
-from spatialrag.bank.store import describe, open_bank, update_bank, verify_bank, write_bank
+from spatialrag.bank.store import describe, read_bank, update_bank, verify_bank, write_bank
 from spatialrag.errors import BankError, InputError
 from spatialrag.expression.cohort import read_her2st_cohort
 
@@ -48,13 +48,13 @@ def test_edited_expression_is_seen_on_opening(path):
     array = zarr.open_group(path, mode="r+")["X/data"]
     array[0] = array[0] + 1
     with pytest.raises(BankError, match="depths of 1 references"):
-        open_bank(path)
+        read_bank(path)
 
 
 def test_edited_embeddings_are_seen_by_verify(path):
     array = zarr.open_group(path, mode="r+")["obsm/X_color"]
     array[0, 0] = array[0, 0] + 1
-    open_bank(path)
+    read_bank(path)
     with pytest.raises(InputError, match="slide 'toy1' is not what was written"):
         verify_bank(path)
 
@@ -123,7 +123,7 @@ def test_a_reference_of_another_donor_than_its_slide_is_seen_on_opening(small_st
     codes = zarr.open_group(path, mode="r+")["obs/donor/codes"]
     codes[0] = 1 - codes[0]
     with pytest.raises(BankError, match=r"1 references have another donor.*first s1:0x1"):
-        open_bank(path)
+        read_bank(path)
 
 
 @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
@@ -197,7 +197,7 @@ def test_banks_of_the_first_release_open_and_verify(former):
 def test_banks_of_the_first_release_can_be_changed(former):
     """Slides keep the hashes they came with, so that nothing is vouched for that was not seen."""
     path = former / "bank.zarr"
-    before = open_bank(path)
+    before = read_bank(path)
     first, second = before.only(["s1"]), before.only(["s2"])
     update_bank(path, lambda bank: bank.without(slides=["s2"]))
     joined = update_bank(path, lambda bank: join_banks([bank, second]))

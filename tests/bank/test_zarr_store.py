@@ -14,7 +14,7 @@ from spatialrag import keys, replace
 from spatialrag.bank import zarr_store
 from spatialrag.bank.store import (
     SCHEMA,
-    open_bank,
+    read_bank,
     to_anndata,
     update_bank,
     verify_bank,
@@ -43,7 +43,7 @@ def test_existing_bank_is_kept_unless_asked(path, references):
     with pytest.raises(InputError, match="exists"):
         write_bank(references, path)
     write_bank(references, path, overwrite=True)
-    assert open_bank(path).fingerprint == references.fingerprint
+    assert read_bank(path).fingerprint == references.fingerprint
     other = path.parent / "notes"
     other.mkdir()
     with pytest.raises(BankError, match="not a spatialrag bank"):
@@ -70,7 +70,7 @@ def test_process_killed_while_writing(path, bank, moment):
     }[moment]
     code = (
         "import os\nfrom spatialrag import replace\nfrom spatialrag.bank import store\n"
-        f"bank = store.open_bank({str(path)!r}).without(slides=['s1'])\n{kill}\n"
+        f"bank = store.read_bank({str(path)!r}).without(slides=['s1'])\n{kill}\n"
         f"store.write_bank(bank, {str(path)!r}, overwrite=True)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False)
@@ -98,12 +98,12 @@ def test_a_link_names_its_bank(path, bank, tmp_path):
     donor = bank.slides["donor"].iloc[0]
     update_bank(link, lambda bank: bank.without(donors=[donor]))
     assert link.is_symlink()
-    assert donor not in set(open_bank(path).slides["donor"])
+    assert donor not in set(read_bank(path).slides["donor"])
     assert [file.name for file in link.parent.iterdir()] == ["link.zarr"]
     loop = tmp_path / "loop.zarr"
     loop.symlink_to(loop)
     with pytest.raises(InputError, match="is not a path"):
-        open_bank(loop)
+        read_bank(loop)
 
 
 def test_reading_starts_again_when_the_bank_is_replaced(path, bank, references, monkeypatch):
@@ -121,7 +121,7 @@ def test_reading_starts_again_when_the_bank_is_replaced(path, bank, references, 
         return found
 
     monkeypatch.setattr(ad, "read_zarr", replaced)
-    assert open_bank(path).fingerprint == bank.fingerprint
+    assert read_bank(path).fingerprint == bank.fingerprint
     assert len(seen) == 3
 
 
@@ -156,7 +156,7 @@ def test_what_killed_writers_left(path, bank, references):
     """Also under the names of the first release: the old store is put back, the rest removed."""
     shutil.copytree(path, path.with_name(".bank.zarr.new"))
     path.rename(path.with_name(".bank.zarr.old"))
-    assert open_bank(path).fingerprint == bank.fingerprint
+    assert read_bank(path).fingerprint == bank.fingerprint
     half = path.with_name(".bank.zarr.00000000-1-00000000.new")
     half.mkdir()
     other = path.with_name(".bank.zarr.copy.zarr.00000000-1-00000000.new")
@@ -192,32 +192,32 @@ def test_pickled_arrays_are_refused(path, name, monkeypatch):
     content = {"metadata": {"obs/donor/.zarray": {"filters": [{"id": "pickle"}]}}}
     (path / name).write_text(json.dumps(content).replace("pickle", "pickl\\u0065"))
     with pytest.raises(BankError, match=r"(?s)not a spatialrag bank.*could run code"):
-        open_bank(path)
+        read_bank(path)
 
 
 def test_newer_schema(path, bank):
     zarr.open_group(path, mode="r+")[f"uns/{keys.RECORD}/schema"][...] = SCHEMA + 1
     with pytest.raises(BankError, match=r"(?s)newer spatialrag.*upgrade"):
-        open_bank(path)
+        read_bank(path)
     adata = to_anndata(bank)
     adata.uns[keys.RECORD]["schema"] = "two"
     write_store(adata, path, StoreKind("bank", 1, ""), overwrite=True)
     with pytest.raises(BankError, match="a schema that is no number"):
-        open_bank(path)
+        read_bank(path)
 
 
 def test_truncated(path):
     shutil.rmtree(path / "X" / "data" / "c")
     with pytest.raises(BankError, match="damaged"):
-        open_bank(path)
+        read_bank(path)
 
 
 def test_not_a_bank(tmp_path):
     with pytest.raises(BankError, match="does not exist"):
-        open_bank(tmp_path / "no.zarr")
+        read_bank(tmp_path / "no.zarr")
     zarr.open_group(tmp_path / "other.zarr", mode="w")
     with pytest.raises(BankError, match="not a spatialrag bank"):
-        open_bank(tmp_path / "other.zarr")
+        read_bank(tmp_path / "other.zarr")
 
 
 def test_another_kind_of_store_is_neither_read_nor_replaced(path, bank):

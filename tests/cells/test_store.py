@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import zarr
 
-from spatialrag.bank.store import open_bank
+from spatialrag.bank.store import read_bank
 from spatialrag.cells.build import cells_from_anndata, join_cells
 from spatialrag.cells.store import (
     confounding,
     describe_cells,
-    open_cells,
+    read_cells,
     update_cells,
     verify_cells,
     write_cells,
@@ -42,20 +42,20 @@ def test_round_trip(path, bank):
 
 def test_is_not_a_spatial_bank(path):
     with pytest.raises(BankError, match=r"(?s)not a bank.*single-cell bank"):
-        open_bank(path)
+        read_bank(path)
 
 
 def test_edits_are_seen(path):
     array = zarr.open_group(path, mode="r+")["X/data"]
     array[0] = array[0] + 1
     with pytest.raises(BankError, match="depths of 1 cells"):
-        open_cells(path)
+        read_cells(path)
 
 
 def test_edited_types_are_seen_by_verify(path):
     codes = zarr.open_group(path, mode="r+")["obs/cell_type/codes"]
     codes[0] = 1 - codes[0]
-    open_cells(path)
+    read_cells(path)
     with pytest.raises(InputError, match="data set 'one' is not what was written"):
         verify_cells(path)
 

@@ -283,7 +283,7 @@ def test_domains_bad_input(run, stripes, tmp_path):
     for arguments, message in (
         (["--truth", "region"], "no 'region'"),
         (["--layer", "raw"], "no layer 'raw'"),
-        (["--preset", "best"], "default, paper, released"),
+        (["--preset", "best"], "'released'"),
         (["--method", "best"], "unknown method"),
         (["--method", "consensus", "--epochs", 3], "does not take --epochs"),
         (["--gene-sets", "x.gmt"], "needs --markers"),

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from spatialrag import open_bank, write_bank
+from spatialrag import read_bank, write_bank
 from spatialrag.datasets.bundle import export_bank, import_bank
 from spatialrag.datasets.manifest import read_manifest
 from spatialrag.errors import BankError, InputError
@@ -35,7 +35,7 @@ def test_bundle_holds_the_bank_its_card_and_checksums(path, toy_bank, tmp_path):
     assert cohort.citation in card
     assert toy_bank.fingerprint in card
     assert "| toy2 |" in card
-    assert open_bank(tmp_path / "there" / "bank.zarr").fingerprint == toy_bank.fingerprint
+    assert read_bank(tmp_path / "there" / "bank.zarr").fingerprint == toy_bank.fingerprint
 
 
 def test_bad_requests(path, tmp_path):
@@ -76,7 +76,7 @@ def test_nothing_but_the_bank_is_exported(path, tmp_path):
 
 def test_what_was_exported_is_imported(bundle, toy_bank, tmp_path):
     made = import_bank(bundle, tmp_path / "there.zarr")
-    assert made.fingerprint == open_bank(tmp_path / "there.zarr").fingerprint
+    assert made.fingerprint == read_bank(tmp_path / "there.zarr").fingerprint
     assert made.fingerprint == toy_bank.fingerprint
     with pytest.raises(InputError, match="exists"):
         import_bank(bundle, tmp_path / "there.zarr")

@@ -1,6 +1,6 @@
 import pytest
 
-from spatialrag.bank.store import open_bank
+from spatialrag.bank.store import read_bank
 from spatialrag.errors import InputError
 from spatialrag.jobs.banks import AddRequest, BuildRequest, add, build, inspect, remove
 from spatialrag.jobs.slides import Slides
@@ -10,7 +10,7 @@ def test_a_bank_grows_and_shrinks_to_the_same_bits(toy_table, toy_cache, tmp_pat
     path = tmp_path / "bank.zarr"
     three = Slides(toy_table, names=("toy1", "toy2", "toy3"))
     made = build(BuildRequest(three, path, "color", cache=toy_cache, json=tmp_path / "b.json"))
-    assert made.facts["fingerprint"] == open_bank(path).fingerprint
+    assert made.facts["fingerprint"] == read_bank(path).fingerprint
     more = AddRequest(path, Slides(toy_table, names=("toy4",)), "color", cache=toy_cache)
     assert add(more).bank.slides.index.tolist() == ["toy1", "toy2", "toy3", "toy4"]
     with pytest.raises(InputError, match="already in the bank"):

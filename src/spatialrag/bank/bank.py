@@ -43,6 +43,13 @@ class Bank:
         float32 patch embeddings, and in ``encoder`` how they were made.
     thumbnails : (n_references, px, px, 3) uint8, optional
         Pictures of the patches.
+
+    Examples
+    --------
+    >>> bank.n_references, bank.slides.index.tolist()
+    (168, ['toy1', 'toy2', 'toy3'])
+    >>> bank.without(slides=["toy1"]).n_references
+    112
     """
 
     expression: sparse.csr_matrix

@@ -52,6 +52,12 @@ def build_bank(
     ------
     InputError
         No sections, repeated slides, mixed scales, and what `embed` raises.
+
+    Examples
+    --------
+    >>> made = sr.build_bank(sections[:2], encoder="color", cache=cache)
+    >>> made.encoder.name, made.embeddings.shape
+    ('color', (112, 308))
     """
     sections = list(sections)
     _check_sections(sections)
@@ -206,6 +212,12 @@ def join_banks(banks: Sequence[Bank]) -> Bank:
     InputError
         The banks differ in encoder, expression scale or thumbnails, share a slide, or share
         hardly a gene.
+
+    Examples
+    --------
+    >>> one, other = bank.only(["toy1"]), bank.only(["toy2"])
+    >>> join_banks([one, other]).slides.index.tolist()
+    ['toy1', 'toy2']
     """
     first, banks = banks[0], list(banks)
     _check_joinable(banks)

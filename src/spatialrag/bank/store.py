@@ -42,6 +42,11 @@ def write_bank(bank: Bank, path: str | Path, *, overwrite: bool = False) -> Path
     InputError
         The path exists and ``overwrite`` is not set, it is not a bank, another process writes it,
         or it cannot be written.
+
+    Examples
+    --------
+    >>> sr.write_bank(bank, "written.zarr").name
+    'written.zarr'
     """
     return write_store(to_anndata(bank), path, BANK, overwrite=overwrite)
 
@@ -60,31 +65,42 @@ def update_bank(path: str | Path, change: Callable[[Bank], Bank]) -> Bank:
     """
     require_store(path, BANK)  # without one, nothing is made for its lock
     with exclusive(path) as place:
-        changed = change(open_bank(place))
+        changed = change(read_bank(place))
         replace_store(to_anndata(changed), place)
     return changed
 
 
-def open_bank(path: str | Path) -> Bank:
-    """Open a bank into memory, after a cheap check (schema, shapes, depths against values).
+def read_bank(path: str | Path) -> Bank:
+    """Read a bank into memory, after a cheap check (schema, shapes, depths against values).
 
     Raises
     ------
     BankError
         No bank there, a newer schema, or content that does not add up. `verify_bank` checks all.
+
+    Examples
+    --------
+    >>> path = sr.write_bank(bank, "bank.zarr", overwrite=True)
+    >>> sr.read_bank(path).fingerprint == bank.fingerprint
+    True
     """
     return _open(Path(path))[0]
 
 
 def verify_bank(path: str | Path) -> Bank:
-    """Open a bank and compare all of its content with what was recorded when it was written.
+    """Read a bank and compare all of its content with what was recorded when it was written.
 
     Raises
     ------
     BankError
-        As `open_bank`, or slots for other tools that do not follow from the bank.
+        As `read_bank`, or slots for other tools that do not follow from the bank.
     InputError
         Slides that are not what was written, all listed.
+
+    Examples
+    --------
+    >>> verify_bank(sr.write_bank(bank, "checked.zarr")).n_references
+    168
     """
     path = Path(path)
     bank, adata = _open(path)

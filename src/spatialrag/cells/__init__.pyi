@@ -7,7 +7,7 @@ from .cell_bank import CellBank as CellBank
 from .census import CensusQuery as CensusQuery, cells_from_census as cells_from_census
 from .deconvolve import Deconvolution as Deconvolution
 from .store import (
-    open_cells as open_cells,
+    read_cells as read_cells,
     verify_cells as verify_cells,
     write_cells as write_cells,
 )

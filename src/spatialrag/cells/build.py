@@ -69,6 +69,12 @@ def cells_from_anndata(
     InputError
         No such column or layer, values that are not counts, a prediction, repeated names, labels
         outside the map, or no cell left.
+
+    Examples
+    --------
+    >>> single = sr.cells_from_anndata(cells_adata, dataset="atlas")
+    >>> single.types.tolist()
+    ['immune', 'stroma', 'tumor']
     """
     dataset = clean_part(dataset, kind="data set")
     for column in [type_column, *([donor_column] if donor_column else [])]:
@@ -120,7 +126,7 @@ def cells_from_profiles(
     source: str = "",
     citation: str = "",
 ) -> CellBank:
-    """Return the bank of a table of type means: each stands in as one pseudo-cell, marked so.
+    r"""Return the bank of a table of type means: each stands in as one pseudo-cell, marked so.
 
     Parameters
     ----------
@@ -136,6 +142,13 @@ def cells_from_profiles(
     InputError
         Negative or missing values, labels outside the map, or a type of ``only`` that the table
         lacks.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("profiles.csv").write_text("gene,immune,tumor\nTOY1,5,0\nTOY2,1,7\n")
+    >>> sr.cells_from_profiles("profiles.csv", dataset="published").types.tolist()
+    ['immune', 'tumor']
     """
     dataset = clean_part(dataset, kind="data set")
     table = read_numbers(path, kind="gene")
@@ -178,6 +191,12 @@ def join_cells(banks: Sequence[CellBank]) -> CellBank:
     ------
     InputError
         Data sets given twice, or without genes in common (another species or kind of names).
+
+    Examples
+    --------
+    >>> two = sr.join_cells([cells, sr.cells_from_anndata(cells_adata, dataset="another")])
+    >>> len(two.datasets)
+    2
     """
     banks = list(banks)
     names = np.concatenate([bank.datasets.index.to_numpy(str) for bank in banks])

@@ -37,6 +37,11 @@ class CellBank:
     datasets : pandas.DataFrame
         Index dataset; columns values (``counts``, or ``means`` for type means that stand in as
         pseudo-cells), source, citation, hash.
+
+    Examples
+    --------
+    >>> cells.n_cells, cells.types.tolist()
+    (60, ['immune', 'stroma', 'tumor'])
     """
 
     expression: sparse.csr_matrix

@@ -33,6 +33,11 @@ class CensusQuery:
         Release, e.g. ``2025-11-08`` or ``stable``; the one resolved is kept with the cells.
     uri
         A Census elsewhere than the public one, e.g. a local copy.
+
+    Examples
+    --------
+    >>> CensusQuery(tissue=("breast",), disease=("normal",)).organism
+    'Homo sapiens'
     """
 
     tissue: tuple[str, ...]
@@ -89,6 +94,11 @@ def cells_from_census(
         cellxgene-census is not installed.
     InputError
         The Census cannot be reached, no cell matches, or labels are outside the map.
+
+    Examples
+    --------
+    >>> query = sr.cells.CensusQuery(tissue=("breast",))
+    >>> cells = sr.cells_from_census(query, per_type=500)  # doctest: +SKIP
     """
     with _open(query) as census:
         experiment = census["census_data"][query.organism.lower().replace(" ", "_")]

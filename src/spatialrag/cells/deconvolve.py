@@ -36,6 +36,14 @@ class Deconvolution:
         Counts at which a gene's platform factor is half way between 1 and what the data say.
     platform
         Whether to estimate platform factors at all.
+
+    Examples
+    --------
+    >>> settings = Deconvolution(rounds=20)
+    >>> sr.deconvolve(
+    ...     section.expression, section.genes, section.spots, cells, settings=settings
+    ... ).types.tolist()
+    ['immune', 'stroma', 'tumor']
     """
 
     n_genes: int = 3000
@@ -81,6 +89,13 @@ def deconvolve(
     ------
     InputError
         Values that are not counts, fewer than two types, or too few genes in common.
+
+    Examples
+    --------
+    >>> section = sections[3]
+    >>> found = sr.deconvolve(section.expression, section.genes, section.spots, cells)
+    >>> bool(np.allclose(found.values.sum(axis=1), 1))
+    True
     """
     settings = settings or Deconvolution()
     if (counts.data % 1 != 0).any() or (counts.data < 0).any():

@@ -37,6 +37,11 @@ def write_cells(bank: CellBank, path: str | Path, *, overwrite: bool = False) ->
     InputError
         The path exists and ``overwrite`` is not set, it is not a single-cell bank, another process
         writes it, or it cannot be written.
+
+    Examples
+    --------
+    >>> sr.write_cells(cells, "kept.zarr").name
+    'kept.zarr'
     """
     return write_store(to_anndata(bank), path, CELLS, overwrite=overwrite)
 
@@ -51,18 +56,23 @@ def update_cells(path: str | Path, change: Callable[[CellBank], CellBank]) -> Ce
     """
     require_store(path, CELLS)  # without one, nothing is made for its lock
     with exclusive(path) as place:
-        changed = change(open_cells(place))
+        changed = change(read_cells(place))
         replace_store(to_anndata(changed), place)
     return changed
 
 
-def open_cells(path: str | Path) -> CellBank:
-    """Open a single-cell bank after a cheap check (schema, shapes, depths, fingerprint).
+def read_cells(path: str | Path) -> CellBank:
+    """Read a single-cell bank after a cheap check (schema, shapes, depths, fingerprint).
 
     Raises
     ------
     BankError
         No such bank there, a newer schema, or content that does not add up.
+
+    Examples
+    --------
+    >>> sr.read_cells(sr.write_cells(cells, "cells.zarr", overwrite=True)).n_cells
+    60
     """
     path = Path(path)
     adata = read_store(path, CELLS)
@@ -82,14 +92,19 @@ def _check(bank: CellBank, adata: ad.AnnData, path: Path) -> None:
 
 
 def verify_cells(path: str | Path) -> CellBank:
-    """Open a single-cell bank and hash all of its content against what was recorded.
+    """Read a single-cell bank and hash all of its content against what was recorded.
 
     Raises
     ------
     InputError
-        As `open_cells`, or data sets that are not what was written, all listed.
+        As `read_cells`, or data sets that are not what was written, all listed.
+
+    Examples
+    --------
+    >>> verify_cells(sr.write_cells(cells, "checked_cells.zarr")).n_cells
+    60
     """
-    bank = open_cells(path)
+    bank = read_cells(path)
     check_hashes(
         bank.datasets["hash"],
         lambda name: hash_dataset(bank, name),

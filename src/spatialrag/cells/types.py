@@ -26,6 +26,11 @@ class TypeMap:
         Label to type; None leaves cells of that label out.
     name
         Of the table, for the record.
+
+    Examples
+    --------
+    >>> TypeMap({"T cell": "immune", "doublet": None}).types["T cell"]
+    'immune'
     """
 
     types: dict[str, str | None]
@@ -79,7 +84,7 @@ def identity(labels: Iterable[str]) -> TypeMap:
 
 
 def read_type_map(path: str | Path) -> TypeMap:
-    """Read a type map: a tab-separated file, or the name of one that ships.
+    r"""Read a type map: a tab-separated file, or the name of one that ships.
 
     Parameters
     ----------
@@ -92,6 +97,13 @@ def read_type_map(path: str | Path) -> TypeMap:
     InputError
         No such file or name, what `spatialrag.tables` refuses, missing columns, a label with two
         types, or no type at all.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("types.csv").write_text("label,type\nT cell,immune\n")
+    >>> read_type_map("types.csv").types
+    {'T cell': 'immune'}
     """
     name = str(path)
     if name in MAPS:

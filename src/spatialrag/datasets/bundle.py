@@ -43,6 +43,11 @@ def export_bank(bank: str | Path, out: str | Path, *, cohort: Cohort) -> Path:
     ------
     InputError
         A damaged bank, or an ``out`` that exists, is no ``.zip`` or cannot be written.
+
+    Examples
+    --------
+    >>> cohort = read_manifest()["her2st"]  # doctest: +SKIP
+    >>> export_bank(bank, "her2st.zip", cohort=cohort)  # doctest: +SKIP
     """
     bank, out = Path(bank), Path(out)
     if out.suffix != ".zip":

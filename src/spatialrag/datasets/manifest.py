@@ -133,6 +133,12 @@ class Cohort:
     ------
     InputError
         A name that is not safe as the name of a folder.
+
+    Examples
+    --------
+    >>> from spatialrag.datasets import read_manifest
+    >>> next(iter(read_manifest().values())).species != ""
+    True
     """
 
     name: str
@@ -164,6 +170,11 @@ def read_manifest(path: str | Path | None = None) -> dict[str, Cohort]:
     ------
     InputError
         Not TOML, a newer schema, or entries with faults, all listed.
+
+    Examples
+    --------
+    >>> len(read_manifest()) > 0
+    True
     """
     source = files("spatialrag.datasets").joinpath("manifest.toml") if path is None else Path(path)
     try:
@@ -199,7 +210,15 @@ def read_manifest(path: str | Path | None = None) -> dict[str, Cohort]:
 
 
 def find_cohort(cohorts: dict[str, Cohort], name: str) -> Cohort:
-    """Return a cohort by name, or raise `InputError` with the nearest name."""
+    """Return a cohort by name, or raise `InputError` with the nearest name.
+
+    Examples
+    --------
+    >>> cohorts = read_manifest()
+    >>> name = next(iter(cohorts))
+    >>> find_cohort(cohorts, name).name == name
+    True
+    """
     if name not in cohorts:
         nearest = difflib.get_close_matches(name, cohorts, n=1)
         raise InputError(

@@ -37,6 +37,13 @@ class Clustering:
         Numbers of domains to choose from, by stability, when none is given.
     refine
         Whether each spot then takes the most frequent label among itself and its neighbors.
+
+    Examples
+    --------
+    >>> embedding = np.repeat([[0.0, 0.0], [5.0, 5.0]], 20, axis=0)
+    >>> labels = Clustering("kmeans").labels(embedding, 2, rng=0)
+    >>> len(np.unique(labels[:20])), len(np.unique(labels))
+    (1, 2)
     """
 
     by: Algorithm = "kmeans"

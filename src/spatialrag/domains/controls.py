@@ -34,6 +34,12 @@ class SmoothedPCA:
         Of the averaged components.
     seed
         Of the clustering.
+
+    Examples
+    --------
+    >>> found = SmoothedPCA(k=6).fit_predict(adata, n_domains=3)
+    >>> len(np.unique(found.labels))
+    3
     """
 
     k: int = 15
@@ -91,6 +97,12 @@ class NeighborhoodMeans:
         Of the means.
     seed
         Of the clustering.
+
+    Examples
+    --------
+    >>> found = NeighborhoodMeans(ranges=(5, 10)).fit_predict(adata, n_domains=3)
+    >>> len(np.unique(found.labels))
+    3
     """
 
     ranges: tuple[int, ...] = (5, 15, 45)

@@ -39,6 +39,10 @@ def read_dataset(path: str | Path, *, name: str) -> ad.AnnData:
     ------
     InputError
         An unknown name, files that are missing, no annotation, or one that matches no spot.
+
+    Examples
+    --------
+    >>> adata = read_dataset("starmap_mvc.h5ad", name="mouse_visual_cortex")  # doctest: +SKIP
     """
     kind = recipe(name).kind
     path = Path(path)

@@ -30,6 +30,13 @@ class Domains:
         Neighbors that were used, by name.
     arrays
         What else the method can show, by name: losses per epoch, latents on the way.
+
+    Examples
+    --------
+    >>> from spatialrag.domains import SmoothedPCA
+    >>> found = SmoothedPCA().fit_predict(adata, n_domains=3)
+    >>> found.labels.shape, found.embedding.shape[0]
+    ((56,), 56)
     """
 
     labels: np.ndarray
@@ -55,7 +62,13 @@ class Domains:
 
 
 class DomainMethod(Protocol):
-    """A frozen dataclass of settings that finds domains; annotations are not among its inputs."""
+    """A frozen dataclass of settings that finds domains; annotations are not among its inputs.
+
+    Examples
+    --------
+    >>> from spatialrag.domains import Consensus
+    >>> chosen: DomainMethod = Consensus()
+    """
 
     def fit_predict(self, data: Tissue | ad.AnnData, *, n_domains: int | None) -> Domains:
         """Return domains of all spots; ``n_domains`` None lets the method choose."""

@@ -38,6 +38,12 @@ class FSM(nn.Module):
         Width of the MLP's hidden layer.
     identity
         Whether the last layer starts at 0, so that modulation starts as the identity.
+
+    Examples
+    --------
+    >>> import torch
+    >>> FSM(8, 4)(torch.zeros(5, 4), torch.ones(5, 8)).shape
+    torch.Size([5, 4])
     """
 
     def __init__(
@@ -82,7 +88,13 @@ class SeparateFSM(nn.Module):
 
 
 class Addition(nn.Module):
-    """z + MLP(h); parameters as `FSM`'s."""
+    """z + MLP(h); parameters as `FSM`'s.
+
+    Examples
+    --------
+    >>> Addition(8, 4)(torch.zeros(5, 4), torch.ones(5, 8)).shape
+    torch.Size([5, 4])
+    """
 
     def __init__(
         self, semantic_dim: int, width: int, *, hidden: int = 64, identity: bool = True
@@ -98,7 +110,13 @@ class Addition(nn.Module):
 
 
 class Concatenation(nn.Module):
-    """W [z | MLP(h)]; parameters as `FSM`'s."""
+    """W [z | MLP(h)]; parameters as `FSM`'s.
+
+    Examples
+    --------
+    >>> Concatenation(8, 4)(torch.zeros(5, 4), torch.ones(5, 8)).shape
+    torch.Size([5, 4])
+    """
 
     def __init__(
         self, semantic_dim: int, width: int, *, hidden: int = 64, identity: bool = True
@@ -122,6 +140,11 @@ class CrossAttention(nn.Module):
 
     SemST compares with cross-attention without saying over what. One vector per spot would be
     attended to with weight 1 whatever z is, so h is cut into pieces, each a key and a value.
+
+    Examples
+    --------
+    >>> CrossAttention(8, 4)(torch.zeros(5, 4), torch.ones(5, 8)).shape
+    torch.Size([5, 4])
     """
 
     def __init__(

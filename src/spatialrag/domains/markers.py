@@ -43,6 +43,12 @@ def domain_markers(
     ------
     InputError
         An unknown test, or fewer than two domains with two spots.
+
+    Examples
+    --------
+    >>> found = domain_markers(tissue, regions, n_genes=5)
+    >>> found.columns[:2].tolist()
+    ['domain', 'gene']
     """
     check_choice(test, TESTS, name="test")
     try:
@@ -75,7 +81,15 @@ def domain_markers(
 
 
 def read_gene_sets(path: str | Path) -> dict[str, frozenset[str]]:
-    """Return gene sets of a GMT file, symbols in upper case."""
+    r"""Return gene sets of a GMT file, symbols in upper case.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("sets.gmt").write_text("LUMINAL\tsource\tESR1\tGATA3\n")
+    >>> sorted(read_gene_sets("sets.gmt")["LUMINAL"])
+    ['ESR1', 'GATA3']
+    """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path} does not exist")
@@ -109,6 +123,15 @@ def set_enrichment(
     DataFrame
         ``domain``, ``gene_set``, ``n_shared``, ``n_markers``, ``n_set``, ``p``, ``p_adjusted``,
         ``genes``; the most significant first.
+
+    Examples
+    --------
+    >>> told = {"domain": ["1"] * 2, "gene": ["ESR1", "GATA3"], "score": [3.0, 2.0]}
+    >>> markers = pd.DataFrame(told)
+    >>> sets = {"LUMINAL": frozenset({"ESR1", "GATA3"})}
+    >>> found = set_enrichment(markers, sets, np.array(["ESR1", "GATA3", "ACTB", "VIM"]))
+    >>> len(found)
+    1
     """
     universe = {str(gene).upper() for gene in background}
     rows = []

@@ -33,6 +33,12 @@ class Recipe:
         gamma and lambda, which are equal everywhere.
     released_k_features, released_n_genes, epochs, learning_rate, hidden, width
         Where the published code differs from the paper, or the paper is silent. Its k_g is 10.
+
+    Examples
+    --------
+    >>> from spatialrag.domains import recipe
+    >>> recipe("mouse_visual_cortex").n_domains
+    7
     """
 
     kind: str
@@ -119,6 +125,12 @@ RECIPES: dict[str, Recipe] = {
 
 
 def recipe(name: str) -> Recipe:
-    """Return the recipe of a data set, one of `RECIPES`."""
+    """Return the recipe of a data set, one of `RECIPES`.
+
+    Examples
+    --------
+    >>> recipe("mouse_visual_cortex").kind != ""
+    True
+    """
     check_choice(name, RECIPES, name="data set")
     return RECIPES[name]

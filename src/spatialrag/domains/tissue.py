@@ -37,6 +37,12 @@ class Tissue:
         Section of each spot: graphs never join two.
     scale
         ``counts``, ``log1p`` or ``log1p_cp10k``.
+
+    Examples
+    --------
+    >>> tissue = sr.Tissue(section.expression, section.genes, section.spots, section.xy)
+    >>> tissue.n_spots
+    56
     """
 
     expression: sparse.csr_matrix

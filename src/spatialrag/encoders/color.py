@@ -31,6 +31,12 @@ class Color:
     ----------
     size_px
         Side of the patches taken, pixels.
+
+    Examples
+    --------
+    >>> patches = np.full((2, 64, 64, 3), 200, np.uint8)
+    >>> Color(size_px=64).encode(patches).shape
+    (2, 154)
     """
 
     size_px: int = 128

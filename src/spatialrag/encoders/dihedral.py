@@ -17,6 +17,12 @@ class Dihedral:
     ----------
     encoder
         Of patches. Eight times its cost.
+
+    Examples
+    --------
+    >>> from spatialrag.encoders import Color
+    >>> Dihedral(Color()).name
+    'color'
     """
 
     encoder: PatchEncoder

@@ -64,6 +64,12 @@ def embed(
     InputError
         No spots, no image, an mpp that is unknown or not that of the platform, many spots outside
         the image, a slide too coarse for the encoder.
+
+    Examples
+    --------
+    >>> spots = sections[3].located
+    >>> embed(spots, encoder="color", context=0, cache=cache).vectors.shape
+    (56, 154)
     """
     spots = spots.located if isinstance(spots, Section) else spots
     encoder = make_encoder(encoder)

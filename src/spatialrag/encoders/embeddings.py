@@ -24,6 +24,11 @@ class EncoderRecord:
         Nearest spots averaged and joined; 0 for none.
     source
         Where its weights come from, with the revision. Not compared: the fingerprint tells.
+
+    Examples
+    --------
+    >>> queries.encoder.own_dim, queries.encoder.context
+    (154, 6)
     """
 
     name: str
@@ -61,6 +66,11 @@ class Embeddings:
         How the spots lie on the slide; None for precomputed vectors.
     thumbnails : (n_spots, px, px, 3) uint8, optional
         Pictures of the patches, where they were asked for.
+
+    Examples
+    --------
+    >>> queries.vectors.shape, queries.encoder.name
+    ((56, 308), 'color')
     """
 
     vectors: np.ndarray

@@ -11,7 +11,14 @@ from spatialrag.slides.spots import Spots
 
 @runtime_checkable
 class PatchEncoder(Protocol):
-    """Patches to vectors."""
+    """Patches to vectors.
+
+    Examples
+    --------
+    >>> from spatialrag.encoders import Color
+    >>> isinstance(Color(), PatchEncoder)
+    True
+    """
 
     @property
     def name(self) -> str:
@@ -35,7 +42,14 @@ class PatchEncoder(Protocol):
 
 @runtime_checkable
 class ConcurrentEncoder(PatchEncoder, Protocol):
-    """An encoder that may be called from several threads at once."""
+    """An encoder that may be called from several threads at once.
+
+    Examples
+    --------
+    >>> from spatialrag.encoders import Color
+    >>> isinstance(Color(), ConcurrentEncoder)
+    True
+    """
 
     @property
     def concurrent(self) -> bool:
@@ -57,7 +71,15 @@ class MovableEncoder(PatchEncoder, Protocol):
 
 @runtime_checkable
 class SpotEncoder(Protocol):
-    """Vectors that exist already, keyed by spot name."""
+    """Vectors that exist already, keyed by spot name.
+
+    Examples
+    --------
+    >>> from spatialrag.encoders import Precomputed
+    >>> given = Precomputed({"toy4": (np.array(["a"]), np.ones((1, 4), np.float32))})
+    >>> isinstance(given, SpotEncoder)
+    True
+    """
 
     @property
     def name(self) -> str:
@@ -96,6 +118,11 @@ def make_encoder(encoder: str | Encoder, *, device: str = "cpu", required: bool 
     ------
     InputError
         Unknown names, objects that are no encoders, devices they cannot run on.
+
+    Examples
+    --------
+    >>> make_encoder("color").name
+    'color'
     """
     made = _make(encoder)
     if device == "cpu":

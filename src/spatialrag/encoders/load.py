@@ -53,6 +53,10 @@ def load_encoder(
     InputError
         Weights that are missing, gated, unreachable, or of another architecture; the message says
         what to do.
+
+    Examples
+    --------
+    >>> encoder = load_encoder("uni", weights="uni.safetensors")  # doctest: +SKIP
     """
     entry = zoo()[name]
     if network is not None:

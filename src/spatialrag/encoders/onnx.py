@@ -58,6 +58,10 @@ class OnnxEncoder:
         The ``.onnx`` file.
     values
         ``0_255``, ``0_1`` or ``imagenet``.
+
+    Examples
+    --------
+    >>> encoder = OnnxEncoder("mobilenet_v2_imagenet.onnx")  # doctest: +SKIP
     """
 
     concurrent = True

@@ -36,6 +36,12 @@ class Precomputed:
         Name of the encoder that made them.
     limit
         Largest share of a slide's spots that may be without a vector; these are left out.
+
+    Examples
+    --------
+    >>> names, vectors = np.array(["a", "b"]), np.ones((2, 8), np.float32)
+    >>> Precomputed({"slide": (names, vectors)}).name
+    'precomputed'
     """
 
     def __init__(

@@ -27,6 +27,10 @@ class Tiles:
         Slide to spot names.
     vectors
         Slide to (n_spots, n_tiles, dim) float32.
+
+    Examples
+    --------
+    >>> tiles = Tiles({"toy4": np.array(["a"])}, {"toy4": np.ones((1, 9, 4), np.float32)})
     """
 
     spots: dict[str, np.ndarray]
@@ -109,6 +113,12 @@ def embed_tiles(
         Tiles along a side; 3 gives nine.
     patch_um, cache
         As in `spatialrag.embed`; the tiles cover the same patch.
+
+    Examples
+    --------
+    >>> tiles = embed_tiles([sections[3].located], grid=2, cache=cache)
+    >>> tiles.vectors["toy4"].shape
+    (56, 4, 154)
     """
     made = require_patch_encoder(encoder, needed_for="cutting them into tiles")
     if grid < 1:

@@ -85,7 +85,13 @@ class PublishedEncoder:
 
 @cache
 def zoo() -> dict[str, PublishedEncoder]:
-    """Return the table that ships, by name."""
+    """Return the table that ships, by name.
+
+    Examples
+    --------
+    >>> "uni" in zoo()
+    True
+    """
     text = files("spatialrag.encoders").joinpath("zoo.toml").read_text(encoding="utf-8")
     record = tomllib.loads(text)
     known = {each.name for each in fields(PublishedEncoder)}

@@ -53,6 +53,12 @@ class DomainReport:
         ``oracle`` where latents of several epochs were kept.
     record
         What was compared on.
+
+    Examples
+    --------
+    >>> runs = pd.DataFrame({"arm": ["pca"], "seed": [0], "ari": [0.5]})
+    >>> len(DomainReport(runs).runs)
+    1
     """
 
     runs: pd.DataFrame
@@ -129,6 +135,14 @@ def compare_domains(
     ------
     InputError
         No seeds, or annotations that do not match spots.
+
+    Examples
+    --------
+    >>> from spatialrag.evaluation.domains import Arm
+    >>> arms = {"pca": Arm(sr.domains.SmoothedPCA(k=0))}
+    >>> report = compare_domains(tissue, regions, arms, n_domains=2, seeds=[0])
+    >>> len(report.runs)
+    1
     """
     seeds = list(seeds)
     if not seeds or len(truth) != tissue.n_spots:

@@ -83,6 +83,13 @@ def loso(
         Rows whose genes are counted against random maps as smooth as theirs (``n_above_null``,
         ``null_smooth_pcc_k``); by default the first row and `HEADLINE`. The row ``null_smooth`` has
         the levels of the first of them.
+
+    Examples
+    --------
+    >>> rows = [sr.Row("generag", method)]
+    >>> report = sr.loso(bank, rows=rows, slides=["toy1"], n_core=50, n_global=100)
+    >>> report.slides["toy1"]["generag"]["core"]["pcc_all"] > 0
+    True
     """
     settings = settings or GeneRAG()
     folds = list(_folds(bank, leave, slides))

@@ -49,6 +49,11 @@ class Row:
         Gene groups it is scored on.
     tuned
         Choose image_weight and strength inside each fold's references first.
+
+    Examples
+    --------
+    >>> Row("sparse", sr.GeneRAG(strength=0.2), groups=("core",)).name
+    'sparse'
     """
 
     name: str
@@ -72,6 +77,12 @@ def standard_rows(
     The last rows are those of `published`, over the same backbone (linear for the default one);
     ``generag_released`` is left out, with a warning, where that is trained on a scale that cannot
     become counts.
+
+    Examples
+    --------
+    >>> rows = sr.standard_rows(sr.GeneRAG(), bank)
+    >>> [row.name for row in rows[:3]]
+    ['generag', 'backbone', 'ridge_all']
     """
     backbone, scale, read = settings.backbone, settings.scale, settings.preparation
     rows = [

@@ -19,6 +19,11 @@ class Panel:
         Global genes, most variable in the references first.
     n_core
         The first so many are the core genes.
+
+    Examples
+    --------
+    >>> Panel(np.array(["A", "B", "C"]), n_core=2).groups["core"].tolist()
+    [0, 1]
     """
 
     genes: np.ndarray
@@ -44,6 +49,12 @@ def fix_panel(
         Names of the genes the test slide measured: of that slide, nothing else is used.
     n_core, n_global
         Sizes; fewer genes give a smaller panel.
+
+    Examples
+    --------
+    >>> panel = sr.fix_panel(bank, sections[3].genes, n_core=50, n_global=200)
+    >>> panel.n_core, len(panel.genes)
+    (50, 200)
     """
     eligible = bank.measured_everywhere & np.isin(bank.genes, measured)
     ranked = rank_by_variance(bank.expression[~bank.empty], eligible)[:n_global]

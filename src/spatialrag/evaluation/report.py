@@ -79,6 +79,11 @@ class Report:
         ``slides[slide][method]``: groups of metrics, and ``per_gene`` tables.
     record
         Origin: versions, settings, bank fingerprint, folds.
+
+    Examples
+    --------
+    >>> report = sr.loso(bank, rows=[sr.Row("mean", sr.prediction.MeanProfile())], n_core=20)
+    >>> report.write("scores.json")
     """
 
     slides: dict[str, dict[str, dict[str, Any]]]

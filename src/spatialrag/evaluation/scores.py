@@ -67,6 +67,13 @@ class Scores:
         Spots scored: those with counts.
     n_surrogate_spots
         Of these, how many the surrogates are of; None without any.
+
+    Examples
+    --------
+    >>> panel = sr.fix_panel(bank, sections[3].genes, n_core=50, n_global=200)
+    >>> scores = sr.evaluate(prediction, sections[3], panel=panel)
+    >>> scores.per_gene.shape[0]
+    200
     """
 
     summary: dict[str, dict[str, float]]
@@ -123,6 +130,13 @@ def evaluate(
     InputError
         No spot in common, or none with counts; genes of the panel that were not measured;
         surrogates of other spots.
+
+    Examples
+    --------
+    >>> panel = sr.fix_panel(bank, sections[3].genes, n_core=50, n_global=200)
+    >>> scores = sr.evaluate(prediction, sections[3], panel=panel)
+    >>> scores.summary["core"]["pcc_50"] > 0
+    True
     """
     measured = to_scale(
         section.expression, stored=section.scale, wanted=prediction.scale, totals=section.totals

@@ -42,6 +42,12 @@ class Explanation:
         Part of the value that rests on no reference.
     query_thumbnail, thumbnails
         Pictures of the query and of the cited references in order; None when not kept.
+
+    Examples
+    --------
+    >>> found = sr.explain(prediction, spot=prediction.spots[0], gene=prediction.genes[0])
+    >>> bool(np.isclose(found.citations["share"].sum(), 1))
+    True
     """
 
     slide: str
@@ -86,6 +92,12 @@ def explain(prediction: Prediction, *, spot: str, gene: str) -> Explanation:
     ------
     InputError
         Unknown names, or a prediction without citations.
+
+    Examples
+    --------
+    >>> found = sr.explain(prediction, spot=prediction.spots[0], gene=prediction.genes[0])
+    >>> bool(np.isclose(found.cited_value, found.value, atol=1e-5))
+    True
     """
     citations = prediction.require_citations()
     row, column = prediction.position_of(spot=spot), prediction.position_of(gene=gene)

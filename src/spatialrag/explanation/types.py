@@ -20,6 +20,11 @@ def attention_by_type(prediction: Prediction) -> pd.DataFrame:
     ------
     InputError
         The references carry no types.
+
+    Examples
+    --------
+    >>> sr.attention_by_type(cited).shape[0]
+    56
     """
     member, names = _members(prediction)
     weights = prediction.require_citations().weights @ member
@@ -41,6 +46,12 @@ def carriers(prediction: Prediction, genes: list[str] | None = None) -> pd.DataF
     pandas.DataFrame
         Genes x types; the columns ``residual`` (what rests on no reference) and ``value`` (their
         sum, the mean predicted value) come last.
+
+    Examples
+    --------
+    >>> gene = str(cited.genes[0])
+    >>> sr.carriers(cited, [gene]).columns[-2:].tolist()
+    ['residual', 'value']
     """
     member, names = _members(prediction)
     columns = [prediction.position_of(gene=gene) for gene in genes or prediction.genes]

@@ -42,6 +42,11 @@ def read_cohort(table: str | Path) -> list[Section]:
     InputError
         Every fault of the table at once, before anything is read; what `read_section` refuses;
         sections whose genes have no names in common.
+
+    Examples
+    --------
+    >>> [section.slide for section in sr.read_cohort(toy)]
+    ['toy1', 'toy2', 'toy3', 'toy4']
     """
     path = Path(table)
     found = read_table(path, as_text=True)
@@ -117,7 +122,12 @@ def _row_faults(row: dict[str, str]) -> list[str]:
 
 
 def read_her2st_cohort(root: str | Path, sections: Sequence[str] | None = None) -> list[Section]:
-    """Read sections of a HER2ST repository, all of them by default."""
+    """Read sections of a HER2ST repository, all of them by default.
+
+    Examples
+    --------
+    >>> sections = read_her2st_cohort("her2st", ["B4", "C2"])  # doctest: +SKIP
+    """
     names = list(sections or her2st_sections(root))
     return [
         read_her2st_section(root, name) for name in track(names, label="sections", total=len(names))

@@ -92,6 +92,10 @@ def read_hest_cohort(root: str | Path, slides: Sequence[str] | None = None) -> l
     ------
     InputError
         Slides with the same counts under two names: one of them would leak into the other's fold.
+
+    Examples
+    --------
+    >>> sections = sr.read_hest_cohort("hest_data", ["TENX99"])  # doctest: +SKIP
     """
     root = Path(root)
     names = list(slides or hest_slides(root))

@@ -40,6 +40,11 @@ def to_scale(
     InputError
         The scales cannot be converted: only counts, and log1p back to counts, can. A value has no
         logarithm: a model's, before it was raised to 0.
+
+    Examples
+    --------
+    >>> to_scale(np.array([[0.0, 1.0]]), stored="counts", wanted="log1p").round(3).tolist()
+    [[0.0, 0.6930000185966492]]
     """
     check_scale(stored)
     check_scale(wanted)

@@ -36,6 +36,12 @@ class Proportions:
     types : (n_types,)
     source
         Where they come from.
+
+    Examples
+    --------
+    >>> shares = sr.Proportions([[0.2, 0.8]], ["C2:25x13"], ["immune", "tumor"])
+    >>> shares.types.tolist()
+    ['immune', 'tumor']
     """
 
     values: np.ndarray
@@ -118,6 +124,10 @@ def read_her2st_proportions(
     ------
     InputError
         An unknown tier, or an archive or section that is not there.
+
+    Examples
+    --------
+    >>> shares = read_her2st_proportions("her2st", ["B4"])  # doctest: +SKIP
     """
     check_choice(tier, TIERS, name="tier")
     path = Path(root) / "res" / "ST-deconv" / "props" / f"{tier}.zip"
@@ -144,7 +154,7 @@ def read_her2st_proportions(
 
 
 def read_proportions(path: str | Path) -> Proportions:
-    """Read a table of proportions: spots (named ``slide:spot``) in rows, types in columns.
+    r"""Read a table of proportions: spots (named ``slide:spot``) in rows, types in columns.
 
     Parameters
     ----------
@@ -155,6 +165,13 @@ def read_proportions(path: str | Path) -> Proportions:
     ------
     InputError
         What `spatialrag.tables` refuses, or rows that are no shares.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("shares.csv").write_text("spot,immune,tumor\nC2:25x13,0.2,0.8\n")
+    >>> sr.read_proportions("shares.csv").values.tolist()
+    [[0.2, 0.8]]
     """
     table = read_numbers(path, kind="spot")
     return Proportions(table.to_numpy(), table.index, table.columns, Path(path).name)

@@ -78,6 +78,12 @@ def read_section(
         Files that are absent, of another kind or damaged; values, names or places that cannot be
         used; several slides of which none is named; pixel sizes that differ by more than 20 %; a
         picture that most spots lie outside of.
+
+    Examples
+    --------
+    >>> section = sr.read_section(h5ad, slide="toy4", donor="d2")
+    >>> section.n_spots, section.scale
+    (56, 'counts')
     """
     path = _existing(path)
     kind = _kind(path)
@@ -118,7 +124,7 @@ def read_positions(
     library: str | None = None,
     mpp_from: str | None = None,
 ) -> Spots:
-    """Read spot names and centres alone.
+    r"""Read spot names and centres alone.
 
     Expression that a file may hold is not read: it may be on any scale, or a prediction. What was
     left out is warned about.
@@ -140,6 +146,13 @@ def read_positions(
     ------
     InputError
         As `read_section`, of names and places alone.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("spots.csv").write_text("spot,x,y\na,100,120\nb,300,120\n")
+    >>> sr.read_positions("spots.csv", slide="new", mpp=1.0).spots.tolist()
+    ['a', 'b']
     """
     path = _existing(path)
     spots, notes, stated = _spots(path, slide, library)

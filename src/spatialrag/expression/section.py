@@ -42,6 +42,12 @@ class Section:
         What the file says of spots besides, one row each.
     pixel_sizes
         Every statement of µm per pixel that came with the expression, the surest first.
+
+    Examples
+    --------
+    >>> section = sr.Section("s", "d", [[3, 0], [1, 2]], ["ACTB", "ERBB2"], ["a", "b"])
+    >>> section.totals.tolist()
+    [3.0, 3.0]
     """
 
     slide: str

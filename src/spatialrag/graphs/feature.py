@@ -44,6 +44,12 @@ def feature_graph(
     ------
     InputError
         A spot without any value (no direction), NaN or inf, more neighbors than spots.
+
+    Examples
+    --------
+    >>> graph = feature_graph(np.random.default_rng(0).normal(size=(30, 5)), k=4)
+    >>> graph.connectivities.shape
+    (30, 30)
     """
     unit = _directions(features)
     labels = np.zeros(unit.shape[0], int) if sections is None else np.asarray(sections)

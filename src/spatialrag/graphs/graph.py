@@ -20,6 +20,12 @@ class Graph:
         float64, same entries; in the unit of what the graph was made from.
     settings
         How it was made, with what was found automatically.
+
+    Examples
+    --------
+    >>> from spatialrag.graphs import spatial_graph
+    >>> spatial_graph(section.xy, kind="knn", k=4).connectivities.shape
+    (56, 56)
     """
 
     connectivities: sparse.csr_matrix

@@ -65,6 +65,12 @@ def spatial_graph(
     InputError
         Coordinates that cannot be used, a section with one spot, more neighbors than spots, no
         edges at all.
+
+    Examples
+    --------
+    >>> line = np.column_stack([np.arange(4.0), np.zeros(4)])
+    >>> spatial_graph(line, radius=1.5).connectivities.toarray().astype(int).tolist()
+    [[0, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 1], [0, 0, 1, 0]]
     """
     check_choice(kind, KINDS, name="kind of graph")
     if radius is not None and not radius > 0:

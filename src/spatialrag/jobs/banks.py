@@ -5,7 +5,7 @@ from pathlib import Path
 
 from spatialrag.bank.bank import Bank
 from spatialrag.bank.build import THUMBNAIL_PX, build_bank, check_addition, join_banks
-from spatialrag.bank.store import describe, open_bank, update_bank, write_bank
+from spatialrag.bank.store import describe, read_bank, update_bank, write_bank
 from spatialrag.encoders.embedding import CONTEXT
 from spatialrag.encoders.encoder import Encoder
 from spatialrag.errors import InputError
@@ -119,7 +119,7 @@ def add(request: AddRequest) -> BankResult:
         Before any slide is embedded: another encoder than the bank's, slides that it already has.
     """
     check_outputs(request.json)
-    bank, encoder = open_bank(request.path), None
+    bank, encoder = read_bank(request.path), None
     if bank.encoder is not None:
         encoder = request.devices.check_encoder(request.encoder, bank)
     elif request.encoder is not None:
@@ -173,7 +173,7 @@ def remove(
 def inspect(path: Path, *, json: Path | None = None) -> BankResult:
     """Tell what a bank holds."""
     check_outputs(json, inputs=[path])
-    return _result(open_bank(path), json)
+    return _result(read_bank(path), json)
 
 
 def _result(bank: Bank, json: Path | None, notes: tuple[str, ...] = ()) -> BankResult:

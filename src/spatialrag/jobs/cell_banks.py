@@ -16,7 +16,7 @@ from spatialrag.cells.build import (
 from spatialrag.cells.cell_bank import CellBank
 from spatialrag.cells.census import CensusQuery, cells_from_census
 from spatialrag.cells.deconvolve import Deconvolution, deconvolve
-from spatialrag.cells.store import describe_cells, open_cells, update_cells, write_cells
+from spatialrag.cells.store import describe_cells, read_cells, update_cells, write_cells
 from spatialrag.cells.types import TypeMap, read_type_map
 from spatialrag.errors import InputError
 from spatialrag.jobs.outputs import check_outputs, check_store, write_json
@@ -150,7 +150,7 @@ def build(
 def add(path: Path, sources: CellSources, *, json: Path | None = None) -> CellBankResult:
     """Add data sets; everything already in the bank stays bit-identical."""
     check_outputs(json, inputs=sources.files)
-    open_cells(path)  # no bank, no reading
+    read_cells(path)  # no bank, no reading
     parts = sources.read()
     return _result(update_cells(path, lambda current: join_cells([current, *parts])), json)
 
@@ -164,7 +164,7 @@ def remove(path: Path, datasets: tuple[str, ...], *, json: Path | None = None) -
 def inspect(path: Path, *, json: Path | None = None) -> CellBankResult:
     """Tell what a single-cell bank holds."""
     check_outputs(json, inputs=[path])
-    return _result(open_cells(path), json)
+    return _result(read_cells(path), json)
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,7 +204,7 @@ def deconvolve_slides(request: DeconvolveRequest) -> tuple[pd.DataFrame, tuple[s
         An output that cannot be written, sections that hold no counts.
     """
     check_outputs(request.out, inputs=(request.cells, *request.slides.sources))
-    bank, tables = open_cells(request.cells), []
+    bank, tables = read_cells(request.cells), []
     sections = request.slides.read()
     for section in sections:
         if section.scale != "counts":

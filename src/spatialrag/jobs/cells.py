@@ -7,7 +7,7 @@ from pathlib import Path
 from spatialrag.anndata_file import read_anndata
 from spatialrag.cells.build import TYPE_COLUMN, cells_from_anndata
 from spatialrag.cells.cell_bank import CellBank
-from spatialrag.cells.store import open_cells
+from spatialrag.cells.store import read_cells
 from spatialrag.cells.types import read_type_map
 from spatialrag.errors import InputError
 from spatialrag.expression.proportions import (
@@ -56,7 +56,7 @@ class SingleCells:
             A file that is absent or of another kind, labels that the table of types lacks.
         """
         if self.path.suffix.lower() != ".h5ad":
-            return open_cells(self.path)
+            return read_cells(self.path)
         if not self.path.is_file():
             raise InputError(f"the single cells {self.path} do not exist", fix="check the path")
         mapped = None if self.map_name is None else read_type_map(self.map_name)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from spatialrag.bank.bank import Bank
 from spatialrag.bank.copies import find_copies
-from spatialrag.bank.store import open_bank
+from spatialrag.bank.store import read_bank
 from spatialrag.evaluation.columns import ORACLE
 from spatialrag.evaluation.oracle import depth_oracle
 from spatialrag.evaluation.panel import Panel, fix_panel
@@ -147,7 +147,7 @@ def _seen(prediction: Prediction, bank: Bank, section: Section) -> tuple[str, ..
 
 
 def _read(request: EvaluateRequest) -> tuple[Prediction, Section, Bank]:
-    bank = request.bank if isinstance(request.bank, Bank) else open_bank(request.bank)
+    bank = request.bank if isinstance(request.bank, Bank) else read_bank(request.bank)
     given = request.prediction
     result = given if isinstance(given, Prediction) else read_prediction(given)
     section = request.measured

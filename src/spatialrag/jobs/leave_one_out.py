@@ -6,7 +6,7 @@ from typing import Literal
 
 from spatialrag.bank.bank import Bank
 from spatialrag.bank.build import build_bank
-from spatialrag.bank.store import open_bank
+from spatialrag.bank.store import read_bank
 from spatialrag.encoders.embedding import CONTEXT
 from spatialrag.encoders.encoder import Encoder
 from spatialrag.errors import InputError, listing
@@ -135,7 +135,7 @@ def _bank(request: LeaveOneOutRequest) -> tuple[Bank, tuple[str, ...]]:
                 "a bank is embedded already: there is no encoder to place",
                 fix="leave --encoder-device out",
             )
-        return open_bank(request.cohort), devices.notes(backbone=backbone)
+        return read_bank(request.cohort), devices.notes(backbone=backbone)
     encoder = devices.make_encoder(request.encoder)
     sections = request.cohort.read()
     bank = build_bank(

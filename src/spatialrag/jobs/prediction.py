@@ -6,7 +6,7 @@ from pathlib import Path
 
 from spatialrag.bank.bank import Bank
 from spatialrag.bank.copies import Copy, describe_copies, find_copies, leave_out_copies
-from spatialrag.bank.store import open_bank
+from spatialrag.bank.store import read_bank
 from spatialrag.encoders.embedding import embed
 from spatialrag.encoders.embeddings import Embeddings
 from spatialrag.encoders.encoder import Encoder
@@ -106,7 +106,7 @@ def predict(request: PredictRequest) -> PredictResult:
         blind = method.initial is not None and settings.image_weight == 0
         method = _Stated(method, settings, request.devices)
     check_outputs(request.out, request.json, inputs=read)
-    bank = request.bank if isinstance(request.bank, Bank) else open_bank(request.bank)
+    bank = request.bank if isinstance(request.bank, Bank) else read_bank(request.bank)
     prediction, notes = run(request, bank, method, blind=blind)
     facts = facts_of(prediction) | _facts_of_retrieval(prediction)
     return finish(request, prediction, facts, notes)

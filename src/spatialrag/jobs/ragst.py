@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from spatialrag.bank.bank import Bank
-from spatialrag.bank.store import open_bank
+from spatialrag.bank.store import read_bank
 from spatialrag.errors import InputError
 from spatialrag.explanation.types import attention_by_type
 from spatialrag.jobs.cells import GivenProportions, SingleCells
@@ -91,7 +91,7 @@ def fit(request: FitRequest) -> tuple[dict[str, object], tuple[str, ...]]:
 
     read = (request.bank, request.cells.path, request.proportions.path)
     check_outputs(request.out, request.json, inputs=read)
-    bank = open_bank(request.bank).without(
+    bank = read_bank(request.bank).without(
         slides=request.without_slides, donors=request.without_donors
     )
     cells = request.cells.read()
@@ -165,7 +165,7 @@ def predict(
 
     read = (model, request.bank, cells.path, request.queries.spots, request.queries.image)
     check_outputs(request.out, request.json, inputs=read)
-    bank = open_bank(request.bank) if isinstance(request.bank, Path) else request.bank
+    bank = read_bank(request.bank) if isinstance(request.bank, Path) else request.bank
     fitted = read_ragst(model, bank=bank, cells=cells.read(), device=request.devices.everywhere)
     if not residual:
         fitted = fitted.without_residual()

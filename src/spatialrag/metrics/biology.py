@@ -32,7 +32,15 @@ def _correlations(values: np.ndarray) -> np.ndarray:
 
 
 def read_gmt(path: str | Path) -> dict[str, list[str]]:
-    """Read gene sets: one per line, tab-separated name, description, genes."""
+    r"""Read gene sets: one per line, tab-separated name, description, genes.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("hallmark.gmt").write_text("HYPOXIA\tsource\tVEGFA\tCA9\n")
+    >>> read_gmt("hallmark.gmt")
+    {'HYPOXIA': ['VEGFA', 'CA9']}
+    """
     sets = {}
     for number, line in enumerate(Path(path).read_text().splitlines(), start=1):
         fields = line.split("\t")

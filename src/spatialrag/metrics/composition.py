@@ -31,6 +31,12 @@ def composition_scores(truth: np.ndarray, predicted: np.ndarray) -> dict[str, fl
     ------
     InputError
         Different shapes, no spot with a truth, or rows that are no shares.
+
+    Examples
+    --------
+    >>> shares = np.array([[0.2, 0.8], [0.6, 0.4]])
+    >>> composition_scores(shares, shares)["jensen_shannon"]
+    0.0
     """
     truth, predicted = _scored(truth, predicted)
     curve = calibration_curve(truth, predicted)

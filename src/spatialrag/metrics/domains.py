@@ -68,6 +68,11 @@ def domain_scores(
     ------
     InputError
         Different lengths, or no annotated spot.
+
+    Examples
+    --------
+    >>> domain_scores(["a", "a", "b", "b"], [1, 1, 0, 0])["ari"]
+    1.0
     """
     truth, found = np.asarray(truth, object), np.asarray(found).astype(str)
     if truth.shape != found.shape or truth.ndim != 1:

@@ -15,7 +15,14 @@ from spatialrag.errors import InputError
 
 
 def pearson_per_gene(predicted: np.ndarray, measured: np.ndarray) -> np.ndarray:
-    """Return Pearson's r over spots for each gene, (n_genes,), float64; constants score 0."""
+    """Return Pearson's r over spots for each gene, (n_genes,), float64; constants score 0.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0, 1.0], [2.0, 0.0], [3.0, 2.0]])
+    >>> pearson_per_gene(x, x).round(6).tolist()
+    [1.0, 1.0]
+    """
     predicted, measured = _paired(predicted, measured)
     x, y = centered(fill_missing(predicted)), centered(measured)
     norms = np.linalg.norm(x, axis=0) * np.linalg.norm(y, axis=0)
@@ -24,7 +31,14 @@ def pearson_per_gene(predicted: np.ndarray, measured: np.ndarray) -> np.ndarray:
 
 
 def spearman_per_gene(predicted: np.ndarray, measured: np.ndarray) -> np.ndarray:
-    """Return Spearman's rank correlation over spots for each gene, (n_genes,)."""
+    """Return Spearman's rank correlation over spots for each gene, (n_genes,).
+
+    Examples
+    --------
+    >>> x = np.array([[1.0], [2.0], [30.0]])
+    >>> spearman_per_gene(x, np.exp(x)).round(6).tolist()
+    [1.0]
+    """
     predicted, measured = _paired(predicted, measured)
     ranks = np.empty_like(predicted)
     holes = np.isnan(predicted).any(axis=0)
@@ -96,6 +110,11 @@ def pcc_k(r: np.ndarray, k: int) -> float:
 
     This is the paper's oracle ranking; compare it with `null_pcc_k`. With fewer than ``k`` genes
     the result is NaN rather than a mean of fewer under the same name.
+
+    Examples
+    --------
+    >>> round(pcc_k(np.array([0.1, 0.5, 0.3]), 2), 6)
+    0.4
     """
     return float(np.sort(r)[::-1][:k].mean()) if len(r) >= k else float("nan")
 

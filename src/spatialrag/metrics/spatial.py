@@ -31,6 +31,14 @@ def morans_i(values: np.ndarray, weights: sparse.csr_matrix) -> np.ndarray:
         On any scale; no missing values.
     weights : CSR (n_spots, n_spots)
         Spatial weights, zero diagonal.
+
+    Examples
+    --------
+    >>> from spatialrag.metrics.spatial import neighbor_weights
+    >>> weights = neighbor_weights(section.xy, n_neighbors=4)
+    >>> smooth = section.xy[:, :1]
+    >>> float(morans_i(smooth, weights)[0]) > 0.5
+    True
     """
     z = centered(values)
     power = np.einsum("ij,ij->j", z, z)

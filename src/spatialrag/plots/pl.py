@@ -33,6 +33,11 @@ def gene(
         Under which the AnnData has its prediction.
     ax
         Where to draw; a new figure when absent.
+
+    Examples
+    --------
+    >>> sr.pl.gene(prediction, prediction.genes[0]).get_title() != ""
+    True
     """
     prediction = _prediction(data, key)
     values = prediction.expression[:, prediction.position_of(gene=name)]
@@ -42,14 +47,25 @@ def gene(
 def citations(
     data: Prediction | ad.AnnData, *, spot: str, gene: str, n: int = 5, key: str = "predicted"
 ) -> Figure:
-    """Draw a query patch beside its strongest references; ``data`` and ``key`` as in `gene`."""
+    """Draw a query patch beside its strongest references; ``data`` and ``key`` as in `gene`.
+
+    Examples
+    --------
+    >>> figure = sr.pl.citations(prediction, spot=prediction.spots[0], gene=prediction.genes[0])
+    >>> figure.savefig("evidence.png")
+    """
     return plot_citations(explain(_prediction(data, key), spot=spot, gene=gene), n=n)
 
 
 def references_per_spot(
     data: Prediction | ad.AnnData, *, key: str = "predicted", ax: Axes | None = None
 ) -> Axes:
-    """Draw how many references each spot rests on, by their effective number."""
+    """Draw how many references each spot rests on, by their effective number.
+
+    Examples
+    --------
+    >>> ax = sr.pl.references_per_spot(prediction)
+    """
     prediction = _prediction(data, key)
     effective = prediction.require_citations().effective_number
     ax = ax or plt.subplots(figsize=(4, 4))[1]
@@ -63,6 +79,11 @@ def domains(adata: ad.AnnData, *, key: str = "consensus", ax: Axes | None = None
     ------
     InputError
         There are none under this key.
+
+    Examples
+    --------
+    >>> adata.obs["domain_consensus"] = pd.Categorical(regions)
+    >>> ax = sr.pl.domains(adata)
     """
     column = f"domain_{key}"
     if column not in adata.obs or keys.SPATIAL not in adata.obsm:

@@ -33,6 +33,12 @@ class Citations:
         removed reference, the weights of the new solution.
     smoothing
         Of the cited references; None where Eq. 2 sums what was measured.
+
+    Examples
+    --------
+    >>> cited_by = prediction.citations
+    >>> cited_by.weights.shape[0], bool((cited_by.n_active > 0).all())
+    (56, True)
     """
 
     weights: sparse.csr_matrix

@@ -29,7 +29,13 @@ from spatialrag.retrieval.neighbors import nearest
 
 @dataclass(frozen=True)
 class MeanProfile:
-    """The references' mean expression, the same for every spot."""
+    """The references' mean expression, the same for every spot.
+
+    Examples
+    --------
+    >>> MeanProfile().fit(bank).predict(queries).slide
+    'toy4'
+    """
 
     scale: Scale = "log1p_cp10k"
 
@@ -63,6 +69,11 @@ class DepthOnly:
 
     With a trained ``backbone`` that reads no images, the mean of its predictions takes the place
     of the predicted depth. Every gene's map is this number, moved to the gene's mean level.
+
+    Examples
+    --------
+    >>> DepthOnly().fit(bank).predict(queries).slide
+    'toy4'
     """
 
     scale: Scale = "log1p_cp10k"
@@ -118,6 +129,11 @@ class BackboneOnly:
         Expression scale.
     preparation
         How embeddings are read; a backbone given trained reads them as the bank holds them.
+
+    Examples
+    --------
+    >>> BackboneOnly("linear", 50).fit(bank).predict(queries).expression.shape
+    (56, 50)
     """
 
     backbone: AnyBackbone = "linear"
@@ -179,6 +195,11 @@ class Neighbors:
         As in `GeneRAG`: the query's anchors are predicted, the references' measured.
     preparation
         As in `BackboneOnly`.
+
+    Examples
+    --------
+    >>> Neighbors(k=10, n_anchors=50).fit(bank).predict(queries).citations.n_active.max()
+    np.int32(10)
     """
 
     k: int = 50

@@ -81,6 +81,11 @@ class Prediction:
     thumbnails : (n_spots, px, px, 3) uint8, optional
     tissue
         The slide, for maps on tissue.
+
+    Examples
+    --------
+    >>> prediction.of_genes(prediction.genes[:2]).shape
+    (56, 2)
     """
 
     slide: str

@@ -15,7 +15,14 @@ Queries = Embeddings | Spots
 
 
 class FittedPredictor(Protocol):
-    """A predictor that has seen the bank."""
+    """A predictor that has seen the bank.
+
+    Examples
+    --------
+    >>> fitted: FittedPredictor = method.fit(bank)
+    >>> fitted.predict(queries).slide
+    'toy4'
+    """
 
     def predict(self, queries: Queries) -> Prediction:
         """Return expression of the queries."""
@@ -23,7 +30,15 @@ class FittedPredictor(Protocol):
 
 
 class Predictor(Protocol):
-    """Frozen settings of a method."""
+    """Frozen settings of a method.
+
+    Examples
+    --------
+    >>> from spatialrag.prediction import MeanProfile
+    >>> chosen: Predictor = MeanProfile()
+    >>> chosen.fit(bank).predict(queries).slide
+    'toy4'
+    """
 
     def fit(self, bank: Bank) -> FittedPredictor:
         """Return the method fitted on references; it is never given labels or query slides."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from spatialrag.bank.bank import Bank
 from spatialrag.encoders.embeddings import Embeddings, EncoderRecord
-from spatialrag.errors import InputError, listing
+from spatialrag.errors import InputError, check_share, listing
 from spatialrag.prediction.backbones.backbone import Backbone, CentringBackbone
 from spatialrag.prediction.predictor import Queries
 from spatialrag.provenance import fingerprint
@@ -39,8 +39,7 @@ class Preparation:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "context_um", check_radii(self.context_um))
-        if not 0 <= self.centring <= 1:
-            raise InputError("centring must be in [0, 1]", got=str(self.centring))
+        check_share(self.centring, name="centring")
         if self.context_um and not self.context:
             raise InputError(
                 "context_um asks for context, and context=False for none",

@@ -165,6 +165,13 @@ def prediction_of(adata: ad.AnnData, *, key: str = "predicted") -> Prediction:
     ------
     InputError
         There is none of this name, or what `from_anndata` raises.
+
+    Examples
+    --------
+    >>> about = {"slide": "toy4", "image": image, "mpp": 1.0, "encoder": "color"}
+    >>> told = sr.tl.predict(adata, bank, method=method, copy=True, **about)
+    >>> sr.prediction_of(told).slide
+    'toy4'
     """
     found = adata.uns.get(keys.prediction_key(key))
     if found is None:
@@ -255,6 +262,11 @@ def write_prediction(prediction: Prediction, path: str | Path) -> Path:
     ------
     InputError
         It cannot be written.
+
+    Examples
+    --------
+    >>> sr.write_prediction(prediction, "written.h5ad").name
+    'written.h5ad'
     """
     adata = to_anndata(prediction)
     with replace_file(path) as aside:
@@ -269,6 +281,12 @@ def read_prediction(path: str | Path) -> Prediction:
     ------
     InputError
         No such file, another kind of file, or what `from_anndata` raises.
+
+    Examples
+    --------
+    >>> path = sr.write_prediction(prediction, "p.h5ad")
+    >>> sr.read_prediction(path).slide
+    'toy4'
     """
     path = Path(path)
     if not path.is_file():

@@ -10,7 +10,13 @@ from spatialrag.registry import embedders
 
 
 class TextEmbedder(Protocol):
-    """Anything that turns texts into vectors; frozen, so that vectors can be kept."""
+    """Anything that turns texts into vectors; frozen, so that vectors can be kept.
+
+    Examples
+    --------
+    >>> from spatialrag.semantics.embedder import embedder_of
+    >>> model: TextEmbedder = embedder_of("minilm")  # doctest: +SKIP
+    """
 
     @property
     def identity(self) -> dict[str, object]:

@@ -23,6 +23,12 @@ class GeneVectors:
         float32, finite.
     record
         Where they come from: model, revision, pooling, template, or the control's seed.
+
+    Examples
+    --------
+    >>> vectors = GeneVectors(np.array(["ACTB", "ERBB2"]), np.eye(2, dtype=np.float32))
+    >>> vectors.genes.tolist()
+    ['ACTB', 'ERBB2']
     """
 
     genes: np.ndarray

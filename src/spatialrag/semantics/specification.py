@@ -57,6 +57,11 @@ def semantics_of(
     ------
     InputError
         An unknown name, a file that does not fit, or shuffling of what has no vectors of genes.
+
+    Examples
+    --------
+    >>> type(semantics_of("random_genes", section.genes)).__name__
+    'PerGene'
     """
     check_choice(mode, MODES, name="mode")
     name, _, where = specification.partition(":")

@@ -32,6 +32,11 @@ class SpotVectors:
         float32; mean 0 and variance 1 over spots in every dimension that varies.
     record
         Where they come from, how many genes per spot, and how many spots have none.
+
+    Examples
+    --------
+    >>> SpotVectors(np.ones((3, 4), np.float32)).vectors.shape
+    (3, 4)
     """
 
     vectors: np.ndarray
@@ -39,7 +44,13 @@ class SpotVectors:
 
 
 class Semantics(Protocol):
-    """Anything that gives spots a meaning by their expression; labels are not among its inputs."""
+    """Anything that gives spots a meaning by their expression; labels are not among its inputs.
+
+    Examples
+    --------
+    >>> from spatialrag.semantics import RandomSpots
+    >>> meaning: Semantics = RandomSpots(dim=8)
+    """
 
     def of(self, expression: Expression, genes: np.ndarray) -> SpotVectors:
         """Return vectors of spots, from expression (n_spots, n_genes) of named genes."""
@@ -58,6 +69,13 @@ class PerGene:
     ranking
         ``expression``: the most expressed genes. ``scaled``: the most expressed in units of each
         gene's own standard deviation.
+
+    Examples
+    --------
+    >>> from spatialrag.semantics import GeneVectors
+    >>> vectors = GeneVectors(section.genes, np.eye(len(section.genes), dtype=np.float32)[:, :8])
+    >>> PerGene(vectors, k=5).k
+    5
     """
 
     vectors: GeneVectors
@@ -95,6 +113,11 @@ class PerSpot:
         ``genes``, or ``unrelated``: texts without biology, a control.
     cache
         Folder of `embed_texts`.
+
+    Examples
+    --------
+    >>> model = embedder_of("endpoint:http://localhost:8000/v1#model")  # doctest: +SKIP
+    >>> meaning = PerSpot(model, k=30)  # doctest: +SKIP
     """
 
     embedder: TextEmbedder
@@ -130,6 +153,11 @@ class RandomSpots:
 
     Random vectors of *genes* (`random_vectors`) still tell which genes a spot shares with
     another; these do not.
+
+    Examples
+    --------
+    >>> RandomSpots(dim=8).of(tissue.logs, tissue.genes).vectors.shape
+    (56, 8)
     """
 
     dim: int = 128

@@ -27,6 +27,14 @@ def read_gene_vectors(path: str | Path) -> GeneVectors:
     ------
     InputError
         No such file, another format, or a content that does not fit.
+
+    Examples
+    --------
+    >>> from spatialrag.semantics import GeneVectors, write_gene_vectors
+    >>> given = GeneVectors(np.array(["ACTB", "VIM"]), np.eye(2, dtype=np.float32))
+    >>> write_gene_vectors(given, "vectors.npz")
+    >>> read_gene_vectors("vectors.npz").genes.tolist()
+    ['ACTB', 'VIM']
     """
     path = require_file(path)
     readers = {".parquet": _table, ".h5ad": _h5ad, ".npz": _npz}
@@ -48,7 +56,14 @@ def read_gene_vectors(path: str | Path) -> GeneVectors:
 
 
 def write_gene_vectors(vectors: GeneVectors, path: str | Path) -> None:
-    """Write vectors of genes as ``.npz``, aside first."""
+    """Write vectors of genes as ``.npz``, aside first.
+
+    Examples
+    --------
+    >>> from spatialrag.semantics import GeneVectors
+    >>> given = GeneVectors(np.array(["ACTB", "VIM"]), np.eye(2, dtype=np.float32))
+    >>> write_gene_vectors(given, "kept_vectors.npz")
+    """
     path = Path(path)
     aside = path.with_name(f".{path.name}.partial")
     with aside.open("wb") as stream:

@@ -32,6 +32,11 @@ class PatchGrid:
         Side of the square, µm.
     mpp
         µm per pixel of the slide.
+
+    Examples
+    --------
+    >>> PatchGrid(section.xy, section.spots, side_um=100.0, mpp=1.0).side_um
+    100.0
     """
 
     xy: np.ndarray
@@ -148,6 +153,14 @@ def cut_patches(
     -------
     blocks
         Arrays (n_spots, size_px, size_px, 3), in the order of ``sizes_px``.
+
+    Examples
+    --------
+    >>> grid = PatchGrid(section.xy, section.spots, side_um=100.0, mpp=1.0)
+    >>> slide = sr.open_slide(image)
+    >>> cut_patches(slide, grid, sizes_px=[32], rows=slice(0, 4))[0].shape
+    (4, 32, 32, 3)
+    >>> slide.close()
     """
     side = grid.side_px
     corners = np.round(grid.xy[rows] - side / 2).astype(int).tolist()
@@ -190,6 +203,11 @@ def cut_thumbnails(
     ------
     InputError
         No image, an unknown pixel size, patches far larger than the image, many spots outside.
+
+    Examples
+    --------
+    >>> cut_thumbnails(section.located, patch_um=100.0, size_px=16).shape
+    (56, 16, 16, 3)
     """
     with opened(slide or spots.require_image()) as slide:
         grid = PatchGrid(spots.xy, spots.spots, patch_um, spots.require_mpp())

@@ -23,6 +23,12 @@ class Slide(Protocol):
         (width, height) at full resolution, pixels.
     mpp
         µm per pixel stated by the file, or None.
+
+    Examples
+    --------
+    >>> slide: Slide = sr.open_slide(image)
+    >>> width, height = slide.size
+    >>> slide.close()
     """
 
     path: Path
@@ -75,6 +81,13 @@ def open_slide(path: str | Path) -> Slide:
         tissue (CMYK, floating-point numbers, a stack of planes, …).
     MissingDependencyError
         A whole-slide format without the ``wsi`` extra.
+
+    Examples
+    --------
+    >>> slide = sr.open_slide(image)
+    >>> len(slide.size)
+    2
+    >>> slide.close()
     """
     path = Path(path)
     kind = image_kind(path)

@@ -29,6 +29,12 @@ class Spots:
         The H&E file.
     mpp
         µm per pixel; ``mpp_source`` says where the number comes from.
+
+    Examples
+    --------
+    >>> spots = sr.Spots("new", ["a", "b"], [[100, 120], [300, 120]], mpp=1.0)
+    >>> len(spots.spots)
+    2
     """
 
     slide: str

@@ -41,6 +41,12 @@ def tissue_mask(slide: Slide, *, longest: int = 1024) -> TissueMask:
         The slide.
     longest
         Longer side of the mask, pixels.
+
+    Examples
+    --------
+    >>> slide = sr.open_slide(image)
+    >>> mask = tissue_mask(slide)
+    >>> slide.close()
     """
     picture, scale = thumbnail(slide, longest=longest)
     found = find_tissue(picture)
@@ -118,6 +124,11 @@ def grid_spots(
         µm per pixel; what the file states when None.
     spacing_um
         Distance between spots, µm.
+
+    Examples
+    --------
+    >>> sr.grid_spots(image, slide="new", mpp=1.0, spacing_um=100).slide
+    'new'
     """
     if image is None:
         raise InputError("neither spots nor an image were given", fix="pass the H&E file")

@@ -33,6 +33,12 @@ class Fista:
         Largest change of a weight relative to the largest weight at which it stops; 0 for never.
     tol
         Relative duality gap above which a query counts as not converged.
+
+    Examples
+    --------
+    >>> problem = sr.Problem(np.eye(2), np.array([[2.0], [1.0]]), l1=0.5, l2=0.0)
+    >>> Fista().solve(problem).weights.toarray().round(3).tolist()
+    [[1.5, 0.5]]
     """
 
     max_iter: int = 2000

@@ -130,6 +130,12 @@ def from_sklearn(alpha: float, l1_ratio: float, m: int) -> dict[str, float]:
         scikit-learn's settings.
     m
         Rows of the stacked design.
+
+    Examples
+    --------
+    >>> found = from_sklearn(alpha=0.01, l1_ratio=0.9, m=1580)
+    >>> round(found["strength"], 2), round(found["ridge_share"], 4)
+    (30.02, 0.0526)
     """
     return {
         "strength": m * alpha * (1 + l1_ratio),

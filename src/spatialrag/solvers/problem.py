@@ -54,6 +54,12 @@ class Problem:
         Shapes that do not match, nothing to solve, what is no real number, NaN or inf, values that
         float64 cannot square (see `spatialrag.solvers.precision`), no reference left to a query,
         negative or vanishing penalties.
+
+    Examples
+    --------
+    >>> problem = sr.Problem(np.eye(3), np.array([[2.0], [0.5], [-1.0]]), l1=1.0, l2=0.0)
+    >>> sr.WorkingSet().solve(problem).weights.toarray().round(6).tolist()
+    [[1.0, 0.0, 0.0]]
     """
 
     design: np.ndarray | Design

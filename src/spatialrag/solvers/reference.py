@@ -24,6 +24,12 @@ class CoordinateDescent:
         Largest duality gap relative to the primal value.
     max_sweeps
         Sweeps over all references before giving up.
+
+    Examples
+    --------
+    >>> problem = sr.Problem(np.eye(2), np.array([[2.0], [1.0]]), l1=0.5, l2=0.0)
+    >>> CoordinateDescent().solve(problem).weights.toarray().round(6).tolist()
+    [[1.5, 0.5]]
     """
 
     tol: float = 1e-10

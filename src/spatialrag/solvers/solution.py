@@ -10,7 +10,14 @@ from spatialrag.errors import NotConvergedError
 
 
 class Status(StrEnum):
-    """How a query's solve ended; the value is what users read."""
+    """How a query's solve ended; the value is what users read.
+
+    Examples
+    --------
+    >>> problem = sr.Problem(np.eye(2), np.array([[2.0], [1.0]]), l1=0.5, l2=0.0)
+    >>> sr.WorkingSet().solve(problem).status[0]
+    'converged'
+    """
 
     CONVERGED = "converged"
     ROUNDS = "stopped at the round limit above the tolerance: raise max_rounds or the strength"
@@ -35,6 +42,12 @@ class Solution:
         Rounds (working sets) or sweeps (coordinate descent) used.
     status : (n_queries,)
         `Status` values.
+
+    Examples
+    --------
+    >>> problem = sr.Problem(np.eye(2), np.array([[2.0], [1.0]]), l1=0.5, l2=0.0)
+    >>> sr.WorkingSet().solve(problem).require_converged().gap.shape
+    (1,)
     """
 
     weights: sparse.csr_matrix

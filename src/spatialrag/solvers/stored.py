@@ -122,6 +122,11 @@ def write_design(
     -----
     UserWarning
         Values that became 0 in references that are kept: how many.
+
+    Examples
+    --------
+    >>> sr.write_design("design.zarr", [np.eye(4, dtype=np.float32)], (4, 4)).shape
+    (4, 4)
     """
     path = Path(path)
     if path.exists():
@@ -212,6 +217,12 @@ def open_design(path: str | Path) -> StoredDesign:
     ------
     InputError
         No design there, or one of a newer schema.
+
+    Examples
+    --------
+    >>> _ = sr.write_design("open.zarr", [np.eye(4, dtype=np.float32)], (4, 4))
+    >>> sr.open_design("open.zarr").shape
+    (4, 4)
     """
     try:
         array = zarr.open_array(path, mode="r")

@@ -32,6 +32,11 @@ class Checkpoint:
         Epochs between writings.
     pause
         Seconds between writings: writing must not rule a short epoch.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> checkpoint = Checkpoint(Path("run.training"), key="settings and data", same="the same")
     """
 
     path: Path

@@ -35,6 +35,11 @@ class Training:
     trace_every
         Epochs between embeddings kept for looking back at a training; none when absent. Never used
         to choose an epoch.
+
+    Examples
+    --------
+    >>> Training(epochs=5, learning_rate=1e-2).epochs
+    5
     """
 
     epochs: int = 100
@@ -94,6 +99,18 @@ def train(
     ------
     InputError
         The loss is no longer finite, or the checkpoint is not of this run.
+
+    Examples
+    --------
+    >>> import torch
+    >>> network = torch.nn.Linear(1, 1)
+    >>> def backward():
+    ...     loss = network(torch.ones(1, 1)).square().sum()
+    ...     loss.backward()
+    ...     return float(loss.detach())
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> train(network, backward, Training(epochs=3), label="line", generator=generator).shape
+    (3,)
     """
     optimizer = torch.optim.Adam(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay

@@ -40,6 +40,13 @@ class Run:
         Weights of the epoch with the highest score; empty where epochs are not scored.
     epochs
         Number of epochs done.
+
+    Examples
+    --------
+    >>> network = torch.nn.Linear(1, 1)
+    >>> optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    >>> Run(network, optimizer, torch.Generator(), "line").epochs
+    0
     """
 
     network: nn.Module

@@ -181,6 +181,12 @@ class Recipe:
     backbones
         What differs from a backbone's defaults, by its name: ``preset = "published"``, and any of
         its settings, see `spatialrag.workflow.backbones.configured`.
+
+    Examples
+    --------
+    >>> from spatialrag.workflow.recipe import read_recipe
+    >>> read_recipe("recipes/toy.toml").evaluation.leave  # doctest: +SKIP
+    ('slide',)
     """
 
     title: str
@@ -222,6 +228,10 @@ def read_recipe(path: str | Path) -> Recipe:
     ------
     InputError
         Not TOML, another schema, or unknown and missing keys, all named with the nearest match.
+
+    Examples
+    --------
+    >>> read_recipe("recipes/toy.toml").title  # doctest: +SKIP
     """
     path = Path(path)
     if not path.is_file():

@@ -78,6 +78,11 @@ class Results:
         Per encoder, leave, slide and method (first seed): (genes, Pearson, is core).
     cohort : pandas.DataFrame
         The slides, see `describe_cohort`.
+
+    Examples
+    --------
+    >>> results = run_experiment(read_recipe("recipes/toy.toml"), "out")  # doctest: +SKIP
+    >>> results.scores.columns  # doctest: +SKIP
     """
 
     recipe: Recipe

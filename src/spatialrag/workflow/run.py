@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from spatialrag.bank.bank import Bank
 from spatialrag.bank.build import build_bank
-from spatialrag.bank.store import open_bank, write_bank
+from spatialrag.bank.store import read_bank, write_bank
 from spatialrag.cells.cell_bank import CellBank
 from spatialrag.encoders.encoder import Encoder, make_encoder
 from spatialrag.encoders.tiles import Tiles, embed_tiles
@@ -72,6 +72,10 @@ def run_experiment(
         be loaded, donors that cannot be left out.
     MissingDependencyError
         RAG-ST is asked for without torch.
+
+    Examples
+    --------
+    >>> run_experiment(read_recipe("recipes/toy.toml"), "out")  # doctest: +SKIP
     """
     if jobs < 1:
         raise InputError("jobs must be at least 1", got=str(jobs))
@@ -186,9 +190,9 @@ def _embed(
 
 def _store(bank: Bank, path: Path) -> Bank:
     """Return the bank as it is kept beside the results, so that they can be looked into later."""
-    if not path.exists() or open_bank(path).fingerprint != bank.fingerprint:
+    if not path.exists() or read_bank(path).fingerprint != bank.fingerprint:
         write_bank(bank, path, overwrite=True)
-    stored = open_bank(path)
+    stored = read_bank(path)
     # An experiment on other slides may have written its own there meanwhile.
     return stored if stored.fingerprint == bank.fingerprint else bank
 

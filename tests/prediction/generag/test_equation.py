@@ -1,12 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from spatialrag.errors import InputError
-from spatialrag.prediction.generag.equation import stacked, weigh
+from spatialrag.prediction.generag.equation import Equation, stacked, weigh
 from spatialrag.solvers.problem import Problem
 from spatialrag.solvers.reference import CoordinateDescent
 
-EQUATION = {"image_weight": 0.3, "strength": 0.2, "relative": False, "ridge_share": 0.25}
+EQUATION = Equation(image_weight=0.3, strength=0.2, relative=False, ridge_share=0.25)
 
 
 @pytest.fixture
@@ -18,7 +20,7 @@ def problem():
 
 def test_the_solution_is_stationary_in_eq_1(problem):
     """w ‖f − D_img a‖² + (1−w) ‖y − D_anchor a‖² + g l ‖a‖² + (1−g) l ‖a‖₁, its subgradient."""
-    stated = weigh(problem, [5, 7], **EQUATION)
+    stated = weigh(problem, [5, 7], EQUATION)
     a = CoordinateDescent().solve(stated).weights.toarray()
     design, targets = problem.design.astype(float), problem.targets.astype(float)
     w = np.repeat([0.3, 0.7], [5, 7])[:, None]
@@ -30,16 +32,16 @@ def test_the_solution_is_stationary_in_eq_1(problem):
 
 
 def test_a_relative_strength_of_one_makes_all_weights_vanish(problem):
-    relative = EQUATION | {"relative": True}
     for strength, some in ((1.0, False), (0.9, True)):
-        stated = weigh(problem, [5, 7], **relative | {"strength": strength})
+        relative = replace(EQUATION, relative=True, strength=strength)
+        stated = weigh(problem, [5, 7], relative)
         weights = CoordinateDescent().solve(stated).weights.toarray()
         assert (np.abs(weights).max(axis=1) > 1e-6).all() == some
 
 
 def test_a_block_that_was_not_fitted(problem):
     with pytest.raises(InputError, match="needs a block that was not fitted"):
-        weigh(problem, [None, 12], **EQUATION)
+        weigh(problem, [None, 12], EQUATION)
 
 
 def test_blocks_are_stacked_and_their_rows_told():

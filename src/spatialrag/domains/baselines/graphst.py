@@ -43,6 +43,11 @@ class GraphST:
         Of 20 principal components of the reconstruction; published with mclust.
     seed, device
         As in `SemST`.
+
+    Examples
+    --------
+    >>> GraphST(k=3).width
+    64
     """
 
     k: int = 3

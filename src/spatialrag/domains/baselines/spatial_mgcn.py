@@ -42,6 +42,11 @@ class SpatialMGCN:
         k-means, as published.
     seed, device
         As in `SemST`.
+
+    Examples
+    --------
+    >>> SpatialMGCN(k_space=10).width
+    64
     """
 
     k_space: int = 15

@@ -35,6 +35,11 @@ class STAGATE:
         Published with mclust EEE, whose stand-in is ``gaussian_mixture``.
     seed, device
         As in `SemST`.
+
+    Examples
+    --------
+    >>> STAGATE(k=6).width
+    30
     """
 
     space: Kind = "knn"

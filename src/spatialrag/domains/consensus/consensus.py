@@ -43,6 +43,12 @@ class Consensus:
         spots, 2 to 12. The fewer spots, the more does chance decide.
     seed
         Of the starts.
+
+    Examples
+    --------
+    >>> found = Consensus().fit_predict(adata, n_domains=3)
+    >>> len(found.labels)
+    56
     """
 
     candidates: tuple[int, ...] = tuple(range(2, 13))

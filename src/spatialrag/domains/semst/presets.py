@@ -35,6 +35,11 @@ def paper(
         Not given by the paper.
     form
         Of Eq. 13's sum over all pairs; ``exact`` needs n² memory.
+
+    Examples
+    --------
+    >>> paper(epochs=100).training.epochs
+    100
     """
     return SemST(
         graphs=graphs or printed_graphs(k_features=14),
@@ -137,7 +142,13 @@ def printed_graphs(
 
 
 def preset(name: str) -> SemST:
-    """Return the preset of that name, ``default``, ``paper`` or ``released``."""
+    """Return the preset of that name, ``default``, ``paper`` or ``released``.
+
+    Examples
+    --------
+    >>> preset("released").training.epochs > 0
+    True
+    """
     check_choice(name, PRESETS, name="preset")
     made: dict[str, Callable[[], SemST]] = {"default": SemST, "paper": paper, "released": released}
     return made[name]()

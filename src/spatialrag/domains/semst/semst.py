@@ -46,6 +46,13 @@ class SemST:
     References
     ----------
     SemST (AAAI 2026), Eqs. 1-15.
+
+    Examples
+    --------
+    >>> from spatialrag.training.graph import Training
+    >>> found = SemST(training=Training(epochs=2)).fit_predict(adata, n_domains=3)
+    >>> len(np.unique(found.labels))
+    3
     """
 
     graphs: Graphs = field(default_factory=Graphs)

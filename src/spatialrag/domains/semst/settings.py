@@ -52,6 +52,11 @@ class Graphs:
         neighbors, or the ``spot``'s own (SemST).
     normalization
         ``symmetric`` (Eq. 3) or ``row``.
+
+    Examples
+    --------
+    >>> Graphs(space="knn", k_space=10).k_space
+    10
     """
 
     space: Space = "auto"
@@ -100,6 +105,11 @@ class Architecture:
     decoder
         ``shares``: means are a spot's total times shares of genes. ``exponential``: exp of a
         linear layer behind batch normalization, without the total.
+
+    Examples
+    --------
+    >>> Architecture(fusion="add").fusion
+    'add'
     """
 
     inputs: NetworkInput = "components"
@@ -155,6 +165,11 @@ class Objective:
         Spots drawn each epoch for L_recon; all when absent or when there are not more.
     chunk
         Spots decoded at a time: bounds memory, changes nothing else.
+
+    Examples
+    --------
+    >>> Objective(gamma=0.2).gamma
+    0.2
     """
 
     likelihood: Likelihood = "zinb"

@@ -24,7 +24,14 @@ if TYPE_CHECKING:  # the networks need torch, and this module does not
 
 @runtime_checkable
 class TrainedBackbone(Protocol):
-    """A model that predicts certain genes on a certain scale."""
+    """A model that predicts certain genes on a certain scale.
+
+    Examples
+    --------
+    >>> trained = sr.prediction.backbones.Linear().fit(bank, bank.genes[:5], scale="log1p")
+    >>> isinstance(trained, TrainedBackbone)
+    True
+    """
 
     @property
     def genes(self) -> np.ndarray:
@@ -46,7 +53,14 @@ class TrainedBackbone(Protocol):
 
 @runtime_checkable
 class Backbone(Protocol):
-    """Settings of a model that is trained on the bank's references."""
+    """Settings of a model that is trained on the bank's references.
+
+    Examples
+    --------
+    >>> from spatialrag.prediction.backbones import Linear
+    >>> isinstance(Linear(), Backbone)
+    True
+    """
 
     def fit(self, bank: Bank, genes: np.ndarray, *, scale: Scale) -> TrainedBackbone:
         """Return the model trained to predict these genes on this scale."""
@@ -110,6 +124,15 @@ class Model:
         Names of its outputs.
     scale
         Expression scale of its outputs.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> genes = bank.genes[bank.measured_everywhere][:20]
+    >>> y = bank.on_scale("log1p_cp10k")[:, bank.columns_of(genes)].toarray()
+    >>> model = Model(Ridge().fit(bank.embeddings, y), genes=genes, scale="log1p_cp10k")
+    >>> model.predict(queries).shape
+    (56, 20)
     """
 
     model: Any
@@ -214,6 +237,11 @@ def make_backbone(backbone: AnyBackbone) -> Backbone | TrainedBackbone:
     InputError
         An unknown name, or an object that is no backbone: scikit-learn's estimators have a ``fit``
         as well, but of arrays, and are wrapped in `Model` once they are fitted.
+
+    Examples
+    --------
+    >>> type(make_backbone("stack")).__name__
+    'Stack'
     """
     if isinstance(backbone, str):
         made: Backbone = backbones.get(backbone)()

@@ -49,6 +49,11 @@ class Fitting:
         place, on held-out donors and in the end. None predicts with the weights themselves.
     seed, device
         Of the training.
+
+    Examples
+    --------
+    >>> Fitting(epochs=5, seed=1).epochs
+    5
     """
 
     epochs: int = 100

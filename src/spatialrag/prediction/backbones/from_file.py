@@ -44,6 +44,13 @@ class FromFile:
     ----------
     genes, scale
         What is predicted, after conversion.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"TOY1": [0.1, 0.4]}, index=["a", "b"])
+    >>> table.rename_axis("spot").to_csv("theirs.csv")
+    >>> FromFile("theirs.csv", scale="log1p").genes.tolist()
+    ['TOY1']
     """
 
     def __init__(

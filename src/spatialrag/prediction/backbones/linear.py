@@ -27,6 +27,12 @@ class Linear:
     rank
         Keep so many directions in which the genes' fitted values vary most: reduced-rank
         regression (Izenman 1975). None keeps all.
+
+    Examples
+    --------
+    >>> trained = Linear(components=32).fit(bank, bank.genes[:5], scale="log1p_cp10k")
+    >>> trained.predict(queries).shape
+    (56, 5)
     """
 
     components: int | None = 256

@@ -32,6 +32,11 @@ class Probe:
     components, standardize, fitting
         As in `NetworkSettings`. `Linear` solves the same model in closed form, with a penalty
         chosen on held-out slides.
+
+    Examples
+    --------
+    >>> Probe(components=64).components
+    64
     """
 
     components: int | None = None

@@ -32,6 +32,14 @@ def write_backbone(trained: TrainedNetwork, name: str, path: str | Path) -> Path
         Under which its settings are registered.
     path
         The file, ``.safetensors``.
+
+    Examples
+    --------
+    >>> from spatialrag.prediction.backbones import Fitting, Probe
+    >>> settings = Probe(fitting=Fitting(epochs=1, folds=1))
+    >>> trained = settings.fit(bank, bank.genes[:5], scale="log1p_cp10k")
+    >>> write_backbone(trained, "probe", "probe.safetensors").name
+    'probe.safetensors'
     """
     if type(trained.settings) is not backbones.get(name):
         raise InputError(
@@ -77,6 +85,10 @@ def read_backbone(
     ------
     InputError
         Not such a file, a damaged or edited one, another encoder, or genes that the bank lacks.
+
+    Examples
+    --------
+    >>> trained = read_backbone("probe.safetensors", bank=bank)  # doctest: +SKIP
     """
     path = Path(path)
     arrays, record = read_model(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from spatialrag.bank.bank import Bank
-from spatialrag.errors import InputError
+from spatialrag.errors import check_share
 from spatialrag.prediction.controls import BackboneOnly, FittedBackboneOnly
 from spatialrag.prediction.generag.generag import FittedGeneRAG, GeneRAG
 from spatialrag.prediction.prediction import Prediction
@@ -22,14 +22,18 @@ class GeneRAGBlend:
         The cited part; its backbone is the uncited part.
     backbone_share
         Share of the backbone in every value, in [0, 1].
+
+    Examples
+    --------
+    >>> GeneRAGBlend(method, backbone_share=0.3).fit(bank).predict(queries).uncited_share
+    0.3
     """
 
     generag: GeneRAG = field(default_factory=GeneRAG)
     backbone_share: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0 <= self.backbone_share <= 1:
-            raise InputError("backbone_share must be in [0, 1]", got=str(self.backbone_share))
+        check_share(self.backbone_share, name="backbone_share")
 
     def fit(self, bank: Bank) -> "FittedGeneRAGBlend":
         """Fit both parts."""

@@ -1,14 +1,47 @@
 """Eq. 1 of stacked blocks as the solver takes it: weights of the blocks, and penalties."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spatialrag.errors import InputError
+from spatialrag.errors import InputError, check_share
 from spatialrag.retrieval.design import stack
 from spatialrag.solvers.objective import penalties
 from spatialrag.solvers.problem import Problem, smallest_vanishing_l1
+
+
+@dataclass(frozen=True)
+class Equation:
+    """Weights and penalties of Eq. 1.
+
+    Parameters
+    ----------
+    image_weight, strength, relative, ridge_share
+        As in `spatialrag.prediction.generag.GeneRAG`.
+
+    Raises
+    ------
+    InputError
+        Shares outside [0, 1], a negative strength, or a relative one of a ridge.
+    """
+
+    image_weight: float
+    strength: float
+    relative: bool
+    ridge_share: float
+
+    def __post_init__(self) -> None:
+        for name in ("image_weight", "ridge_share"):
+            check_share(getattr(self, name), name=name)
+        if not (np.isfinite(self.strength) and self.strength >= 0):
+            raise InputError("strength must be finite and not negative", got=str(self.strength))
+        if self.relative and self.ridge_share == 1:
+            raise InputError(
+                "no strength makes the weights of a ridge vanish",
+                expected="ridge_share below 1 for a relative strength",
+                fix="pass relative=False and the strength itself",
+            )
 
 
 def stacked(
@@ -34,15 +67,7 @@ def stacked(
     return problem, [None if block is None else block[0].shape[1] for block in (image, anchors)]
 
 
-def weigh(
-    problem: Problem,
-    rows: Sequence[int | None],
-    *,
-    image_weight: float,
-    strength: float,
-    relative: bool,
-    ridge_share: float,
-) -> Problem:
+def weigh(problem: Problem, rows: Sequence[int | None], equation: Equation) -> Problem:
     """Return the problem with the blocks' weights and the penalties of Eq. 1.
 
     Parameters
@@ -51,15 +76,15 @@ def weigh(
         Design and targets, the blocks below each other.
     rows
         Of the image block and of the anchor block; None for a block that was not fitted.
-    image_weight, strength, relative, ridge_share
-        As in `spatialrag.prediction.generag.GeneRAG`.
+    equation
+        What the blocks weigh, and how much weights cost.
 
     Raises
     ------
     InputError
         A block gets weight that was not fitted, because its weight was 0.
     """
-    blocks = []
+    blocks, image_weight = [], equation.image_weight
     for count, weight in zip(rows, (image_weight, 1 - image_weight), strict=True):
         if count is not None:
             blocks.append((count, weight))
@@ -69,8 +94,8 @@ def weigh(
                 fix="fit with an image_weight strictly between 0 and 1",
             )
     problem = replace(problem, blocks=tuple(blocks))
-    strengths = np.full(problem.n_queries, strength)
-    if relative:
+    strengths = np.full(problem.n_queries, equation.strength)
+    if equation.relative:
         peak = smallest_vanishing_l1(
             problem.design,
             problem.targets,
@@ -79,7 +104,7 @@ def weigh(
         )
         # Eq. 1's l1 is (1 - g) l / 2. Without any positive correlation all weights are 0 at
         # every strength: any positive number keeps the problem well-posed.
-        strengths = strength * np.where(peak > 0, peak, 1.0) * 2
-        strengths /= 1 - ridge_share
-    l1, l2 = penalties(strengths, ridge_share)
+        strengths = equation.strength * np.where(peak > 0, peak, 1.0) * 2
+        strengths /= 1 - equation.ridge_share
+    l1, l2 = penalties(strengths, equation.ridge_share)
     return replace(problem, l1=l1, l2=l2)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from spatialrag.bank.bank import Bank
-from spatialrag.errors import InputError, check_choice
+from spatialrag.errors import InputError, check_choice, check_share
 from spatialrag.expression.normalize import Scale, check_scale
 from spatialrag.prediction.backbones.backbone import (
     AnyBackbone,
@@ -23,7 +23,7 @@ from spatialrag.prediction.backbones.backbone import (
 )
 from spatialrag.prediction.citations import Citations, cite
 from spatialrag.prediction.generag.certificate import certificate
-from spatialrag.prediction.generag.equation import stacked, weigh
+from spatialrag.prediction.generag.equation import Equation, stacked, weigh
 from spatialrag.prediction.generag.removals import removals
 from spatialrag.prediction.prediction import Prediction
 from spatialrag.prediction.predictor import Queries, vectors_of
@@ -88,6 +88,12 @@ class GeneRAG:
         of the spot's weight.
     solver
         What solves Eq. 1, see `spatialrag.solvers.solver.Solver`.
+
+    Examples
+    --------
+    >>> fitted = sr.GeneRAG(n_anchors=60, backbone="linear").fit(bank)
+    >>> fitted.predict(queries).expression.shape
+    (56, 1300)
     """
 
     image_weight: float = 0.1
@@ -112,19 +118,11 @@ class GeneRAG:
     solver: Solver = field(default_factory=WorkingSet)
 
     def __post_init__(self) -> None:
-        for name in ("image_weight", "ridge_share", "min_coverage", "smoothing"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"{name} must be in [0, 1]", got=str(getattr(self, name)))
-        if not (np.isfinite(self.strength) and self.strength >= 0):
-            raise InputError("strength must be finite and not negative", got=str(self.strength))
-        if self.relative and self.ridge_share == 1:
-            raise InputError(
-                "no strength makes the weights of a ridge vanish",
-                expected="ridge_share below 1 for a relative strength",
-                fix="pass relative=False and the strength itself",
-            )
+        for name in ("min_coverage", "smoothing"):
+            check_share(getattr(self, name), name=name)
         check_scale(self.scale)
         object.__setattr__(self, "context_um", self.preparation.context_um)
+        _ = self.equation
         check_choice(self.scaling, SCALINGS, name="scaling")
         check_choice(self.image_block, IMAGE_BLOCKS, name="image_block")
         check_choice(self.missing, get_args(Missing), name="missing")
@@ -138,6 +136,11 @@ class GeneRAG:
     def preparation(self) -> Preparation:
         """How embeddings are read."""
         return Preparation(self.context, self.context_um, self.centring)
+
+    @property
+    def equation(self) -> Equation:
+        """Weights and penalties of Eq. 1."""
+        return Equation(self.image_weight, self.strength, self.relative, self.ridge_share)
 
     @classmethod
     def paper(
@@ -260,6 +263,12 @@ class FittedGeneRAG:
         Embeddings to rows of the image block.
     smoothing
         Of the candidates' expression; None where Eq. 2 sums what was measured.
+
+    Examples
+    --------
+    >>> fitted = method.fit(bank)
+    >>> len(fitted.anchors), fitted.problem(queries).n_queries
+    (60, 56)
     """
 
     settings: GeneRAG
@@ -377,17 +386,7 @@ class FittedGeneRAG:
         if self.anchor_block is not None:
             anchors = self.anchor_block.facing(self.initial(queries))
         shared, rows = stacked(image, anchors, positive=self.settings.positive)
-        return [
-            weigh(
-                shared,
-                rows,
-                image_weight=each.image_weight,
-                strength=each.strength,
-                relative=each.relative,
-                ridge_share=each.ridge_share,
-            )
-            for each in grid
-        ]
+        return [weigh(shared, rows, each.equation) for each in grid]
 
     def solutions(self, queries: Queries, grid: Sequence[GeneRAG]) -> list[Solution]:
         """Return the solutions of `problems`, each from the one before it.

@@ -33,6 +33,12 @@ class Tuning:
     table : pandas.DataFrame
         One row per setting: image_weight, strength, score (mean over left-out slides of the mean
         per-gene r), standard_error, n_active (mean references per spot).
+
+    Examples
+    --------
+    >>> found = sr.tune(bank, method, strengths=(0.03,), image_weights=(0.0, 0.1))
+    >>> found.best.image_weight in (0.0, 0.1)
+    True
     """
 
     best: GeneRAG
@@ -65,6 +71,12 @@ def tune(
     prefer
         Which of the settings within one standard error of the best mean score: ``sparse``, with
         the fewest references per spot; ``first`` of the grid (image weights, then strengths).
+
+    Examples
+    --------
+    >>> found = sr.tune(bank, method, strengths=(0.03, 0.3), image_weights=(0.0,))
+    >>> found.table["strength"].tolist()
+    [0.03, 0.3]
     """
     check_choice(prefer, PREFER, name="preference")
     if len(bank.slides) < 2:
@@ -147,6 +159,12 @@ class ImageWeightChosen:
     n_scored
         The most variable genes of the references. Those beyond the anchors count: larger weights
         may gain on anchors what they lose on all other genes.
+
+    Examples
+    --------
+    >>> chosen = ImageWeightChosen(method, image_weights=(0.05, 0.3), n_scored=100)
+    >>> chosen.fit(bank).settings.image_weight in (0.05, 0.3)
+    True
     """
 
     generag: GeneRAG = field(default_factory=GeneRAG)

@@ -46,6 +46,11 @@ class FineTuning:
         Per channel, of pixels in 0..1: what the network was pretrained with.
     seed, device
         Of the training.
+
+    Examples
+    --------
+    >>> FineTuning(epochs=3).epochs
+    3
     """
 
     epochs: int = 30

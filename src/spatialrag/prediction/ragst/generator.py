@@ -39,6 +39,11 @@ class Generator:
         Retrieve at random instead, by the seed: the negative control.
     seed, device
         Of the training, and of random retrieval.
+
+    Examples
+    --------
+    >>> Generator(n_retrieved=16).n_retrieved
+    16
     """
 
     n_retrieved: int = 64

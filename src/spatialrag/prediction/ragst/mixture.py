@@ -26,6 +26,11 @@ class ProportionsTimesProfiles:
         Settings of stage 1.
     permuted
         Give each predicted share to another type: the negative control.
+
+    Examples
+    --------
+    >>> ProportionsTimesProfiles(cells).fit(bank).predict(queries).slide
+    'toy4'
     """
 
     cells: CellBank = field(repr=False)

@@ -58,6 +58,12 @@ class RAGST:
         Settings of stage 1.
     generator
         Settings of stage 2.
+
+    Examples
+    --------
+    >>> settings = sr.RAGST(cells, residual_share=0.0, generator=quick)
+    >>> settings.fit(bank).predict(queries).scale
+    'log1p_cp10k'
     """
 
     cells: CellBank = field(repr=False)
@@ -106,6 +112,12 @@ class FittedRAGST:
         Stage 2, and the references it retrieves.
     residual
         None where the share is 0.
+
+    Examples
+    --------
+    >>> fitted = sr.RAGST(cells, residual_share=0.0, generator=quick).fit(bank)
+    >>> fitted.predict(queries).uncited_share
+    0.0
     """
 
     settings: RAGST

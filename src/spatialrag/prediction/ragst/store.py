@@ -29,7 +29,14 @@ SCHEMA = 1
 
 
 def write_ragst(fitted: FittedRAGST, path: str | Path) -> Path:
-    """Write what was learned: the file is replaced whole, or left as it is."""
+    """Write what was learned: the file is replaced whole, or left as it is.
+
+    Examples
+    --------
+    >>> fitted = sr.RAGST(cells, residual_share=0.0, generator=quick).fit(bank)
+    >>> write_ragst(fitted, "model.safetensors").name
+    'model.safetensors'
+    """
     stage, head, residual = fitted.stage, fitted.stage.head, fitted.residual
     arrays: dict[str, np.ndarray] = {
         "head.mean": head.features.mean,
@@ -91,6 +98,10 @@ def read_ragst(
     InputError
         Not such a file, a newer, damaged or edited one, or banks of other spots, cells, genes,
         types or encoder.
+
+    Examples
+    --------
+    >>> fitted = read_ragst("model.safetensors", bank=bank, cells=cells)  # doctest: +SKIP
     """
     path = Path(path)
     arrays, record = read_model(

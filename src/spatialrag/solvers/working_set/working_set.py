@@ -39,6 +39,13 @@ class WorkingSet:
         certificate. Status ``CANDIDATES`` where the tolerance is not reached.
     device
         ``cpu``, or a torch device such as ``cuda``; an error where there is none.
+
+    Examples
+    --------
+    >>> problem = sr.Problem(np.eye(2), np.array([[2.0], [1.0]]), l1=0.5, l2=0.0)
+    >>> solution = sr.WorkingSet(tol=1e-9).solve(problem)
+    >>> solution.weights.toarray().round(6).tolist()
+    [[1.5, 0.5]]
     """
 
     tol: float = 1e-6

@@ -101,6 +101,11 @@ class BLEEP:
         Of the projection heads.
     components, standardize, fitting
         As in `NetworkSettings`; the batch holds the contrasts.
+
+    Examples
+    --------
+    >>> BLEEP(n_retrieved=20).n_retrieved
+    20
     """
 
     width: int = 256

@@ -83,6 +83,11 @@ class DeepSpot:
         a spot is one vector and its neighbors.
     components, standardize, fitting
         As in `NetworkSettings`.
+
+    Examples
+    --------
+    >>> DeepSpot(ensemble=2).ensemble
+    2
     """
 
     width: int = 256

@@ -93,6 +93,11 @@ class HisToGene:
         Of tokens, attention output and feed-forward.
     components, standardize, fitting
         As in `NetworkSettings`; a slide is one batch.
+
+    Examples
+    --------
+    >>> HisToGene(depth=1).depth
+    1
     """
 
     width: int = 128

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import sparse
 
 from spatialrag.bank.bank import Bank
-from spatialrag.errors import InputError
+from spatialrag.errors import InputError, check_share
 from spatialrag.expression.normalize import Scale
 from spatialrag.prediction.backbones.stack.members import MEMBERS, FittedMember
 from spatialrag.prediction.backbones.stack.training_set import TrainingSet
@@ -44,6 +44,12 @@ class Stack:
         Share of the fitted weights, in [0, 1]; the rest are equal weights. None: 1 - 1/d of d
         donors, of three or more, else 0. With fewer donors, slides are left out instead, of a
         slide alone four parts.
+
+    Examples
+    --------
+    >>> trained = Stack(members=("ridge", "depth")).fit(bank, bank.genes[:50], scale="log1p")
+    >>> trained.table.columns.tolist()
+    ['ridge', 'depth']
     """
 
     members: tuple[str, ...] = tuple(MEMBERS)
@@ -65,8 +71,8 @@ class Stack:
             raise InputError("gene_groups must be at least 1", got=str(self.gene_groups))
         if self.components is not None and self.components < 1:
             raise InputError("components must be at least 1", got=str(self.components))
-        if self.trust is not None and not 0 <= self.trust <= 1:
-            raise InputError("trust must be in [0, 1]", got=str(self.trust))
+        if self.trust is not None:
+            check_share(self.trust, name="trust")
 
     def fit(self, bank: Bank, genes: np.ndarray, *, scale: Scale) -> "TrainedStack":
         """Return the stack trained on the bank's spots that have counts.

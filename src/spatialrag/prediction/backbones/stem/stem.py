@@ -92,6 +92,11 @@ class Stem:
         Sample as published, with noise in each step; ``steps`` is then ``noise_steps``.
     components, standardize, fitting
         As in `NetworkSettings`.
+
+    Examples
+    --------
+    >>> Stem(samples=2).samples
+    2
     """
 
     width: int = 32

@@ -26,6 +26,11 @@ class TRIPLEX:
         Share of a view's loss that is its distance from the fused prediction.
     components, standardize, fitting
         As in `NetworkSettings`.
+
+    Examples
+    --------
+    >>> TRIPLEX(n_around=12).n_around
+    12
     """
 
     sizes: Sizes = field(default_factory=Sizes)
