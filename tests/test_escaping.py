@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from spatialrag.escaping import csv_cell, csv_text, figure_text, html_text, terminal_text
+from spatialrag.escaping import csv_cell, csv_text, figure_text, html_text, printable, terminal_text
 
 NASTY = st.text(alphabet="ab[]/\\$_{}^=+-@<>&\"' 1", max_size=15)
 
@@ -31,6 +31,15 @@ def test_rich_tables_too():
     assert "P1 [her2]" in out.getvalue()
     assert "s1[/b]" in out.getvalue()
     assert "[red]x\\" in out.getvalue()
+
+
+@given(st.text(max_size=20))
+def test_no_terminal_obeys_what_is_printed(text):
+    shown = printable(text)
+    assert all(each.isprintable() or each in "\t\n" or ord(each) >= 160 for each in shown)
+    assert not set(shown) & set("\u202e\u2066\u200f")
+    assert printable("é 名 µ\n\tx") == "é 名 µ\n\tx"
+    assert terminal_text("a\x1b[2J").plain == "a\\x1b[2J"
 
 
 @pytest.mark.parametrize("text", [r"$\frac{$", "a$b", "a$b$c", "plain", r"\$", "$$"])

@@ -5,21 +5,38 @@ Names keep their characters everywhere else; these functions stand at the side t
 
 import html
 import re
+from typing import TYPE_CHECKING
 
-import pandas as pd
-from rich.text import Text
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.text import Text
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+# Controls but tabs and line feeds, and the marks that turn text around.
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
-def terminal_text(text: object) -> Text:
+def printable(text: object) -> str:
+    r"""Return text without what a terminal would obey: such a character is shown as its escape.
+
+    Examples
+    --------
+    >>> print(printable("\x1b[31mred"))
+    \x1b[31mred
+    """
+    return _OBEYED.sub(lambda found: ascii(found.group())[1:-1], str(text))
+
+
+def terminal_text(text: object) -> "Text":
     """Return text that rich prints as it is: ``P1 [her2]`` keeps its brackets.
 
     A `rich.text.Text` is no markup; it goes where strings go (``console.print``, cells, titles).
     Markup is not escaped instead: a backslash before a closing tag cannot be.
     """
-    return Text(str(text))
+    from rich.text import Text
+
+    return Text(printable(text))
 
 
 def figure_text(text: object) -> str:
@@ -43,7 +60,7 @@ def csv_cell(value: object) -> object:
     return f"'{value}"
 
 
-def csv_text(table: pd.DataFrame, *, index_label: str | None = None, index: bool = True) -> str:
+def csv_text(table: "pd.DataFrame", *, index_label: str | None = None, index: bool = True) -> str:
     """Return a table as CSV for people, whose cells no spreadsheet takes for formulas.
 
     Parameters

@@ -96,7 +96,8 @@ def test_a_bank_has_the_names_that_were_given_or_is_not_made(slide, donor, spots
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         table = folder / "slides.csv"
-        if as_table:
+        if as_table or any("\0" in name for name in (*spots, *genes)):  # HDF5 cannot hold it
+            as_table = True
             counts = 1 + np.arange(N_SPOTS)[:, None] * 100 + np.arange(N_GENES)
             lines = [
                 ["", *genes],

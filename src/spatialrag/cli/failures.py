@@ -12,6 +12,7 @@ from typing import TextIO
 import typer
 
 from spatialrag.errors import InputError, SpatialragError
+from spatialrag.escaping import printable
 
 BAD_INPUT, BUG = 2, 1
 
@@ -45,7 +46,7 @@ def failures_told() -> Iterator[None]:
 
 
 def _end(message: str, code: int) -> None:
-    typer.echo(f"error: {message}", err=True)
+    typer.echo(f"error: {printable(message)}", err=True)
     raise SystemExit(code) from None
 
 
@@ -83,4 +84,4 @@ def _show_warning(
     file: TextIO | None = None,  # noqa: ARG001
     line: str | None = None,  # noqa: ARG001
 ) -> None:
-    typer.echo(f"warning: {message}", err=True)
+    typer.echo(f"warning: {printable(message)}", err=True)
