@@ -21,6 +21,10 @@ TITLES = {
     "mob_color": "MOB1-3, color statistics, one section left out",
     "mob_donor_onnx": "MOB1-3, MobileNetV2, one animal left out",
     "mob_donor_color": "MOB1-3, color statistics, one animal left out",
+    "mice_onnx": "mob_mice, whole transcriptomes, MobileNetV2, one section left out",
+    "mice_color": "mob_mice, whole transcriptomes, color statistics, one section left out",
+    "mice_donor_onnx": "mob_mice, whole transcriptomes, MobileNetV2, one mouse left out",
+    "mice_donor_color": "mob_mice, whole transcriptomes, color statistics, one mouse left out",
 }
 CORE = (
     "fixed_10",
