@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 LIGHT := $(VENV)/.stamp-light
 FULL := $(VENV)/.stamp-full
 
-.PHONY: demo venv test test-room coverage test-slow chaos lint bench clean
+.PHONY: demo venv test test-room coverage test-slow chaos fuzz lint bench clean
 
 demo: $(LIGHT)
 	$(BIN)/spatialrag demo --out demo
@@ -38,6 +38,11 @@ test-slow: $(FULL)
 # An hour: processes that change, read and use banks, caches and experiments at once, and are killed.
 chaos: $(FULL)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/chaos.py --rounds 500
+
+# The attacks of tests/attacks with fresh seeds, for as long as they are given.
+MINUTES ?= 60
+fuzz: $(FULL)
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python benchmarks/fuzz.py --minutes $(MINUTES)
 
 # Pylint looks for code that is written twice (8 lines); it takes some minutes, and CI has ten.
 lint: $(FULL)

@@ -176,3 +176,10 @@ def test_names_stay_text(tmp_path):
     names = ["007", "1e2", "NA", "1", "2", "3"]
     pd.DataFrame(VECTORS, index=names).to_csv(tmp_path / "s.csv")
     assert read_vectors(tmp_path / "s.csv").names.tolist() == names
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (6, 0), (0, 0)])
+def test_no_vectors_are_none(tmp_path, shape):
+    path = write_h5(tmp_path / "s.h5", features=np.empty(shape, "float32"), barcodes=[])
+    with pytest.raises(InputError, match="vectors are empty"):
+        read_vectors(path)

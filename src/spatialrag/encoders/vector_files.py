@@ -56,6 +56,8 @@ class VectorFile:
         vectors = np.asarray(self.vectors)
         if vectors.ndim != 2 or vectors.dtype.kind not in "biuf":
             raise InputError("vectors must be numbers, (n, dim)", got=_shape(vectors))
+        if not vectors.size:
+            raise InputError("vectors are empty", got=_shape(vectors))
         odd = ~np.isfinite(vectors).all(axis=1)
         if (odd != np.isnan(vectors).all(axis=1)).any():
             raise InputError(
