@@ -221,7 +221,7 @@ def _inside_zip(path: Path) -> FileKind:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (OSError, zipfile.BadZipFile):
+    except UNREADABLE:
         return FileKind("damaged", "a zip archive that is cut short or damaged", _AGAIN)
     for part, kind in _ZIPS:
         if any(part in name for name in names):

@@ -33,7 +33,9 @@ from spatialrag.replace import is_moved_aside, recover_folder, replace_folder
 Record = TypeVar("Record")
 
 ZARR_FORMAT: Literal[3] = 3
-GENERATION = "spatialrag-generation"  # attribute of the root: another one for every writing
+# Attributes of the root.
+GENERATION = "spatialrag-generation"  # another one for every writing
+CHUNKS = "spatialrag-chunks"  # how many files hold values
 _TRIES = 20  # readings before writers are locked out
 _CHUNK = 1 << 18  # elements of a one-dimensional chunk
 _SHARD = 1 << 22
@@ -176,9 +178,28 @@ def _read(place: Path, path: Path, kind: StoreKind) -> ad.AnnData:
             fix="upgrade spatialrag",
         )
     try:
-        return ad.read_zarr(place)
+        adata = ad.read_zarr(place)
+        written = zarr.open_group(place, mode="r").attrs.get(CHUNKS)
     except Exception as error:
         raise damaged(path, f"{type(error).__name__}: {error}") from error
+    _check_chunks(place, path, written)
+    return adata
+
+
+def _check_chunks(place: Path, path: Path, written: object) -> None:
+    """Raise where chunks are lost: Zarr takes one that is not there for an empty one.
+
+    Stores of earlier versions do not say how many they have.
+    """
+    found = _n_chunks(place)
+    if isinstance(written, int) and found < written:
+        raise damaged(path, f"{written - found} of {written} chunks are lost")
+
+
+def _n_chunks(place: Path) -> int:
+    """Return how many files hold values, which Zarr v3 puts under ``c``."""
+    files = (file.relative_to(place) for file in place.rglob("*") if file.is_file())
+    return sum("c" in file.parts for file in files)
 
 
 def parse(adata: ad.AnnData, path: str | Path, build: Callable[[ad.AnnData], Record]) -> Record:
@@ -254,6 +275,7 @@ def _write(adata: ad.AnnData, path: Path) -> None:
         group = zarr.open_group(path, mode="w", zarr_format=ZARR_FORMAT)
         ad.experimental.write_dispatched(group, "/", adata, callback=write)
     group.attrs[GENERATION] = token_hex(8)
+    group.attrs[CHUNKS] = _n_chunks(path)
     with warnings.catch_warnings():
         # Readers of Zarr v3 without consolidated metadata read each node's own, which is there too.
         warnings.filterwarnings("ignore", "Consolidated metadata", category=ZarrUserWarning)
