@@ -31,12 +31,20 @@ def test_the_solution_is_stationary_in_eq_1(problem):
     assert (np.abs(gradient[~active]) <= 0.75 * 0.2 + 1e-3).all()
 
 
-def test_a_relative_strength_of_one_makes_all_weights_vanish(problem):
-    for strength, some in ((1.0, False), (0.9, True)):
-        relative = replace(EQUATION, relative=True, strength=strength)
-        stated = weigh(problem, [5, 7], relative)
-        weights = CoordinateDescent().solve(stated).weights.toarray()
-        assert (np.abs(weights).max(axis=1) > 1e-6).all() == some
+def test_a_relative_strength_short_of_one_keeps_weights(problem):
+    """And where l1 reaches what a strength of 1 stands for, they vanish."""
+    relative = weigh(problem, [5, 7], replace(EQUATION, relative=True, strength=0.9))
+    weights = CoordinateDescent().solve(relative).weights.toarray()
+    assert (np.abs(weights).max(axis=1) > 1e-6).all()
+    vanishing = replace(relative, l1=relative.l1 / 0.9)
+    weights = CoordinateDescent().solve(vanishing).weights.toarray()
+    assert (np.abs(weights) <= 1e-6).all()
+
+
+def test_a_relative_strength_from_one_on_is_refused():
+    for strength in (1.0, 10.0, 1e308):
+        with pytest.raises(InputError, match="leaves no reference to cite"):
+            replace(EQUATION, relative=True, strength=strength)
 
 
 def test_a_block_that_was_not_fitted(problem):

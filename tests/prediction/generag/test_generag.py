@@ -200,8 +200,8 @@ def test_ridge_alone_with_an_absolute_strength(references, queries):
     assert (citations.n_active == references.n_references).all()
 
 
-def test_relative_strength_of_1_cites_nothing_and_below_cites(references, queries):
-    nothing = replace(FAST, strength=1.001).fit(references).predict(queries)
+def test_a_strength_beyond_every_peak_cites_nothing_and_just_below_cites(references, queries):
+    nothing = replace(FAST, strength=1e30, relative=False).fit(references).predict(queries)
     assert nothing.citations.weights.nnz == 0
     # Nothing cited: no weight lies on references that measured the gene, so all is missing.
     assert nothing.missing.all()

@@ -23,7 +23,8 @@ class Equation:
     Raises
     ------
     InputError
-        Shares outside [0, 1], a negative strength, or a relative one of a ridge.
+        Shares outside [0, 1], a negative strength, a relative one of a ridge, or one from 1 on,
+        at which every weight vanishes.
     """
 
     image_weight: float
@@ -41,6 +42,13 @@ class Equation:
                 "no strength makes the weights of a ridge vanish",
                 expected="ridge_share below 1 for a relative strength",
                 fix="pass relative=False and the strength itself",
+            )
+        if self.relative and self.strength >= 1:
+            raise InputError(
+                "a relative strength from 1 on leaves no reference to cite",
+                expected="below 1, the share of the smallest strength at which all weights vanish",
+                got=f"{self.strength:g}",
+                fix="lower strength, or pass relative=False for the strength of Eq. 1 itself",
             )
 
 
