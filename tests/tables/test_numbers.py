@@ -8,7 +8,15 @@ from spatialrag.tables.numbers import is_number, parse_number, to_numbers
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("0.5", 0.5), ("0,5", 0.5), (" 2 ", 2), ("1e-1", 0.1), ("12,3456", 12.3456)]
+    ("text", "value"),
+    [
+        ("0.5", 0.5),
+        ("0,5", 0.5),
+        (" 2 ", 2),
+        ("\x1c20,5\x1c", 20.5),
+        ("1e-1", 0.1),
+        ("12,3456", 12.3456),
+    ],
 )
 def test_one_number(text, value):
     assert parse_number(text, what="mpp") == value

@@ -25,10 +25,8 @@ def parse_number(text: str, *, what: str) -> float:
     InputError
         No number, or one such as ``1,234`` that may be a thousand or one and a bit.
     """
-    if _POINT.fullmatch(text):
-        return float(text)
-    if _COMMA.fullmatch(text) and not _THOUSANDS.fullmatch(text):
-        return float(text.replace(",", "."))
+    if _POINT.fullmatch(text) or (_COMMA.fullmatch(text) and not _THOUSANDS.fullmatch(text)):
+        return _number(text)
     raise InputError(f"{what} is no number", expected="such as 0.5", got=repr(text))
 
 
@@ -74,11 +72,16 @@ def _of_text(cells: np.ndarray) -> tuple[np.ndarray, int]:
     numbers, commas = np.full(len(cells), np.nan), 0
     for i, cell in enumerate(cells):
         if _POINT.fullmatch(cell):
-            numbers[i] = float(cell)
+            numbers[i] = _number(cell)
         elif _COMMA.fullmatch(cell):
-            numbers[i] = float(cell.replace(",", "."))
+            numbers[i] = _number(cell)
             commas += 1
     return numbers, commas
+
+
+def _number(cell: str) -> float:
+    # float() knows fewer kinds of white space than the patterns do.
+    return float(cell.strip().replace(",", "."))
 
 
 def _refuse_thousands(texts: dict[int, np.ndarray], frame: pd.DataFrame, name: str) -> None:
