@@ -198,6 +198,7 @@ def _citation_parts(explanation: Explanation) -> list[str]:
     frame = explanation.citations.set_index("reference")[columns].head(10)
     return [
         page.paragraph(text),
-        page.picture(plot_citations(explanation), description="query patch and top references"),
+        page.picture(plot_citations(explanation), description="query patch and its groups"),
+        page.table(explanation.groups, index="group"),
         page.table(frame, index="reference"),
     ]

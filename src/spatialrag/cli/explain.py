@@ -4,19 +4,28 @@ import math
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 import typer
 
 from spatialrag.cli.arguments import Json
 from spatialrag.cli.printing import console, print_frame
+from spatialrag.escaping import terminal_text
 from spatialrag.explanation.explanation import Explanation
 from spatialrag.jobs.explanation import ExplainRequest, explain as run
 
 Spot = Annotated[str, typer.Option("--spot", help="Name of the spot.")]
 Gene = Annotated[str, typer.Option("--gene", help="Name of the gene.")]
-Top = Annotated[int, typer.Option("--top", help="Citations printed.")]
+Top = Annotated[
+    int, typer.Option("--top", min=0, help="Also show this many of the strongest references.")
+]
 Csv = Annotated[Path | None, typer.Option("--csv", help="Write every citation here.")]
 Figure = Annotated[
-    Path | None, typer.Option("--figure", help="Draw query and top references here (PNG).")
+    Path | None,
+    typer.Option("--figure", help="Draw the query and what its value rests on (PNG)."),
+]
+
+Wide = Annotated[
+    bool, typer.Option("--wide", help="Print every column, whatever the terminal's width.")
 ]
 
 
@@ -24,24 +33,35 @@ def explain(
     prediction: Annotated[Path, typer.Argument(help="A prediction by `spatialrag predict`.")],
     spot: Spot,
     gene: Gene,
-    top: Top = 10,
+    top: Top = 0,
+    wide: Wide = False,
     csv: Csv = None,
     figure: Figure = None,
     json: Json = None,
 ) -> None:
-    """Tell which references a predicted value rests on, and how much each contributes."""
-    found, _ = run(ExplainRequest(prediction, spot, gene, csv=csv, figure=figure, json=json))
-    print_explanation(found, top=top)
-
-
-def print_explanation(found: Explanation, *, top: int) -> None:
-    """Print a value, what it rests on, and its strongest citations."""
-    out = console()
-    out.print(
-        f"{found.gene} in {found.slide}:{found.spot} = {found.value:.4g} ({found.scale}); "
-        f"{len(found.citations)} references contribute {found.cited_value:.4g}"
+    """Tell what a predicted value rests on: groups of references that look alike, and each."""
+    found, _ = run(
+        ExplainRequest(prediction, spot, gene, csv=csv, figure=figure, json=json, top=top)
     )
-    out.print(f"weight on references that measured it: {found.coverage:.0%}")
+    print_explanation(found, top=top, wide=wide)
+
+
+def print_explanation(found: Explanation, *, top: int, wide: bool) -> None:
+    """Print a value, the groups it rests on, and its strongest references.
+
+    Parameters
+    ----------
+    top
+        References printed; ten where the prediction has no groups.
+    wide
+        Every column instead of those that fit 80 columns.
+    """
+    out = console()
+    out.print(terminal_text(f"{found.headline} ({found.scale})"))
+    out.print(
+        f"{len(found.citations)} references contribute {found.cited_value:.4g}; weight on those "
+        f"that measured it: {found.coverage:.0%}"
+    )
     if not math.isnan(found.from_morphology):
         out.print(
             f"fit from morphology {found.from_morphology:.0%}, from anchors "
@@ -49,5 +69,31 @@ def print_explanation(found: Explanation, *, top: int) -> None:
         )
     if found.uncited_share:
         out.print(f"share of the prediction without citations: {found.uncited_share:.0%}")
-    frame = found.citations.head(top).set_index("reference")
-    print_frame(frame, title=f"strongest {len(frame)} of {len(found.citations)}", index="reference")
+    if found.groups.empty:
+        out.print(
+            "no groups: the bank had no embeddings or no places, or this prediction is an old one"
+        )
+        top = top or 10
+    else:
+        groups = found.groups if wide else _narrow_groups(found.groups)
+        print_frame(groups, title="references that look alike", index="group")
+    if top:
+        frame = found.citations.head(top).set_index("reference")
+        title = f"strongest {len(frame)} of {len(found.citations)}"
+        print_frame(frame if wide else _narrow(frame), title=title, index="reference")
+
+
+def _narrow_groups(groups: pd.DataFrame) -> pd.DataFrame:
+    measured = [
+        "" if row["mean"] != row["mean"] else f"{row['mean']:.3g} ± {row['spread']:.2g}"
+        for _, row in groups.iterrows()
+    ]
+    shown = groups[["references", "share"]].assign(adds=groups["contribution"], measured=measured)
+    return shown.assign(slides=groups["slides"])
+
+
+def _narrow(citations: pd.DataFrame) -> pd.DataFrame:
+    shown = citations[["share", "measured"]].assign(adds=citations["contribution"])
+    if citations["change"].notna().any():
+        shown["change"] = citations["change"]
+    return shown.assign(top_genes=citations["top_genes"])

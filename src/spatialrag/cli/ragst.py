@@ -18,7 +18,7 @@ from spatialrag.cli.arguments import (
 )
 from spatialrag.cli.cell_arguments import ProportionsFile, TypeColumn, TypeMapFile
 from spatialrag.cli.devices import Device, EncoderDevice
-from spatialrag.cli.explain import Csv, Figure, Gene, Spot, Top, print_explanation
+from spatialrag.cli.explain import Csv, Figure, Gene, Spot, Top, Wide, print_explanation
 from spatialrag.cli.printing import print_facts, print_frame, print_notes
 from spatialrag.cli.queries import Image, Mpp, MppFrom, Out, PitchUm, Slide
 from spatialrag.explanation.types import carriers
@@ -153,7 +153,8 @@ def explain(
     prediction: Annotated[Path, typer.Argument(help="A prediction by `ragst predict`.")],
     spot: Spot,
     gene: Gene,
-    top: Top = 10,
+    top: Top = 0,
+    wide: Wide = False,
     csv: Csv = None,
     figure: Figure = None,
     attention: Annotated[
@@ -175,7 +176,8 @@ def explain(
         attention=attention,
         carriers=types_csv,
         json=json,
+        top=top,
     )
     found, read = explain_job(request)
-    print_explanation(found, top=top)
+    print_explanation(found, top=top, wide=wide)
     print_frame(carriers(read, [gene]), title="which types carry it, mean over spots", index="gene")

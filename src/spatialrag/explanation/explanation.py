@@ -6,13 +6,16 @@ import numpy as np
 import pandas as pd
 
 from spatialrag.errors import InputError
+from spatialrag.explanation.groups import REST, UNCITED, group_table
 from spatialrag.expression.normalize import Scale
 from spatialrag.prediction.citations import Citations
+from spatialrag.prediction.grouping import MOST, NO_GROUP
 from spatialrag.prediction.prediction import Prediction
 
 TOP_GENES = 5
 _SEEN = 0.25
 _TOLD = ("slide", "donor", "x", "y", "kind", "cell_type")
+_WORDS = ("no", "one", "two", "three", "four", "five")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +36,13 @@ class Explanation:
         measured (its expression of the gene; NaN where its slide did not measure it), smoothed (the
         same over principal components, where the prediction sums a share of it), contribution
         (weight x what Eq. 2 sums of both), change (of the value when the reference is left out and
-        the weights are solved again; NaN where not computed), top_genes.
+        the weights are solved again; NaN where not computed), top_genes, group (name of the group
+        below; absent where there are none).
+    groups : pandas.DataFrame
+        One row per group of citations that look alike (of RAG-ST: of one cell type), heaviest
+        first, then those that belong to none, see `spatialrag.explanation.groups.group_table`.
+        Empty where the prediction has no groups: its bank had no embeddings or no places, or it
+        was written before groups were kept.
     coverage
         Share of the weight on references that measured the gene.
     from_morphology, from_anchors
@@ -42,6 +51,8 @@ class Explanation:
         Part of the value that rests on no reference.
     query_thumbnail, thumbnails
         Pictures of the query and of the cited references in order; None when not kept.
+    patch_um
+        Side of what a picture shows, µm; NaN when unknown.
 
     Examples
     --------
@@ -56,12 +67,33 @@ class Explanation:
     value: float
     scale: Scale
     citations: pd.DataFrame
+    groups: pd.DataFrame
     coverage: float
     from_morphology: float
     from_anchors: float
     uncited_share: float
     query_thumbnail: np.ndarray | None = None
     thumbnails: np.ndarray | None = None
+    patch_um: float = np.nan
+
+    @property
+    def headline(self) -> str:
+        """One sentence: the value, and how much of the weight groups and their pictures carry."""
+        said = f"{self.gene} in spot {self.spot} of {self.slide}: {self.value:.3g}"
+        shown = self.groups.drop(index=[REST, UNCITED], errors="ignore")
+        if shown.empty:
+            return f"{said}; the strongest of {len(self.citations)} references carries " + (
+                f"{self.citations['share'].iloc[0]:.0%}"
+            )
+        share = self.citations.set_index("reference")["share"]
+        carried = f"{share[shown['typical']].sum():.0%}"
+        if len(shown) == 1:
+            return f"{said}; one group carries {shown['share'].sum():.0%}, its patch {carried}"
+        count = _WORDS[len(shown)]
+        return (
+            f"{said}; {count} groups carry {shown['share'].sum():.0%}, their {count} patches "
+            f"{carried}"
+        )
 
     @property
     def cited_value(self) -> float:
@@ -74,8 +106,10 @@ class Explanation:
             name: getattr(self, name) for name in ("slide", "spot", "gene", "value", "scale")
         }
         facts["cited_value"] = self.cited_value
-        rows = self.citations.astype(object).where(self.citations.notna(), None)
-        return facts | {"citations": rows.to_dict("records")}
+        facts["headline"] = self.headline
+        for name, table in (("groups", self.groups.reset_index()), ("citations", self.citations)):
+            facts[name] = table.astype(object).where(table.notna(), None).to_dict("records")
+        return facts
 
 
 def explain(prediction: Prediction, *, spot: str, gene: str) -> Explanation:
@@ -121,21 +155,46 @@ def explain(prediction: Prediction, *, spot: str, gene: str) -> Explanation:
     table["contribution"] = strength * values
     table["change"] = _changes(citations, spot, column, table["contribution"].sum(), table.index)
     table["top_genes"] = top_genes(prediction, cited)
-    certificate = prediction.certificate
+    names = _group_names(prediction, row, order)
+    if names is not None:
+        table["group"] = names
+    table = table.reset_index(drop=True)
+    certificate, value = prediction.certificate, float(prediction.expression[row, column])
     return Explanation(
         slide=prediction.slide,
         spot=spot,
         gene=gene,
-        value=float(prediction.expression[row, column]),
+        value=value,
         scale=prediction.scale,
-        citations=table.reset_index(drop=True),
+        citations=table,
+        groups=group_table(table, value=value, uncited=prediction.uncited_share > 0),
         coverage=float(table["share"].to_numpy()[measured].sum()),
         from_morphology=_certified(certificate, "from_morphology", row),
         from_anchors=_certified(certificate, "from_anchors", row),
         uncited_share=prediction.uncited_share,
         query_thumbnail=None if prediction.thumbnails is None else prediction.thumbnails[row],
         thumbnails=None if citations.thumbnails is None else citations.thumbnails[cited],
+        patch_um=float(prediction.record.get("query", {}).get("patch_um", np.nan)),
     )
+
+
+def _group_names(prediction: Prediction, row: int, order: np.ndarray) -> np.ndarray | None:
+    """Return the group of each citation of a spot in order, by name; None without any.
+
+    Cells have no place on a slide and no vectors: those of RAG-ST are grouped by their type.
+    """
+    citations = prediction.require_citations()
+    start, end = citations.weights.indptr[row : row + 2]
+    if citations.groups is not None:
+        labels = citations.groups[start:end][order]
+        return np.where(labels == NO_GROUP, REST, labels.astype(str)).astype(object)
+    if "cell_type" not in citations.references:
+        return None
+    types = citations.references["cell_type"].iloc[citations.weights.indices[start:end]]
+    weight = pd.Series(np.abs(citations.weights.data[start:end])).groupby(types.to_numpy(str)).sum()
+    largest = weight.sort_values(ascending=False, kind="stable").index[:MOST]
+    names = types.iloc[order].astype(object)
+    return names.where(names.isin(largest), REST).to_numpy(object)
 
 
 def _certified(certificate: pd.DataFrame | None, column: str, row: int) -> float:

@@ -27,7 +27,9 @@ class ExplainRequest:
     csv
         Every citation, as a table.
     figure
-        Query patch and strongest references (PNG).
+        Query patch and groups of references (PNG).
+    top
+        So many of the strongest references are drawn too.
     attention
         For RAG-ST: maps of attention by cell type (PNG).
     carriers
@@ -41,6 +43,7 @@ class ExplainRequest:
     gene: str
     csv: Path | None = None
     figure: Path | None = None
+    top: int = 0
     attention: Path | None = None
     carriers: Path | None = None
     json: Path | None = None
@@ -66,6 +69,6 @@ def explain(request: ExplainRequest) -> tuple[Explanation, Prediction]:
     if request.csv is not None:
         replace_text(request.csv, csv_text(found.citations, index=False))
     if request.figure is not None:
-        save_citations(found, request.figure)
+        save_citations(found, request.figure, n=request.top or None)
     write_json(request.json, found.to_json())
     return found, prediction

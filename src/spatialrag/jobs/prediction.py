@@ -253,6 +253,8 @@ def _record(spots: Spots, queries: Queries) -> dict[str, object]:
         "mpp": spots.mpp,
         "mpp_source": spots.mpp_source,
     }
+    if isinstance(queries, Embeddings):
+        record["patch_um"] = queries.encoder.patch_um
     placement = queries.placement if isinstance(queries, Embeddings) else None
     if placement is not None:
         record |= {

@@ -45,9 +45,23 @@ def gene(
 
 
 def citations(
-    data: Prediction | ad.AnnData, *, spot: str, gene: str, n: int = 5, key: str = "predicted"
+    data: Prediction | ad.AnnData,
+    *,
+    spot: str,
+    gene: str,
+    n: int | None = None,
+    key: str = "predicted",
 ) -> Figure:
-    """Draw a query patch beside its strongest references; ``data`` and ``key`` as in `gene`.
+    """Draw a query patch beside what its value rests on: groups of references that look alike.
+
+    Parameters
+    ----------
+    data, key
+        As in `gene`.
+    spot, gene
+        Names.
+    n
+        So many of the strongest single references are drawn too.
 
     Examples
     --------

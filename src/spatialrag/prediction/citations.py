@@ -33,6 +33,9 @@ class Citations:
         removed reference, the weights of the new solution.
     smoothing
         Of the cited references; None where Eq. 2 sums what was measured.
+    groups : (n_weights,) int8, optional
+        For every stored weight, the group of its query's citations that it belongs to, from 1;
+        0 for those that no group took. See `spatialrag.prediction.grouping`.
 
     Examples
     --------
@@ -49,6 +52,7 @@ class Citations:
     thumbnails: np.ndarray | None = None
     removals: pd.DataFrame | None = None
     smoothing: Smoothing | None = None
+    groups: np.ndarray | None = None
 
     @property
     def n_active(self) -> np.ndarray:

@@ -92,6 +92,8 @@ def _pack(citations: Citations) -> dict[str, Any]:
         packed["thumbnails"] = citations.thumbnails
     if citations.smoothing is not None:
         packed["smoothing"] = asdict(citations.smoothing)
+    if citations.groups is not None:
+        packed["groups"] = citations.groups
     if citations.removals is not None:
         packed["removals"] = citations.removals.reset_index(drop=True).astype(
             {"spot": "category", "removed": "category", "reference": "category"}
@@ -232,6 +234,7 @@ def _seal(prediction: Prediction) -> str:
             smoothing = cited.smoothing
             parts += [f"{smoothing.share:.17g}", smoothing.scores, smoothing.loadings]
             parts += [smoothing.mean]
+        parts += [] if cited.groups is None else [cited.groups]
     return fingerprint(*parts)
 
 
@@ -252,6 +255,7 @@ def _unpack(packed: dict[str, Any], weights: sparse.csr_matrix) -> Citations:
         thumbnails=packed.get("thumbnails"),
         removals=removals,
         smoothing=smoothing,
+        groups=packed.get("groups"),
     )
 
 

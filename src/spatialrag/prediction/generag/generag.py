@@ -25,6 +25,7 @@ from spatialrag.prediction.citations import Citations, cite
 from spatialrag.prediction.generag.certificate import certificate
 from spatialrag.prediction.generag.equation import Equation, stacked, weigh
 from spatialrag.prediction.generag.removals import removals
+from spatialrag.prediction.grouping import grouped
 from spatialrag.prediction.prediction import Prediction
 from spatialrag.prediction.predictor import Queries, vectors_of
 from spatialrag.prediction.preparation import AS_EMBEDDED, Preparation, Prepared
@@ -308,15 +309,14 @@ class FittedGeneRAG:
         if removed:
             again = removals(problem, solution, settings.solver, count=removed)
             again["spot"] = np.asarray(queries.spots)[again["spot"]]
-        citations = self.cite(solution, again)
-        expression = self.expression(citations)
+        citations = grouped(self.cite(solution, again), self.prepared.bank)
         n_image = 0 if self.image_block is None else self.image_block.rows.shape[1]
         return Prediction(
             slide=queries.slide,
             spots=queries.spots,
             xy=queries.xy,
             genes=self.bank.genes,
-            expression=expression,
+            expression=self.expression(citations),
             scale=settings.scale,
             record={
                 **origin(settings),
