@@ -65,19 +65,20 @@ def test_nothing_is_adjacent_without_places_or_with_single_spots():
 
 
 def test_groups_of_a_prediction_hold_what_lies_near(references, queries):
-    prediction = GeneRAG(n_anchors=60).fit(references).predict(queries)
-    cited = prediction.citations
+    fitted = GeneRAG(n_anchors=60).fit(references)
+    cited = fitted.predict(queries).citations
+    read = fitted.prepared.bank  # vectors as the method compares them
     assert cited.groups.shape == cited.weights.data.shape
     assert cited.groups.max() <= MOST
     xy = references.references[["x", "y"]].to_numpy(float)
-    distance = neighbor_distance(references.vectors, references.slide_of, xy)
+    distance = neighbor_distance(read.vectors, read.slide_of, xy)
     rows = references.references.index.get_indexer(cited.references.index)
     for start, end in zip(cited.weights.indptr[:-1], cited.weights.indptr[1:], strict=True):
         share = np.abs(cited.weights.data[start:end])
         names = cited.groups[start:end]
         carried = [share[names == label].sum() for label in range(1, names.max() + 1)]
         assert (np.diff(carried) <= 1e-9).all()
-        vectors = references.vectors[rows[cited.weights.indices[start:end]]].astype(float)
+        vectors = read.vectors[rows[cited.weights.indices[start:end]]].astype(float)
         for label in range(1, names.max() + 1):
             members = vectors[names == label]
             apart = np.linalg.norm(members[:, None] - members, axis=2)
