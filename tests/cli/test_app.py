@@ -75,7 +75,7 @@ def test_predict_explain_evaluate(run, bank, prediction, toy_table, work):
         "--csv", work / "c.csv", "--figure", work / "c.png", "--json", work / "c.json",
     )  # fmt: skip
     assert code == 0
-    assert f"{gene} in toy4:3x3" in out
+    assert f"{gene} in spot 3x3 of toy4" in out
     found = json.loads((work / "c.json").read_text())
     assert found["cited_value"] == pytest.approx(found["value"], rel=1e-5)
     assert len(pd.read_csv(work / "c.csv")) == len(found["citations"])
