@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+_LONGEST = 2000  # characters of what came; other libraries quote whole files
+
 
 class SpatialragError(Exception):
     """Any error raised on purpose by this package."""
@@ -20,6 +22,8 @@ class InputError(SpatialragError, ValueError):
     """
 
     def __init__(self, problem: str, *, expected: str = "", got: str = "", fix: str = "") -> None:
+        if len(got) > _LONGEST:
+            got = f"{got[: _LONGEST // 2]} … {got[-_LONGEST // 2 :]}"
         lines = [problem]
         lines += [f"  expected: {expected}"] * bool(expected)
         lines += [f"  got:      {got}"] * bool(got)

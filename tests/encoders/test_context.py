@@ -28,3 +28,5 @@ def test_limits():
     np.testing.assert_array_equal(join_context(VECTORS[:1], XY[:1], n_neighbors=6), [[0, 1, 0, 1]])
     with pytest.raises(InputError, match="0 or more"):
         join_context(VECTORS, XY, n_neighbors=-1)
+    with pytest.raises(InputError, match="10000 at most"):
+        join_context(VECTORS, XY, n_neighbors=10**20)

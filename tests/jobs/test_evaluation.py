@@ -43,3 +43,10 @@ def test_outputs_are_checked_first(tmp_path):
     absent = tmp_path / "p.h5ad"
     with pytest.raises(InputError, match="it would be overwritten"):
         evaluate(EvaluateRequest(absent, absent, absent, json=absent))
+
+
+def test_a_table_of_regions_without_regions_is_refused(case, tmp_path):
+    table = tmp_path / "regions.csv"
+    table.write_text("spot\n" + "\n".join(case[0].spots))
+    with pytest.raises(InputError, match="has no column of regions"):
+        evaluate(EvaluateRequest(*case, n_core=20, n_global=60, regions=table))

@@ -10,6 +10,7 @@ import pandas as pd
 from spatialrag.bank.bank import Bank
 from spatialrag.bank.copies import find_copies
 from spatialrag.bank.store import read_bank
+from spatialrag.errors import InputError
 from spatialrag.evaluation.columns import ORACLE
 from spatialrag.evaluation.oracle import depth_oracle
 from spatialrag.evaluation.panel import Panel, fix_panel
@@ -104,6 +105,12 @@ def evaluate(request: EvaluateRequest) -> EvaluateResult:
     labels = None
     if request.regions is not None:
         frame = read_frame(request.regions)
+        if frame.shape[1] == 0:
+            raise InputError(
+                f"{request.regions} has no column of regions",
+                expected="a table of spot names and, second, each one's region",
+                got="one column",
+            )
         labels = frame[frame.columns[0]].reindex(section.spots).fillna("none").to_numpy(str)
     surrogates = surrogates_for(result, section)
     scores = score(
