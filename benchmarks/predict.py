@@ -30,9 +30,9 @@ from threadpoolctl import threadpool_limits
 
 from spatialrag import build_bank
 from spatialrag.encoders.embeddings import Embeddings, EncoderRecord
-from spatialrag.evaluation.report import markdown_table
+from spatialrag.tables.markdown import markdown_table
 from spatialrag.expression.cohort import read_her2st_cohort
-from spatialrag.prediction.backbones.linear import Linear
+from spatialrag.prediction.backbones.stack.stack import Stack
 from spatialrag.prediction.generag import generag
 from spatialrag.prediction.generag.generag import FittedGeneRAG, GeneRAG
 from spatialrag.prediction.store import write_prediction
@@ -41,12 +41,14 @@ from spatialrag.solvers.working_set import WorkingSet
 
 DIM, FACTORS, NOISE = 308, 64, 0.5
 STEPS = {
-    "backbone": [(Linear, "fit"), (generag, "predict_genes")],
+    "backbone": [(Stack, "fit"), (generag, "predict_genes")],
     "anchors": [(generag, "choose_anchors")],
-    "design": [(generag, "make_block"), (generag, "fit_morphology"), (generag, "stack")],
-    "strength": [(generag, "smallest_vanishing_l1")],
+    "design": [(generag, "make_block"), (generag, "fit_morphology"), (generag, "stacked")],
+    "strength": [(generag, "weigh")],
+    "smoothing": [(generag, "fit_smoothing")],
     "leave-one-out": [(generag, "removals")],
     "citations": [(generag, "cite"), (generag, "certificate")],
+    "groups": [(generag, "grouped")],
     "Eq. 2": [(FittedGeneRAG, "expression")],
 }
 
@@ -166,7 +168,7 @@ def main():
         "removed": asked.removed,
     }
     frame = pd.DataFrame({name: result[name] for name in ("seconds", "passes")})
-    print(markdown_table(frame.rename_axis("step")))
+    print(markdown_table(frame, index="step", cell=lambda value, _: f"{value:.2f}"))
     print(json.dumps({k: v for k, v in result.items() if not isinstance(v, dict)}, indent=1))
     if asked.json:
         asked.json.write_text(json.dumps(result, indent=1) + "\n")
