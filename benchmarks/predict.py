@@ -30,7 +30,6 @@ from threadpoolctl import threadpool_limits
 
 from spatialrag import build_bank
 from spatialrag.encoders.embeddings import Embeddings, EncoderRecord
-from spatialrag.tables.markdown import markdown_table
 from spatialrag.expression.cohort import read_her2st_cohort
 from spatialrag.prediction.backbones.stack.stack import Stack
 from spatialrag.prediction.generag import generag
@@ -38,6 +37,7 @@ from spatialrag.prediction.generag.generag import FittedGeneRAG, GeneRAG
 from spatialrag.prediction.store import write_prediction
 from spatialrag.retrieval.anchors import choose_anchors
 from spatialrag.solvers.working_set import WorkingSet
+from spatialrag.tables.markdown import markdown_table
 
 DIM, FACTORS, NOISE = 308, 64, 0.5
 STEPS = {

@@ -48,7 +48,7 @@ VERBS = (
     ),
     _single(
         "explain",
-        "Tell which references a predicted value rests on, and how much each contributes.",
+        "Tell what a predicted value rests on: groups of references that look alike, and each.",
     ),
     _single(
         "evaluate",

@@ -9,7 +9,6 @@ rule is deterministic, see docs/methods/groups.md.
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 from scipy.spatial import cKDTree
 
@@ -103,13 +102,14 @@ def group(
         Largest distance of vectors that are alike.
     """
     labels = np.zeros(weights.nnz, np.int8)
+    _, number = np.unique(slides, return_inverse=True)
     center = vectors.mean(axis=0, dtype=np.float64) if len(vectors) else 0.0
     for start, end in zip(weights.indptr[:-1], weights.indptr[1:], strict=True):
         if start == end:
             continue
         cited = weights.indices[start:end]
         alike = _distances(vectors[cited] - center) <= distance
-        labels[start:end] = _greedy(alike, np.abs(weights.data[start:end]), slides[cited])
+        labels[start:end] = _greedy(alike, np.abs(weights.data[start:end]), number[cited])
     return labels
 
 
@@ -122,7 +122,7 @@ def _distances(vectors: np.ndarray) -> np.ndarray:
 
 def _greedy(alike: np.ndarray, weight: np.ndarray, slides: np.ndarray) -> np.ndarray:
     share = weight / weight.sum()
-    of_slide = pd.Series(share).groupby(slides).transform("sum").to_numpy()
+    of_slide = np.bincount(slides, share)[slides]
     labels = np.zeros(len(weight), np.int8)
     for label in range(1, MOST + 1):
         free = labels == NO_GROUP
