@@ -11,6 +11,7 @@ from scipy import sparse
 from spatialrag.bank.content import hash_part
 from spatialrag.encoders.embeddings import Embeddings, EncoderRecord
 from spatialrag.errors import InputError, listing, raise_all
+from spatialrag.expression.measured_matrix import MeasuredMatrix
 from spatialrag.expression.normalize import Scale, to_scale
 from spatialrag.expression.section import Section
 from spatialrag.provenance import fingerprint
@@ -63,15 +64,8 @@ class Bank:
     thumbnails: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        n, g = self.expression.shape
-        faults = []
-        if len(self.references) != n or len(self.genes) != g:
-            faults.append(
-                f"expression is {(n, g)}, but there are {len(self.references)} references "
-                f"and {len(self.genes)} genes"
-            )
-        if self.measured.shape != (g, len(self.slides)):
-            faults.append(f"the measured mask is {self.measured.shape}")
+        n = self.expression.shape[0]
+        faults = self.matrix.faults("references", len(self.references), len(self.slides))
         if (self.embeddings is None) != (self.encoder is None):
             faults.append("embeddings and encoder go together")
         for name in ("embeddings", "thumbnails"):
@@ -103,9 +97,14 @@ class Bank:
         return fingerprint(sorted(self.slides["hash"]), self.scale, str(self.encoder))
 
     @property
+    def matrix(self) -> MeasuredMatrix:
+        """Expression, and which slide measured which gene, as one: nothing is copied."""
+        return MeasuredMatrix(self.expression, self.genes, self.measured, self.slide_of)
+
+    @property
     def measured_everywhere(self) -> np.ndarray:
         """Genes that every slide measured, (n_genes,) bool."""
-        return np.all(self.measured, axis=1)
+        return self.matrix.everywhere
 
     def columns_of(self, genes: Iterable[str]) -> np.ndarray:
         """Return the columns of named genes, (len(genes),).
@@ -153,20 +152,19 @@ class Bank:
         return self.without(slides=set(self.slides.index) - set(slides))
 
     def _keep_slides(self, keep: np.ndarray) -> "Bank":
-        rows = keep[self.slide_of]
-        columns = self.measured[:, keep].any(axis=1)
-        if not rows.any():
+        if not keep[self.slide_of].any():
             raise InputError(
                 "no reference is left in the bank",
                 got=f"every slide excluded: {listing(self.slides.index, 40)}",
                 fix="exclude fewer slides or donors, or add references from others",
             )
+        kept, rows = self.matrix.keep(keep)
         return replace(
             self,
-            expression=self.expression[rows][:, columns],
-            genes=self.genes[columns],
+            expression=kept.values,
+            genes=kept.genes,
             references=self.references[rows],
-            measured=self.measured[np.ix_(columns, keep)],
+            measured=kept.measured,
             slides=self.slides[keep],
             embeddings=None if self.embeddings is None else self.embeddings[rows],
             thumbnails=None if self.thumbnails is None else self.thumbnails[rows],
@@ -264,14 +262,13 @@ def section_of(bank: Bank, slide: str) -> Section:
 
 def hash_slide(bank: Bank, slide: str) -> str:
     """Return the content hash of one slide of a bank: see `hash_part`."""
-    position = bank.slides.index.get_loc(slide)
-    rows, columns = bank.slide_of == position, bank.measured[:, position]
+    part, rows = bank.matrix.of_source(bank.slides.index.get_loc(slide))
     return hash_part(
         slide,
         bank.slides.loc[slide],
         bank.references[rows],
-        genes=bank.genes[columns],
-        expression=bank.expression[rows][:, columns],
+        genes=part.genes,
+        expression=part.values,
         arrays={
             "embeddings": None if bank.embeddings is None else bank.embeddings[rows],
             "thumbnails": None if bank.thumbnails is None else bank.thumbnails[rows],
@@ -281,9 +278,7 @@ def hash_slide(bank: Bank, slide: str) -> str:
 
 def former_hash_slide(bank: Bank, slide: str) -> str:
     """Return the hash by the rule of schema 1, which passes over some names and attributes."""
-    position = bank.slides.index.get_loc(slide)
-    rows = bank.slide_of == position
-    columns = bank.measured[:, position]
+    part, rows = bank.matrix.of_source(bank.slides.index.get_loc(slide))
     references = bank.references[rows]
     encoder = [] if bank.embeddings is None else [bank.embeddings[rows]]
     thumbnails = [] if bank.thumbnails is None else [bank.thumbnails[rows]]
@@ -292,11 +287,11 @@ def former_hash_slide(bank: Bank, slide: str) -> str:
         slide,
         entry["donor"],
         f"{float(entry['mpp']):.12g}",
-        bank.genes[columns].tolist(),
+        part.genes.tolist(),
         references["barcode"].tolist(),
         references[["x", "y"]].to_numpy(float),
         references["total_counts"].to_numpy(float),
-        bank.expression[rows][:, columns],
+        part.values,
         *encoder,
         *thumbnails,
     )

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from spatialrag.bank.bank import Bank, hash_slide
 from spatialrag.encoders.embedding import CONTEXT, check_spots, embed, side_of
@@ -14,7 +13,7 @@ from spatialrag.encoders.embeddings import Embeddings
 from spatialrag.encoders.encoder import Encoder, PatchEncoder, make_encoder
 from spatialrag.errors import InputError, listing, raise_all
 from spatialrag.expression.cohort_genes import check_overlap
-from spatialrag.expression.genes import spread_columns
+from spatialrag.expression.measured_matrix import join_matrices
 from spatialrag.expression.section import Section
 from spatialrag.names import keys_of
 from spatialrag.progress import track
@@ -224,20 +223,13 @@ def join_banks(banks: Sequence[Bank]) -> Bank:
     for bank in banks[1:]:
         added = listing(bank.slides.index)
         check_overlap(first.genes, bank.genes, names=(listing(first.slides.index), added))
-    genes = np.unique(np.concatenate([bank.genes for bank in banks]))
-    measured = np.zeros((len(genes), sum(len(bank.slides) for bank in banks)), bool)
-    blocks, start = [], 0
-    for bank in banks:
-        columns = np.searchsorted(genes, bank.genes)
-        measured[columns, start : start + len(bank.slides)] = bank.measured
-        start += len(bank.slides)
-        blocks.append(spread_columns(bank.expression, columns, len(genes)))
+    joined = join_matrices([bank.matrix for bank in banks])
     return replace(
         first,
-        expression=sparse.vstack(blocks, format="csr"),
-        genes=genes,
+        expression=joined.values,
+        genes=joined.genes,
         references=pd.concat([bank.references for bank in banks]),
-        measured=measured,
+        measured=joined.measured,
         slides=pd.concat([bank.slides for bank in banks]).fillna(
             {"notes": "", **PictureMarks().columns}
         ),

@@ -13,9 +13,9 @@ from spatialrag.cells.cell_bank import COUNTS, MEANS, CellBank, hash_dataset
 from spatialrag.cells.types import TypeMap, identity
 from spatialrag.errors import InputError, listing, raise_all
 from spatialrag.expression.gene_names import SYMBOLS, choose_genes, is_ensembl
-from spatialrag.expression.genes import spread_columns
 from spatialrag.expression.library import label_text
 from spatialrag.expression.matrices import choose_matrix, counts_elsewhere, refuse_prediction
+from spatialrag.expression.measured_matrix import join_matrices
 from spatialrag.expression.table import read_numbers
 from spatialrag.expression.values import as_matrix, value_fault
 from spatialrag.names import clean_names, clean_part
@@ -205,19 +205,12 @@ def join_cells(banks: Sequence[CellBank]) -> CellBank:
         raise InputError(f"data sets given twice: {listing(values[counts > 1])}")
     for bank in banks[1:]:
         _check_overlap(banks[0], bank)
-    genes = np.unique(np.concatenate([bank.genes for bank in banks]))
-    measured = np.zeros((len(genes), len(names)), bool)
-    blocks, start = [], 0
-    for bank in banks:
-        columns = np.searchsorted(genes, bank.genes)
-        measured[columns, start : start + len(bank.datasets)] = bank.measured
-        start += len(bank.datasets)
-        blocks.append(spread_columns(bank.expression, columns, len(genes)))
+    joined = join_matrices([bank.matrix for bank in banks])
     return CellBank(
-        expression=sparse.vstack(blocks, format="csr"),
-        genes=genes,
+        expression=joined.values,
+        genes=joined.genes,
         cells=pd.concat([bank.cells for bank in banks]),
-        measured=measured,
+        measured=joined.measured,
         datasets=pd.concat([bank.datasets for bank in banks]).fillna({"notes": ""}),
     )
 

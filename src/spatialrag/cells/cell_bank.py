@@ -10,7 +10,7 @@ from scipy import sparse
 
 from spatialrag.bank.content import hash_part
 from spatialrag.errors import InputError, listing, raise_all
-from spatialrag.expression.genes import spread_columns
+from spatialrag.expression.measured_matrix import MeasuredMatrix
 from spatialrag.expression.normalize import SIZE_FACTOR
 from spatialrag.provenance import fingerprint
 
@@ -51,16 +51,8 @@ class CellBank:
     datasets: pd.DataFrame
 
     def __post_init__(self) -> None:
-        n, g = self.expression.shape
-        faults = []
-        if len(self.cells) != n or len(self.genes) != g:
-            faults.append(
-                f"expression is {(n, g)}, but there are {len(self.cells)} cells "
-                f"and {len(self.genes)} genes"
-            )
-        if self.measured.shape != (g, len(self.datasets)):
-            faults.append(f"the measured mask is {self.measured.shape}")
-        if n == 0:
+        faults = self.matrix.faults("cells", len(self.cells), len(self.datasets))
+        if self.expression.shape[0] == 0:
             faults.append("there is no cell left")
         raise_all(faults, subject="single-cell bank")
 
@@ -73,6 +65,11 @@ class CellBank:
     def types(self) -> np.ndarray:
         """Types with at least one cell, sorted."""
         return np.unique(self.cells["cell_type"].to_numpy(str))
+
+    @property
+    def matrix(self) -> MeasuredMatrix:
+        """Expression, and which data set measured which gene, as one: nothing is copied."""
+        return MeasuredMatrix(self.expression, self.genes, self.measured, self.dataset_of)
 
     @property
     def dataset_of(self) -> np.ndarray:
@@ -117,13 +114,13 @@ class CellBank:
         keep = ~self.datasets.index.isin(gone)
         if not keep.any():
             raise InputError("no data set would be left in the single-cell bank")
-        rows, columns = keep[self.dataset_of], self.measured[:, keep].any(axis=1)
+        kept, rows = self.matrix.keep(keep)
         return replace(
             self,
-            expression=self.expression[rows][:, columns],
-            genes=self.genes[columns],
+            expression=kept.values,
+            genes=kept.genes,
             cells=self.cells[rows],
-            measured=self.measured[np.ix_(columns, keep)],
+            measured=kept.measured,
             datasets=self.datasets[keep],
         )
 
@@ -168,13 +165,9 @@ class CellBank:
 
     def _linear(self, genes: np.ndarray) -> tuple[sparse.csr_matrix, np.ndarray]:
         """Return linear profiles (n_cells, n), CSR, and the genes each data set measured."""
-        position = pd.Index(self.genes).get_indexer(np.asarray(genes, str))
-        known = np.flatnonzero(position >= 0)
         linear = sparse.diags(self._factors()) @ self.expression.astype(np.float64)
-        values = spread_columns(linear[:, position[known]].tocsr(), known, len(position))
-        measured = np.zeros((len(self.datasets), len(position)), bool)
-        measured[:, known] = self.measured[position[known]].T
-        return values, measured
+        wanted = replace(self.matrix, values=linear).over(genes)
+        return wanted.values, wanted.measured.T
 
     def _factors(self) -> np.ndarray:
         totals = self.cells["total_counts"].to_numpy(float)
@@ -203,29 +196,27 @@ class CellBank:
 
 def hash_dataset(bank: CellBank, dataset: str) -> str:
     """Return the content hash of one data set of a bank: see `hash_part`."""
-    position = bank.datasets.index.get_loc(dataset)
-    rows, columns = bank.dataset_of == position, bank.measured[:, position]
+    part, rows = bank.matrix.of_source(bank.datasets.index.get_loc(dataset))
     return hash_part(
         dataset,
         bank.datasets.loc[dataset],
         bank.cells[rows],
-        genes=bank.genes[columns],
-        expression=bank.expression[rows][:, columns],
+        genes=part.genes,
+        expression=part.values,
         arrays={},
     )
 
 
 def former_hash_dataset(bank: CellBank, dataset: str) -> str:
     """Return the hash by the rule of schema 1, which passes over names and depths."""
-    position = bank.datasets.index.get_loc(dataset)
-    rows, columns = bank.dataset_of == position, bank.measured[:, position]
+    part, rows = bank.matrix.of_source(bank.datasets.index.get_loc(dataset))
     cells, entry = bank.cells[rows], bank.datasets.loc[dataset]
     return fingerprint(
         dataset,
         entry["values"],
         entry["source"],
         entry["citation"],
-        bank.genes[columns].tolist(),
+        part.genes.tolist(),
         *[cells[column].tolist() for column in COLUMNS[1:5]],
-        bank.expression[rows][:, columns],
+        part.values,
     )

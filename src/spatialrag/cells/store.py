@@ -155,7 +155,7 @@ def describe_cells(bank: CellBank) -> dict[str, Any]:
         "cells": int((~bank.pseudo).sum()),
         "pseudo_cells": int(bank.pseudo.sum()),
         "genes": len(bank.genes),
-        "genes_measured_by_every_dataset": int(bank.measured.all(axis=1).sum()),
+        "genes_measured_by_every_dataset": int(bank.matrix.everywhere.sum()),
         "datasets": bank.datasets.drop(columns="hash")
         .assign(genes=bank.measured.sum(axis=0))
         .reset_index(names="dataset")

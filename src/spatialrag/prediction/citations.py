@@ -97,8 +97,8 @@ class Citations:
         """
         if self.smoothing is None:
             return self.expression[:, genes].toarray()
-        measured = self.measured[genes].T[self.slide_of]
-        return np.where(measured, self.smoothing.values(genes), np.float32(0))
+        seen = self.measured[genes].T[self.slide_of]
+        return np.where(seen, self.smoothing.values(genes), np.float32(0))
 
     def values(self, genes: np.ndarray | slice) -> np.ndarray:
         """Return what Eq. 2 sums, (n_cited, n_chosen) float64: in part smoothed, else measured."""

@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 
 from spatialrag.bank.bank import Bank
 from spatialrag.cells.cell_bank import CellBank
-from spatialrag.expression.genes import spread_columns
+from spatialrag.expression.measured_matrix import MeasuredMatrix
 from spatialrag.prediction.citations import Citations
 from spatialrag.prediction.ragst.platform import Platform
 
@@ -50,13 +50,16 @@ class References:
     vectors: np.ndarray
     own: np.ndarray
 
+    @property
+    def matrix(self) -> MeasuredMatrix:
+        """Values, and which source measured which gene, as one: nothing is copied."""
+        source_of = pd.Index(self.sources).get_indexer(self.table["slide"])
+        return MeasuredMatrix(self.values, self.genes, self.measured, source_of)
+
     def over(self, genes: np.ndarray) -> "References":
         """Return the same references over more genes (sorted), measured by none of them."""
-        columns = np.searchsorted(genes, self.genes)
-        measured = np.zeros((len(genes), len(self.sources)), bool)
-        measured[columns] = self.measured
-        values = spread_columns(self.values, columns, len(genes))
-        return replace(self, values=values, genes=genes, measured=measured)
+        wide = self.matrix.over(genes)
+        return replace(self, values=wide.values, genes=genes, measured=wide.measured)
 
     def type_means(self) -> np.ndarray:
         """Return the mean value of each type's references, (n_types, n_genes).
@@ -178,13 +181,10 @@ def spot_references(
     own : (n,)
         As in `References`.
     """
-    position = pd.Index(bank.genes).get_indexer(genes)
-    known = np.flatnonzero(position >= 0)
-    values = np.zeros((len(rows), len(genes)), np.float32)
-    values[:, known] = bank.on_scale("log1p_cp10k")[rows][:, position[known]].toarray()
-    measured = np.zeros((len(genes), len(bank.slides)), bool)
-    measured[known] = bank.measured[position[known]]
-    seen = measured.T[bank.slide_of[rows]]
+    chosen = MeasuredMatrix(
+        bank.on_scale("log1p_cp10k")[rows], bank.genes, bank.measured, bank.slide_of[rows]
+    ).over(genes)
+    values, seen = chosen.values.toarray(), chosen.seen
     mean = values.sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
     values = np.where(seen, values, mean)
     table = bank.references.iloc[rows]
@@ -195,7 +195,7 @@ def spot_references(
         types=composition,
         table=table.assign(kind=SPOT, cell_type=strongest)[_COLUMNS],
         sources=bank.slides.index.to_numpy(str),
-        measured=measured,
+        measured=chosen.measured,
         vectors=vectors,
         own=own,
     )
