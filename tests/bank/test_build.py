@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from spatialrag.bank.build import bank_of_section, build_bank, check_addition, join_banks
+from spatialrag.encoders.embedding import embed
 from spatialrag.errors import InputError
 
 
@@ -109,3 +110,14 @@ def test_pictures_without_an_encoder(toy_sections, toy_bank, slides_read):
     bank = build_bank(toy_sections[:1], thumbnail_px=16)
     np.testing.assert_array_equal(bank.thumbnails, toy_bank.only(["toy1"]).thumbnails)
     assert (slides_read.opened, slides_read.regions) == (["toy1.jpg"], 57)  # and the marks
+
+
+@pytest.mark.parametrize("side", [-1, 1025, 10**6])
+def test_pictures_of_sides_that_cannot_be_kept_are_refused_before_an_image_is_opened(
+    toy_sections, slides_read, side
+):
+    with pytest.raises(InputError, match=f"{side} pixels a side"):
+        build_bank(toy_sections[:1], encoder="color", thumbnail_px=side)
+    with pytest.raises(InputError, match=f"{side} pixels a side"):
+        embed(toy_sections[0], encoder="color", thumbnail_px=side)
+    assert not slides_read.opened

@@ -17,7 +17,7 @@ from spatialrag.expression.measured_matrix import join_matrices
 from spatialrag.expression.section import Section
 from spatialrag.names import keys_of
 from spatialrag.progress import track
-from spatialrag.slides.patches import cut_thumbnails
+from spatialrag.slides.patches import check_thumbnail_px, cut_thumbnails
 from spatialrag.slides.picture_marks import PictureMarks, mark_picture
 from spatialrag.slides.slide import Slide, opened
 
@@ -50,7 +50,8 @@ def build_bank(
     Raises
     ------
     InputError
-        No sections, repeated slides, mixed scales, and what `embed` raises.
+        No sections, repeated slides, mixed scales, pictures of more pixels than can be kept, and
+        what `embed` raises.
 
     Examples
     --------
@@ -60,6 +61,7 @@ def build_bank(
     """
     sections = list(sections)
     _check_sections(sections)
+    check_thumbnail_px(thumbnail_px)
     encoder = None if encoder is None else make_encoder(encoder)
     patch_um = side_of(encoder, patch_um)
     if isinstance(encoder, PatchEncoder):  # all slides before hours are spent on the first

@@ -11,7 +11,13 @@ from spatialrag.encoders.encoder import Encoder, PatchEncoder, SpotEncoder, make
 from spatialrag.encoders.patch_vectors import encode_patches
 from spatialrag.errors import InputError, listing
 from spatialrag.expression.section import Section
-from spatialrag.slides.patches import PatchGrid, check_side, cut_thumbnails, drop_outside
+from spatialrag.slides.patches import (
+    PatchGrid,
+    check_side,
+    check_thumbnail_px,
+    cut_thumbnails,
+    drop_outside,
+)
 from spatialrag.slides.placement import warn_if_doubtful
 from spatialrag.slides.platforms import check_pitch
 from spatialrag.slides.slide import Slide, opened
@@ -73,6 +79,7 @@ def embed(
     """
     spots = spots.located if isinstance(spots, Section) else spots
     encoder = make_encoder(encoder)
+    check_thumbnail_px(thumbnail_px)
     if not isinstance(encoder, PatchEncoder):
         return _embed_by_lookup(spots, encoder, patch_um, context, slide, thumbnail_px)
     patch_um = side_of(encoder, patch_um)

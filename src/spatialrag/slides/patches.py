@@ -16,6 +16,7 @@ from spatialrag.slides.spots import Spots
 _FEW = 0.2  # share of the spots that may lie outside the picture
 _AT_ONCE = 64  # patches cut by one thread before the next
 _LARGEST = 4  # sides of patches, in longer sides of the picture
+_LARGEST_THUMBNAIL = 1024  # pixels: a bank of 2,000 spots holds 6 GB of them
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,22 @@ def check_side(grid: PatchGrid, slide: Slide) -> None:
             got=f"{grid.side_px} pixels at {grid.mpp:g} µm per pixel; the picture has "
             f"{slide.size[0]} x {slide.size[1]}",
             fix="give a smaller patch_um, or the right mpp",
+        )
+
+
+def check_thumbnail_px(size_px: int) -> None:
+    """Raise `InputError` when patch pictures of this side cannot be kept.
+
+    Parameters
+    ----------
+    size_px
+        Side of the pictures, pixels; 0 for none.
+    """
+    if not 0 <= size_px <= _LARGEST_THUMBNAIL:
+        raise InputError(
+            f"patch pictures cannot have {size_px} pixels a side",
+            expected=f"0 (none) to {_LARGEST_THUMBNAIL} (thumbnail_px)",
+            fix="64 are enough for figures of citations, 224 for looking closely",
         )
 
 
