@@ -1,5 +1,5 @@
-# demo: the main job on the toy tissue. test: the whole suite; test-room: the tests of one folder, in
-# seconds (make test-room ROOM=solvers). venv: everything, also over demo's .venv.
+# demo: the main job on the toy tissue. test: the whole suite; test-package: the tests of one folder, in
+# seconds (make test-package PACKAGE=solvers). venv: everything, also over demo's .venv.
 # One stamp per set of extras: `make demo` makes a light .venv, `make venv` completes the same one.
 PYTHON ?= python3
 VENV := .venv
@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 LIGHT := $(VENV)/.stamp-light
 FULL := $(VENV)/.stamp-full
 
-.PHONY: demo venv test test-room coverage test-slow chaos fuzz lint bench clean
+.PHONY: demo venv test test-package coverage test-slow chaos fuzz lint bench clean
 
 demo: $(LIGHT)
 	$(BIN)/spatialrag demo --out demo
@@ -25,8 +25,8 @@ test: $(FULL)
 	$(BIN)/mypy
 	$(PYTEST) -n 2 --dist loadscope --durations=15
 
-test-room: $(FULL)
-	$(PYTEST) tests/$(ROOM)
+test-package: $(FULL)
+	$(PYTEST) tests/$(PACKAGE)
 
 # Apart from the tests: tracing every line slows those that train networks.
 coverage: $(FULL)

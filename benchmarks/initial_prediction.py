@@ -69,7 +69,7 @@ def slopes(settings, references, core):
     """Slope of measured on predicted over references left out: of all genes, and of each."""
     products, squares = np.zeros(len(core)), np.zeros(len(core))
     for slide in references.slides.index:
-        held = references.only([slide])
+        held = references.select([slide])
         trained = settings.fit(references.without(slides=[slide]), core, scale=SCALE)
         found = predicted(trained, held.embeddings_of(slide))[~held.empty]
         found, truth = found - found.mean(axis=0), measured(held, core)
@@ -102,7 +102,7 @@ def variations(trained, mean, common, by_gene):
 
 
 def rows_of(bank, name, slide):
-    references, test = bank.without(slides=[slide]), bank.only([slide])
+    references, test = bank.without(slides=[slide]), bank.select([slide])
     queries, panel = test.embeddings_of(slide), fix_panel(references, test.genes)
     core, settings = panel.genes[:300], make_backbone(name)
     trained = settings.fit(references, core, scale=SCALE)
@@ -113,7 +113,7 @@ def rows_of(bank, name, slide):
     method = GeneRAG(scale=SCALE, n_anchors=len(core))
     for start, backbone, weight in variations(trained, mean, common, by_gene):
         fitted = replace(method, backbone=backbone, image_weight=weight).fit(references)
-        values = np.nan_to_num(fitted.predict(queries).of_genes(panel.genes))
+        values = np.nan_to_num(fitted.predict(queries).values_of(panel.genes))
         yield base | {"start": start} | scores(values, test, panel)
 
 

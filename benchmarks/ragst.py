@@ -75,7 +75,7 @@ def stage1(bank, data, _):
     for tier in ("major", "minor"):
         proportions = read_her2st_proportions(data / "her2st", bank.slides.index, tier=tier)
         for kind, slide, references in folds(bank):
-            test = bank.only([slide])
+            test = bank.select([slide])
             truth = proportions.of(test.references.index)
             for name, predicted in heads(references, test, proportions).items():
                 curve = calibration_curve(truth, predicted).to_dict("list")
@@ -164,7 +164,7 @@ def zero_shot(bank, data, cells):
     proportions = read_her2st_proportions(data / "her2st", bank.slides.index)
     rows = []
     for kind, slide, references in folds(bank):
-        test = bank.only([slide])
+        test = bank.select([slide])
         panel = fix_panel(references, test.genes)
         panel_genes = panel.genes[np.isin(panel.genes, cells.genes)]
         hidden = np.random.default_rng(0).permutation(panel_genes)[: len(panel_genes) // 2]
@@ -180,7 +180,7 @@ def zero_shot(bank, data, cells):
         }
         for name, method in methods.items():
             prediction = method.fit(seen).predict(queries)
-            values = prediction.of_genes(hidden)
+            values = prediction.values_of(hidden)
             if name in ("mean_profile", "depth_only"):
                 # One number per spot for every gene: that of any gene that was seen.
                 values = np.repeat(prediction.expression[:, :1], len(hidden), axis=1)

@@ -66,7 +66,7 @@ def scores(fitted, queries, section, proportions, panel):
     truth = to_scale(section.expression, stored=section.scale, wanted=SCALE, totals=section.totals)[
         :, columns
     ].toarray()
-    r = pearson_per_gene(np.nan_to_num(prediction.of_genes(panel))[keep], truth[keep])
+    r = pearson_per_gene(np.nan_to_num(prediction.values_of(panel))[keep], truth[keep])
     shares = prediction.certificate.filter(like="type_").to_numpy()
     given = proportions.of([f"{section.slide}:{spot}" for spot in section.spots])
     known = np.isfinite(given).all(axis=1)

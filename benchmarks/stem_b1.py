@@ -91,7 +91,7 @@ def beyond(prediction, truth, number):
 
 def table(stem, bank, section, scale):
     references = bank.without(slides=[QUERY])
-    queries, held_out = section.located, bank.only([QUERY])
+    queries, held_out = section.located, bank.select([QUERY])
     ranked = fix_panel(references, section.genes, n_core=100, n_global=5000)
     rest = [gene for gene in ranked.genes if gene not in set(stem.genes)]
     panel = Panel(np.array([*stem.genes, *rest[:4900]]), 100)
@@ -110,7 +110,7 @@ def table(stem, bank, section, scale):
         groups = ("core",) if name == "stem" else ("core", "global")
         scores = evaluate(prediction, section, panel=panel, groups=groups).summary
         rows[name] = {"stem_genes": scores["core"]["pcc_all"], "pcc_50": scores["core"]["pcc_50"]}
-        rows[name]["beyond"] = beyond(prediction.of_genes(stem.genes), truth, number)
+        rows[name]["beyond"] = beyond(prediction.values_of(stem.genes), truth, number)
         if "global" in scores:
             rows[name] |= {k: scores["global"][k] for k in ("pcc_1000", "pcc_5000")}
         if prediction.citations is not None:
@@ -125,7 +125,7 @@ def main():
     arguments = parser.parse_args()
     bank = build_bank(read_her2st_cohort(arguments.data / "her2st"), thumbnail_px=0)
     section = section_of(bank, QUERY)
-    xy = bank.only([QUERY]).references[["x", "y"]].to_numpy(float)
+    xy = bank.select([QUERY]).references[["x", "y"]].to_numpy(float)
     section = type(section)(**{**vars(section), "xy": xy})
     counts = pd.read_csv(
         arguments.data / "her2st/data/ST-cnts/B1.tsv.gz", sep="\t", index_col=0, usecols=[0]

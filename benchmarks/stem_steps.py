@@ -65,7 +65,7 @@ def main():
         thumbnail_px=0,
         cache=options.cache,
     )
-    references, test = bank.without(slides=[SLIDE]), bank.only([SLIDE])
+    references, test = bank.without(slides=[SLIDE]), bank.select([SLIDE])
     queries = test.embeddings_of(SLIDE)
     core = fix_panel(references, test.genes).genes[:300]
     rows = []

@@ -46,7 +46,7 @@ ROWS = {
 
 def scores(bank, row, slide, leave):
     references = references_for(bank, slide, leave=leave)
-    truth, section = bank.only([slide]), section_of(bank, slide)
+    truth, section = bank.select([slide]), section_of(bank, slide)
     panel = fix_panel(references, truth.genes)
     started = time.perf_counter()
     prediction = row.method.fit(references).predict(truth.embeddings_of(slide))
@@ -60,7 +60,7 @@ def scores(bank, row, slide, leave):
     ).summary
     core = panel.genes[: panel.n_core]
     measured = truth.on_scale(prediction.scale)[~truth.empty][:, truth.columns_of(core)]
-    level = np.nanmean(prediction.of_genes(core)[~truth.empty], axis=0)
+    level = np.nanmean(prediction.values_of(core)[~truth.empty], axis=0)
     error = np.sqrt(np.nanmean(np.square(level - np.asarray(measured.mean(axis=0)).ravel())))
     whole = found.get("global", {})
     beside = ("pcc_all", "partial_all", "residual_all", "ceiling_share")

@@ -79,7 +79,7 @@ def copied():
     """Return ``copied(bank, slide, name, donor)``: a slide under another name, as a bank."""
 
     def copied(bank, slide, name, donor):
-        alone = bank.only([slide])
+        alone = bank.select([slide])
         names = [f"{name}:{barcode}" for barcode in alone.references["barcode"]]
         return replace(
             alone,
@@ -100,7 +100,7 @@ def cut(section, bank, n_spots=20, every=9, dim=24):
     """Return a small part of a section with a part of its embeddings, as a bank."""
     embeddings = bank.embeddings_of(section.slide)
     record = replace(embeddings.encoder, name="part", dim=dim)
-    part = replace(section.of_spots(section.spots[:n_spots]), image=None)
+    part = replace(section.select(section.spots[:n_spots]), image=None)
     genes = np.flatnonzero([int(name.removeprefix("TOY")) % every == 0 for name in part.genes])
     part = replace(part, expression=part.expression[:, genes], genes=part.genes[genes])
     return bank_of_section(

@@ -124,9 +124,9 @@ def test_method_rooms_never_import_each_other():
 
 
 def test_domain_methods_never_import_each_other():
-    seam = "domains.baselines.baseline"
+    shared = "domains.baselines.baseline"
     semst = [name for name in modules() if name.startswith("domains.semst.")]
-    baselines = [n for n in modules() if n.startswith("domains.baselines.") and n != seam]
+    baselines = [n for n in modules() if n.startswith("domains.baselines.") and n != shared]
     assert len(baselines) == 3
     for room in [semst, *([name] for name in baselines)]:
         others = {*semst, *baselines} - set(room)

@@ -20,7 +20,7 @@ def test_every_method_of_the_table_is_there(name):
 
 def test_every_registered_backbone_and_solver_is_in_the_table():
     assert set(registry.backbones.builtin) | set(registry.solvers.builtin) <= set(methods())
-    for seam in (registry.backbones, registry.solvers):
-        for name in seam.builtin:
+    for point in (registry.backbones, registry.solvers):
+        for name in point.builtin:
             if name != "from_file":
-                assert methods()[name].load() is seam.get(name)
+                assert methods()[name].load() is point.get(name)

@@ -7,7 +7,7 @@ from spatialrag.errors import InputError
 
 
 def test_embeds_into_obsm(toy_sections):
-    section = toy_sections[0].of_spots(toy_sections[0].spots[:10])
+    section = toy_sections[0].select(toy_sections[0].spots[:10])
     adata = ad.AnnData(section.expression, obsm={"spatial": section.xy})
     sr.pp.embed(adata, slide="toy1", image=section.image, mpp=1.0)
     expected = sr.embed(section).vectors

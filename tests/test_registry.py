@@ -9,7 +9,7 @@ from spatialrag import registry
 from spatialrag.cli.arguments import BackboneName
 from spatialrag.errors import InputError, MissingDependencyError
 
-SEAMS = [
+POINTS = [
     registry.encoders,
     registry.backbones,
     registry.solvers,
@@ -18,9 +18,9 @@ SEAMS = [
 ]
 
 
-@pytest.mark.parametrize("seam", SEAMS, ids=lambda seam: seam.seam)
-def test_every_builtin_name_loads(seam):
-    assert all(callable(seam.get(name)) for name in seam.builtin)
+@pytest.mark.parametrize("point", POINTS, ids=lambda point: point.point)
+def test_every_builtin_name_loads(point):
+    assert all(callable(point.get(name)) for name in point.builtin)
 
 
 def test_unknown_name_offers_the_nearest():
@@ -45,9 +45,9 @@ def test_entry_points_add_names(monkeypatch):
 def test_an_absent_package_is_named_with_its_extra(tmp_path, monkeypatch):
     (tmp_path / "needs_more.py").write_text("import no_such_package.part")
     monkeypatch.syspath_prepend(tmp_path)
-    seam = registry.Registry("solvers", {"mine": "needs_more:Part"}, extra="fast")
+    point = registry.Registry("solvers", {"mine": "needs_more:Part"}, extra="fast")
     with pytest.raises(MissingDependencyError, match=r"(?s)no_such_package.*solver 'mine'.*fast"):
-        seam.get("mine")
+        point.get("mine")
     with pytest.raises(ModuleNotFoundError):
         registry.Registry("solvers", {"mine": "needs_more:Part"}).get("mine")
 

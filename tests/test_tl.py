@@ -39,7 +39,7 @@ def annotated(toy_sections, references):
 def test_prediction_goes_to_a_layer(annotated, toy_sections, references):
     section, (adata, prediction) = toy_sections[3], annotated
     assert (section.expression != adata.X).nnz == 0
-    np.testing.assert_array_equal(adata.layers["predicted"], prediction.of_genes(section.genes))
+    np.testing.assert_array_equal(adata.layers["predicted"], prediction.values_of(section.genes))
     assert record_of(adata) == {}
     assert record_of(adata, "predicted")["scale"] == "log1p_cp10k"
     assert json.loads(record_of(adata, "predicted")["origin"])["bank"] == references.fingerprint

@@ -45,7 +45,7 @@ def close(found, expected, rtol=1e-6, atol=1e-6):
 
 def same_values(prediction, reference, **tolerance):
     rows = pd.Index(prediction.spots).get_indexer(reference["spots"])
-    found = prediction.of_genes(np.array(reference["genes"]))[rows]
+    found = prediction.values_of(np.array(reference["genes"]))[rows]
     close(found, reference["values"], **tolerance)
 
 

@@ -84,7 +84,7 @@ def run_demo(out: str | Path, *, settings: ToyTissue | None = None) -> Demo:
     spot = _clearest_spot(prediction, genes[0])
     explanation, _ = explain(ExplainRequest(prediction, spot, genes[0]))
     write_json(out / "summary.json", _summary(bank, result, report))
-    measured = everything.only([QUERY])
+    measured = everything.select([QUERY])
     replace_text(out / "report.html", _page(bank, prediction, report, explanation, measured, genes))
     return Demo(out, report, explanation)
 
@@ -98,7 +98,7 @@ def _best_genes(report: Report) -> list[str]:
 
 
 def _clearest_spot(prediction: Prediction, gene: str) -> str:
-    return str(prediction.spots[np.nanargmax(prediction.of_genes(np.array([gene]))[:, 0])])
+    return str(prediction.spots[np.nanargmax(prediction.values_of(np.array([gene]))[:, 0])])
 
 
 def _summary(bank: Bank, result: PredictResult, report: Report) -> dict[str, object]:
@@ -166,7 +166,7 @@ def _maps(prediction: Prediction, report: Report, measured: Bank, genes: list[st
     columns = pd.Index(section.genes).get_indexer(genes)
     for pair, gene, column in zip(axes.reshape(-1, 2), genes, columns, strict=True):
         plot_pair(
-            prediction.of_genes(np.array([gene]))[:, 0],
+            prediction.values_of(np.array([gene]))[:, 0],
             sparse.csr_matrix(truth[:, [column]]).toarray().ravel(),
             prediction.xy,
             gene=gene,

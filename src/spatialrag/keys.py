@@ -50,7 +50,7 @@ def write_record(
     adata
         Changed in place.
     record
-        Of the matrix: its ``scale`` above all.
+        Record of the matrix: its ``scale`` above all.
     layer
         Its name; ``X`` when absent.
     """

@@ -30,7 +30,7 @@ class MethodRecord:
     paper, doi
         Where it was published; empty for our own, or where there is no DOI.
     extra
-        Of the optional dependencies it needs; empty for none.
+        Name of the optional dependencies it needs; empty for none.
     """
 
     name: str

@@ -138,7 +138,7 @@ def check_shapes(
     Parameters
     ----------
     path
-        Of the file, for the message.
+        Path of the file, for the message.
     arrays
         As `read_model` returned them.
     shapes

@@ -1,7 +1,7 @@
 """The one plug-in mechanism: a name leads to ``module:attribute``.
 
 Built-in parts are listed here as strings, so that looking one up imports only that part. Third
-parties add theirs through entry points of the group ``spatialrag.<seam>``::
+parties add theirs through entry points of the group ``spatialrag.<point>``::
 
     [project.entry-points."spatialrag.encoders"]
     my_encoder = "my_package.encoder:MyEncoder"
@@ -18,19 +18,19 @@ from spatialrag.errors import InputError, MissingDependencyError
 
 @dataclass(frozen=True)
 class Registry:
-    """Names of one seam (encoders, backbones, …) and where their parts live.
+    """Names of one plug-in point (encoders, backbones, …) and where their parts live.
 
     Parameters
     ----------
-    seam
+    point
         In plural.
     builtin
         Name to ``module:attribute``.
     extra
-        Of the optional dependencies that some built-in parts need.
+        Name of the optional dependencies that some built-in parts need.
     """
 
-    seam: str
+    point: str
     builtin: dict[str, str] = field(default_factory=dict)
     extra: str = ""
 
@@ -55,7 +55,7 @@ class Registry:
                 return point.load()
         nearest = difflib.get_close_matches(name, self.names(), n=1, cutoff=0.5)
         raise InputError(
-            f"no {self.seam.rstrip('s')} is called {name!r}",
+            f"no {self.point.rstrip('s')} is called {name!r}",
             expected=f"one of {', '.join(self.names())}",
             fix=f"did you mean {nearest[0]!r}?" if nearest else "",
         )
@@ -68,13 +68,13 @@ class Registry:
             package = (error.name or "").partition(".")[0]
             if not self.extra or package in ("", "spatialrag"):
                 raise
-            needed_for = f"the {self.seam.rstrip('s')} {name!r}"
+            needed_for = f"the {self.point.rstrip('s')} {name!r}"
             raise MissingDependencyError(
                 package, extra=self.extra, needed_for=needed_for
             ) from error
 
     def _entry_points(self) -> EntryPoints:
-        return entry_points(group=f"spatialrag.{self.seam}")
+        return entry_points(group=f"spatialrag.{self.point}")
 
 
 PUBLISHED_ENCODERS = (

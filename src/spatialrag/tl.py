@@ -103,7 +103,7 @@ def predict(
     )
     prediction = run(request).prediction
     changed = adata.copy() if copy else adata
-    values = prediction.of_genes(adata.var_names.to_numpy(str))
+    values = prediction.values_of(adata.var_names.to_numpy(str))
     layer = np.full(adata.shape, np.nan, np.float32)
     layer[adata.obs_names.get_indexer(prediction.spots)] = values
     changed.layers[key_added] = layer
@@ -200,7 +200,7 @@ def domains(
     layer, section_key
         As in `Tissue.from_anndata`.
     seed
-        Of a method that is named.
+        Seed of a method that is named.
     key_added
         Name of what is written; that of the method when None, ``domains`` for settings.
     copy

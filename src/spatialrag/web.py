@@ -32,11 +32,11 @@ class Answer:
     Parameters
     ----------
     status
-        Of HTTP.
+        Status code of the answer.
     reason
         In the server's words.
     headers
-        Of the answer; names in any case.
+        Headers of the answer; names in any case.
     body
         Bytes.
     """

@@ -55,7 +55,7 @@ def opener(url: str, watch: Watch, hosts: Sequence[str]) -> urllib.request.Opene
     url
         The address that was named.
     watch
-        Of the request.
+        What checks the request's time and size.
     hosts
         Further hosts to which its server may redirect.
     """

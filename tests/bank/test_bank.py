@@ -37,7 +37,7 @@ def test_exclusions_that_cannot_be(toy_bank):
 
 def test_composition_uses_depth_over_all_measured_genes(toy_bank, toy_sections):
     section = toy_sections[1]
-    rest = toy_bank.only(["toy2"])
+    rest = toy_bank.select(["toy2"])
     values = np.expm1(rest.on_scale("log1p_cp10k").toarray()).sum(axis=1)
     np.testing.assert_allclose(values, 1e4, rtol=1e-4)
     np.testing.assert_array_equal(rest.references["total_counts"], section.totals)
@@ -67,7 +67,7 @@ def test_without_context_is_the_bank_built_without(toy_bank, plain_bank):
     joined = replace(toy_bank, thumbnails=None)
     for bank, expected in (
         (joined, plain_bank),
-        (joined.only(["toy3"]), plain_bank.only(["toy3"])),
+        (joined.select(["toy3"]), plain_bank.select(["toy3"])),
         (plain_bank, plain_bank),
     ):
         found = bank.without_context()

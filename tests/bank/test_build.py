@@ -18,7 +18,7 @@ def same(one, other):
 
 
 def test_add_then_remove_leaves_everything_bit_identical(toy_bank):
-    three, fourth = toy_bank.without(slides=["toy4"]), toy_bank.only(["toy4"])
+    three, fourth = toy_bank.without(slides=["toy4"]), toy_bank.select(["toy4"])
     joined = join_banks([three, fourth])
     assert joined.fingerprint != three.fingerprint
     same(joined, toy_bank)
@@ -108,7 +108,7 @@ def test_a_section_is_checked_by_its_header_and_then_opened_once(toy_sections, s
 
 def test_pictures_without_an_encoder(toy_sections, toy_bank, slides_read):
     bank = build_bank(toy_sections[:1], thumbnail_px=16)
-    np.testing.assert_array_equal(bank.thumbnails, toy_bank.only(["toy1"]).thumbnails)
+    np.testing.assert_array_equal(bank.thumbnails, toy_bank.select(["toy1"]).thumbnails)
     assert (slides_read.opened, slides_read.regions) == (["toy1.jpg"], 57)  # and the marks
 
 

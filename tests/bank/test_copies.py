@@ -74,8 +74,8 @@ def test_several_sections_on_one_scan_are_no_copies(toy_sections):
     section = toy_sections[0]
     middle = np.median(section.xy[:, 0])
     pitch = spot_pitch(section.xy)
-    left = section.of_spots(section.spots[section.xy[:, 0] < middle - pitch])
-    right = renamed(section.of_spots(section.spots[section.xy[:, 0] > middle]), "right")
+    left = section.select(section.spots[section.xy[:, 0] < middle - pitch])
+    right = renamed(section.select(section.spots[section.xy[:, 0] > middle]), "right")
     both = build_bank([left, right], thumbnail_px=0)
     assert copies_within(both, "right") == ()
     marks = mark_picture(section.image)
@@ -111,7 +111,7 @@ def test_allowed_copies_stay_and_are_marked(bank, toy_sections):
 
 
 def test_a_bank_of_nothing_but_copies(bank):
-    alone = bank.only(["toy2"])
+    alone = bank.select(["toy2"])
     with pytest.raises(InputError, match="no reference is left"):
         leave_out_copies(alone, find_copies(alone, slide="toy2"), query="toy2")
 
@@ -156,11 +156,11 @@ def test_copies_within_a_bank(toy_sections, bank):
     assert [copy.by for copy in find_copies(blind, slide="x", section=toy_sections[0])] == [
         "counts"
     ]
-    assert copies_within(bank.only(["toy1"]), "toy1") == ()
+    assert copies_within(bank.select(["toy1"]), "toy1") == ()
 
 
 def test_marks_are_kept_and_verified(bank, tmp_path):
-    alone = bank.only(["toy1"])
+    alone = bank.select(["toy1"])
     path = write_bank(alone, tmp_path / "bank.zarr")
     assert read_bank(path).slides.equals(alone.slides)
     assert unmarked_slides(read_bank(path)) == []

@@ -198,7 +198,7 @@ def test_banks_of_the_first_release_can_be_changed(former):
     """Slides keep the hashes they came with, so that nothing is vouched for that was not seen."""
     path = former / "bank.zarr"
     before = read_bank(path)
-    first, second = before.only(["s1"]), before.only(["s2"])
+    first, second = before.select(["s1"]), before.select(["s2"])
     update_bank(path, lambda bank: bank.without(slides=["s2"]))
     joined = update_bank(path, lambda bank: join_banks([bank, second]))
     assert verify_bank(path).fingerprint == joined.fingerprint == before.fingerprint

@@ -65,7 +65,7 @@ def test_predict_trains_its_backbone_where_it_was_told(run, toy_bank, toy_sectio
     pytest.importorskip("torch")
     from spatialrag import write_bank
 
-    section, path = toy_sections[3], write_bank(toy_bank.only(["toy1", "toy2"]), work / "d.zarr")
+    section, path = toy_sections[3], write_bank(toy_bank.select(["toy1", "toy2"]), work / "d.zarr")
     pd.DataFrame(section.xy, section.spots, ["x", "y"]).iloc[:6].to_csv(work / "six.csv")
     arguments = [
         "predict", path, work / "out.h5ad", "--slide", "toy4", "--spots", work / "six.csv",

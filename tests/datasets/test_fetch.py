@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from spatialrag.datasets.fetch import fetch, verify
-from spatialrag.datasets.manifest import Cohort, RemoteFile, Source
+from spatialrag.datasets.manifest import CohortEntry, RemoteFile, Source
 from spatialrag.errors import InputError, MissingDependencyError
 
 CONTENT = bytes(range(256)) * 400
@@ -49,7 +49,7 @@ def server():
 
 
 def cohort(*sources, access="open"):
-    return Cohort(
+    return CohortEntry(
         name="mine",
         title="Mine",
         organ="lung",

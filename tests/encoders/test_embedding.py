@@ -112,7 +112,7 @@ def test_a_spot_outside_the_image_is_left_out_of_vectors_and_bank(toy_sections):
     with pytest.warns(UserWarning, match=rf"1 of 56 spots of slide 'toy1'.*{section.spots[3]}"):
         result = embed(moved, encoder=Counting(), context=0)
     assert result.spots.tolist() == inside.tolist()
-    expected = embed(section.of_spots(inside), encoder=Counting(), context=0)
+    expected = embed(section.select(inside), encoder=Counting(), context=0)
     np.testing.assert_array_equal(result.vectors, expected.vectors)
     with pytest.warns(UserWarning, match="1 of 56 spots"):
         bank = build_bank([moved], encoder=Counting(), thumbnail_px=8)
@@ -202,13 +202,12 @@ def test_pictures_of_vectors_that_exist_already(toy_sections, slides_read):
     vectors = Precomputed({"toy1": (located.spots[2:], np.ones((54, 3)))})
     found = embed(located, encoder=vectors, patch_um=0.0, thumbnail_px=16)
     assert len(slides_read.opened) == 1
-    expected = cut_thumbnails(located.of_names(found.spots), patch_um=150, size_px=16)
+    expected = cut_thumbnails(located.select(found.spots), patch_um=150, size_px=16)
     np.testing.assert_array_equal(found.thumbnails, expected)
     with pytest.raises(InputError, match="has no image"):
         embed(replace(located, image=None), encoder=vectors, thumbnail_px=16)
 
 
-@pytest.mark.parametrize("wrong", [{"batch": 0}, {"thumbnail_px": -1}])
-def test_sizes_that_are_none(toy_sections, wrong):
-    with pytest.raises(InputError, match=f"{next(iter(wrong))} must be at least"):
-        embed(toy_sections[0], encoder=Counting(), **wrong)
+def test_a_batch_of_no_patches(toy_sections):
+    with pytest.raises(InputError, match="batch must be at least 1"):
+        embed(toy_sections[0], encoder=Counting(), batch=0)

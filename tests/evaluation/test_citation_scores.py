@@ -9,7 +9,7 @@ from spatialrag.prediction.generag import GeneRAG
 def scores(references, queries, toy_bank):
     settings = GeneRAG(n_anchors=200, strength=0.5, backbone="linear", centring=0.0)
     prediction = settings.fit(references).predict(queries)
-    truth_bank = toy_bank.only(["toy4"])
+    truth_bank = toy_bank.select(["toy4"])
     genes = np.intersect1d(references.genes, truth_bank.genes)[:150]
     truth = truth_bank.on_scale("log1p_cp10k")[:, np.searchsorted(truth_bank.genes, genes)]
     return score_citations(prediction, queries, truth.toarray(), genes, references)
@@ -29,7 +29,7 @@ def test_deleting_the_top_citations_costs_more_than_random_ones(scores):
 def test_few_citations_are_said(strength, references, queries, toy_bank):
     """Spots with fewer than five are not compared; where all have fewer, none is."""
     prediction = GeneRAG(n_anchors=200, strength=strength).fit(references).predict(queries)
-    truth = toy_bank.only(["toy4"]).on_scale("log1p_cp10k")[:, :30].toarray()
+    truth = toy_bank.select(["toy4"]).on_scale("log1p_cp10k")[:, :30].toarray()
     genes = toy_bank.genes[:30]
     found = score_citations(prediction, queries, truth, genes, references)
     share = np.mean(prediction.citations.n_active >= 5)

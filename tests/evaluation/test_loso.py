@@ -137,7 +137,7 @@ def test_bad_folds(toy_bank):
     with pytest.raises(InputError, match="slides not in the bank: nope"):
         loso(toy_bank, slides=["nope"])
     with pytest.raises(InputError, match="no reference is left"):
-        loso(toy_bank.only(["toy1", "toy3"]), leave="donor")
+        loso(toy_bank.select(["toy1", "toy3"]), leave="donor")
 
 
 def test_section_of_a_bank(toy_bank, toy_sections):

@@ -8,7 +8,7 @@ from spatialrag.prediction.generag import GeneRAG
 @pytest.fixture(scope="module")
 def parts(references, queries, toy_bank):
     like = GeneRAG(n_anchors=30).fit(references).predict(queries)
-    totals = toy_bank.only(["toy4"]).references["total_counts"].to_numpy(float)
+    totals = toy_bank.select(["toy4"]).references["total_counts"].to_numpy(float)
     return totals, references, like
 
 

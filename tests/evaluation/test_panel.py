@@ -6,7 +6,7 @@ from spatialrag.evaluation.panel import fix_panel
 
 
 def test_fixed_from_references_and_measured_names_alone(references, toy_bank):
-    test_genes = toy_bank.only(["toy4"]).genes
+    test_genes = toy_bank.select(["toy4"]).genes
     panel = fix_panel(references, test_genes, n_core=20, n_global=100)
     assert len(panel.genes) == 100
     assert set(panel.genes) <= set(test_genes)

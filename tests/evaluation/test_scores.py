@@ -22,10 +22,10 @@ def parts(references, queries, toy_bank):
 def test_per_gene_against_scipy(parts, toy_bank):
     prediction, section, panel = parts
     scores = evaluate(prediction, section, panel=panel)
-    truth = toy_bank.only(["toy4"]).on_scale("log1p_cp10k")
+    truth = toy_bank.select(["toy4"]).on_scale("log1p_cp10k")
     gene = panel.genes[3]
     column = truth[:, np.searchsorted(section.genes, gene)].toarray().ravel()
-    expected = stats.pearsonr(prediction.of_genes(np.array([gene]))[:, 0], column).statistic
+    expected = stats.pearsonr(prediction.values_of(np.array([gene]))[:, 0], column).statistic
     assert scores.per_gene.loc[gene, "pearson"] == pytest.approx(expected, abs=1e-5)
     summary = scores.summary["core"]
     r = scores.per_gene["pearson"][:50]
@@ -129,7 +129,7 @@ def test_genes_above_smooth_maps(parts):
     truth = section.expression.toarray()
     truth = np.log1p(1e4 * truth / truth.sum(axis=1, keepdims=True))
     truth = truth[:, np.searchsorted(section.genes, panel.genes[:50])]
-    values = prediction.of_genes(panel.genes[:50]).astype(float)
+    values = prediction.values_of(panel.genes[:50]).astype(float)
     r = [
         [np.corrcoef(each, truth[:, gene])[0, 1] for each in surrogates.maps(values[:, gene])]
         for gene in range(50)

@@ -44,7 +44,7 @@ def test_scores_beside_the_truth(fold, references, queries):
     second = second_truth(section, references, panel)
     prediction = BackboneOnly().fit(references).predict(queries)
     scores = evaluate(prediction, section, panel=panel, second=second)
-    values = prediction.of_genes(panel.genes)
+    values = prediction.values_of(panel.genes)
     expected = pearson_per_gene(values, second.residuals)
     np.testing.assert_allclose(scores.per_gene["residual"], expected)
     core = scores.summary["core"]

@@ -27,10 +27,10 @@ def test_a_slide_as_it_was(root, toy_sections):
     assert section.image.name == "toy1.tif"
     assert section.mpp == pytest.approx(original.mpp)
     assert section.mpp_source == "HEST metadata"
-    few = [s.of_spots(s.spots[::8]) for s in read_hest_cohort(root)]
+    few = [s.select(s.spots[::8]) for s in read_hest_cohort(root)]
     bank = build_bank(few, encoder="color", thumbnail_px=8)
     assert bank.n_references == sum(s.n_spots for s in few)
-    expected = build_bank([s.of_spots(s.spots[::8]) for s in toy_sections[:2]], encoder="color")
+    expected = build_bank([s.select(s.spots[::8]) for s in toy_sections[:2]], encoder="color")
     r = [np.corrcoef(bank.embeddings[:, j], expected.embeddings[:, j])[0, 1] for j in range(6)]
     assert min(r) > 0.9
 
@@ -38,7 +38,7 @@ def test_a_slide_as_it_was(root, toy_sections):
 def test_patches_stand_in_for_the_image_and_are_joined_by_barcode(
     toy_sections, hest_writer, tmp_path
 ):
-    section = toy_sections[0].of_spots(toy_sections[0].spots[::3])
+    section = toy_sections[0].select(toy_sections[0].spots[::3])
     hest_writer(section, tmp_path, whole=False, without=3)
     found = read_hest_section(tmp_path, section.slide)
     assert found.spots.tolist() == section.spots[3:].tolist()
@@ -104,7 +104,7 @@ def test_what_is_missing_is_named(root, toy_sections, hest_writer, tmp_path):
 @pytest.mark.realdata
 def test_her2st_sections_in_this_layout(data, hest_writer, tmp_path):
     for section in read_her2st_cohort(data / "her2st", ["C2", "C3"]):
-        section = section.of_spots(section.spots[::6])
+        section = section.select(section.spots[::6])
         hest_writer(section, tmp_path, whole=section.slide == "C2", without=5)
     whole, cut = read_hest_cohort(tmp_path)
     assert (whole.image.suffix, cut.image.suffix) == (".tif", ".h5")

@@ -48,19 +48,19 @@ def test_positions_are_required_for_spots():
 
 def test_some_of_the_spots():
     whole = section(xy=np.array([[0.0, 1], [2, 3]]))
-    some = whole.of_spots(np.array(["y", "x"]))
+    some = whole.select(np.array(["y", "x"]))
     assert some.expression.toarray().tolist() == [[0, 0], [1, 2]]
     assert some.xy.tolist() == [[2, 3], [0, 1]]
-    assert whole.of_spots(np.array(["x", "y"])) is whole
+    assert whole.select(np.array(["x", "y"])) is whole
     with pytest.raises(InputError, match="has no spots z"):
-        whole.of_spots(np.array(["z"]))
+        whole.select(np.array(["z"]))
 
 
 def test_names_pass_their_door():
     found = section(slide=" s ", donor="d2 ", spots=["x ", "y"], genes=["a", "b"])
     assert (found.slide, found.donor, found.spots.tolist()) == ("s", "d2", ["x", "y"])
     assert found.notes == ("1 spot names of section 's' trimmed: 'x '",)
-    assert found.of_spots(np.array(["y", "x"])).notes == found.notes
+    assert found.select(np.array(["y", "x"])).notes == found.notes
     for changes in ({"slide": "a/b"}, {"slide": "a:b"}, {"donor": ""}, {"genes": ["a", ""]}):
         with pytest.raises(InputError):
             section(**changes)
@@ -68,6 +68,6 @@ def test_names_pass_their_door():
 
 def test_columns_about_spots_go_with_them():
     obs = pd.DataFrame({"n": [1, 2]}, index=["x", "y"])
-    assert section(obs=obs).of_spots(np.array(["x"])).obs["n"].tolist() == [1]
+    assert section(obs=obs).select(np.array(["x"])).obs["n"].tolist() == [1]
     with pytest.raises(InputError, match="obs has 1 rows for 2 spots"):
         section(obs=obs[:1])

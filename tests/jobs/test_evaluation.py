@@ -13,7 +13,7 @@ def case(little_bank):
     """A control's prediction of the third little slide, the whole bank, and what was measured."""
     rest = little_bank.without(slides=["toy3"])
     prediction = MeanProfile().fit(rest).predict(little_bank.embeddings_of("toy3"))
-    return prediction, little_bank, section_of(little_bank.only(["toy3"]), "toy3")
+    return prediction, little_bank, section_of(little_bank.select(["toy3"]), "toy3")
 
 
 def test_scores_stand_beside_the_controls(case, tmp_path):

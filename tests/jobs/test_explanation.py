@@ -30,7 +30,7 @@ def test_table_figure_and_json_say_the_same(prediction, tmp_path):
     assert read.slide == "toy3"
     told = json.loads((tmp_path / "c.json").read_text())
     table = pd.read_csv(tmp_path / "c.csv")
-    assert told["value"] == pytest.approx(float(prediction.of_genes([gene])[3, 0]))
+    assert told["value"] == pytest.approx(float(prediction.values_of([gene])[3, 0]))
     assert told["cited_value"] == pytest.approx(table["contribution"].sum())
     assert len(told["citations"]) == len(table) == len(found.citations)
     assert (tmp_path / "c.png").stat().st_size > 1000

@@ -12,7 +12,7 @@ mpl.use("Agg")
 
 def test_query_beside_its_groups_and_the_strongest(references, queries, toy_bank, tmp_path):
     prediction = GeneRAG(n_anchors=60).fit(references).predict(queries)
-    prediction = prediction.with_pictures(toy_bank.only(["toy4"]).thumbnails)
+    prediction = prediction.with_pictures(toy_bank.select(["toy4"]).thumbnails)
     found = explain(prediction, spot=prediction.spots[3], gene=prediction.genes[0])
     figure = plot_citations(found, n=2)
     groups = sum(name.isdigit() for name in found.groups.index)

@@ -126,10 +126,10 @@ def test_permuted_references_keep_their_slides_and_lose_their_places(references,
         ours, theirs = (np.sort(b.embeddings[rows], axis=0) for b in (bank, references))
         np.testing.assert_array_equal(ours, theirs)
     assert (bank.expression != references.expression).nnz == 0
-    truth = references.only([references.slides.index[0]])
+    truth = references.select([references.slides.index[0]])
     query = truth.embeddings_of(references.slides.index[0])
     scores = []
     for method in (BackboneOnly(), Permuted(BackboneOnly())):
-        found = method.fit(references).predict(query).of_genes(truth.genes)
+        found = method.fit(references).predict(query).values_of(truth.genes)
         scores.append(pearson_per_gene(found, truth.on_scale("log1p_cp10k").toarray()).mean())
     assert scores[1] < 0.1 < scores[0]

@@ -19,7 +19,7 @@ def make(**changes):
 
 def test_by_name():
     prediction = make()
-    values = prediction.of_genes(np.array(["H", "Z", "G"]))
+    values = prediction.values_of(np.array(["H", "Z", "G"]))
     np.testing.assert_array_equal(values, [[np.nan, np.nan, 1], [3, np.nan, 2]])
     assert prediction.position_of(gene="H") == 1
     with pytest.raises(InputError, match="spot 'z' is not in the prediction"):

@@ -22,7 +22,7 @@ from spatialrag.prediction.store import (
 @pytest.fixture(scope="module")
 def prediction(references, queries, toy_bank):
     made = GeneRAG(n_anchors=100).fit(references).predict(queries, removed=1)
-    return made.with_pictures(toy_bank.only(["toy4"]).thumbnails)
+    return made.with_pictures(toy_bank.select(["toy4"]).thumbnails)
 
 
 def test_round_trip(prediction, tmp_path):

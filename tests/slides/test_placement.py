@@ -101,7 +101,7 @@ def test_what_cannot_be_judged(toy_sections, spots):
         assert found.n_off is None
         assert np.isnan(found.off_tissue)
         assert not found.doubtful
-    alone = spots.of_names(spots.spots[100:101])
+    alone = spots.select(spots.spots[100:101])
     assert (placed(alone).n_off, placed(alone).doubtful) == (0, False)
     off = replace(alone, xy=np.array([[WIDTH - 5.0, HEIGHT - 5.0]]))
     assert placed(off).doubtful

@@ -55,10 +55,10 @@ def test_what_is_not_known_is_not_judged():
     scattered = RNG.random((200, 2)) * 1000
     assert check_pitch(Spots("s", barcodes(200), scattered, mpp=1.0)) is None
     some = visium(50, 0.2)
-    few = some.of_names(some.spots[RNG.permutation(80)[:20]])  # no longer neighbors
+    few = some.select(some.spots[RNG.permutation(80)[:20]])  # no longer neighbors
     assert check_pitch(few, platform="Visium") is None
     assert check_pitch(Spots("s", [], np.empty((0, 2)))) is None
-    assert check_pitch(some.of_names(some.spots[:3]), platform="Visium") is None
+    assert check_pitch(some.select(some.spots[:3]), platform="Visium") is None
 
 
 def test_a_named_platform():

@@ -24,12 +24,12 @@ def test_pitch_is_the_median_to_the_nearest():
 
 def test_some_of_the_spots():
     spots = Spots("s", ["a", "b", "c"], np.arange(6.0).reshape(3, 2), mpp=0.5)
-    some = spots.of_names(["c", "a"])
+    some = spots.select(["c", "a"])
     assert some.spots.tolist() == ["c", "a"]
     assert some.xy.tolist() == [[4, 5], [0, 1]]
     assert some.mpp == 0.5
     with pytest.raises(InputError, match="has no spots d"):
-        spots.of_names(["a", "d"])
+        spots.select(["a", "d"])
 
 
 def test_names_pass_their_door():

@@ -58,11 +58,11 @@ def test_smallest_vanishing_l1():
 def test_strike_by_reference_and_by_group():
     problem = Problem(D, B, 1.0, 1.0, banned=np.array([2, -1]))
     values = np.ones((2, 3))
-    problem.strike(values, np.array([1, 0]), np.array([1, 2, 3]), 0.0)
+    problem.mask_banned(values, np.array([1, 0]), np.array([1, 2, 3]), 0.0)
     np.testing.assert_array_equal(values, [[1, 1, 1], [1, 0, 1]])
     grouped = Problem(D, B, 1.0, 1.0, banned=np.array([7, 8]), groups=np.array([7, 7, 8, 9]))
     values = np.ones((2, 4))
-    grouped.strike(values, np.arange(2), np.arange(4), 0.0)
+    grouped.mask_banned(values, np.arange(2), np.arange(4), 0.0)
     np.testing.assert_array_equal(values, [[0, 0, 1, 1], [1, 1, 0, 1]])
 
 
@@ -147,8 +147,8 @@ def test_single_references_are_struck_whatever_groups_name():
         D, B, 1.0, 1.0, banned=[7, -1], groups=[7, 8, 8, 9], without=[[1, 3], [0, -1]]
     )
     values = np.ones((3, 4))
-    problem.strike(values, np.array([1, 0, 1]), np.arange(4), 0.0)
+    problem.mask_banned(values, np.array([1, 0, 1]), np.arange(4), 0.0)
     np.testing.assert_array_equal(values, [[0, 1, 1, 1], [0, 0, 1, 0], [0, 1, 1, 1]])
     values = np.ones((2, 2))
-    problem.strike(values, np.arange(2), np.array([2, 3]), 0.0)
+    problem.mask_banned(values, np.arange(2), np.array([2, 3]), 0.0)
     np.testing.assert_array_equal(values, [[1, 0], [1, 1]])

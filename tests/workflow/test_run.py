@@ -116,7 +116,7 @@ def test_encoders_without_a_network_stay_on_the_cpu(recipe_file, toy_sections, t
 def test_tiles_are_embedded_where_the_recipe_asks(recipe_file, toy_sections, tmp_path):
     recipe = read_recipe(recipe_file)
     asked = replace(recipe, embedding=replace(recipe.embedding, tiles=2, patch_um=60.0))
-    few = toy_sections[0].of_spots(toy_sections[0].spots[:10])
+    few = toy_sections[0].select(toy_sections[0].spots[:10])
     bank, tiles = _embed(asked, [few], make_encoder("color"), tmp_path)
     assert tiles.vectors["toy1"].shape[:2] == (bank.n_references, 4)
     assert bank.encoder.patch_um == 60.0

@@ -89,7 +89,7 @@ def test_released_retrieves_on_raw_counts(material, toy_bank, tmp_path):
     rows = json.loads(run_unit(unit, both, tmp_path).read_text())["rows"]
     assert list(rows) == ["linear", "linear+released", "linear+released_lognorm"]
     references = toy_bank.without(slides=["toy4"])
-    measured = toy_bank.only(["toy4"])
+    measured = toy_bank.select(["toy4"])
     panel = fix_panel(references, measured.genes, n_core=40, n_global=90)
     core, method = panel.genes[:40], GeneRAG.released(n_anchors=40, dim=toy_bank.encoder.dim // 2)
     queries, scored = toy_bank.embeddings_of("toy4"), ~measured.empty

@@ -147,7 +147,7 @@ class Bank:
         gone = self.slides.index.isin(slides) | self.slides["donor"].isin(donors).to_numpy()
         return self._keep_slides(~gone)
 
-    def only(self, slides: Iterable[str]) -> "Bank":
+    def select(self, slides: Iterable[str]) -> "Bank":
         """Return the bank with these slides alone."""
         return self.without(slides=set(self.slides.index) - set(slides))
 
@@ -248,7 +248,7 @@ class Bank:
 
 def section_of(bank: Bank, slide: str) -> Section:
     """Return one slide of a bank as a section."""
-    alone = bank.only([slide])
+    alone = bank.select([slide])
     return Section(
         slide=slide,
         donor=str(alone.slides["donor"].iloc[0]),

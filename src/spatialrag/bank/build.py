@@ -66,7 +66,7 @@ def build_bank(
     patch_um = side_of(encoder, patch_um)
     if isinstance(encoder, PatchEncoder):  # all slides before hours are spent on the first
         kept = [check_spots(s.located, encoder=encoder, patch_um=patch_um).spots for s in sections]
-        sections = [s.of_spots(spots) for s, spots in zip(sections, kept, strict=True)]
+        sections = [s.select(spots) for s, spots in zip(sections, kept, strict=True)]
     pictures = thumbnail_px > 0 and all(s.image is not None and s.mpp is not None for s in sections)
     parts = []
     settings = _Settings(encoder, patch_um, context, thumbnail_px if pictures else 0, cache)
@@ -103,7 +103,7 @@ def _bank_of(section: Section, slide: Slide | None, settings: _Settings) -> Bank
             slide=slide,
             thumbnail_px=settings.thumbnail_px,
         )
-        section, thumbnails = section.of_spots(vectors.spots), vectors.thumbnails
+        section, thumbnails = section.select(vectors.spots), vectors.thumbnails
     elif settings.thumbnail_px:
         thumbnails = cut_thumbnails(
             section.located,
@@ -158,11 +158,11 @@ def bank_of_section(
     section
         Expression, places and names.
     embeddings
-        Of its spots, in their order.
+        Embeddings of its spots, in their order.
     thumbnails : (n_spots, px, px, 3) uint8, optional
         Pictures of the patches.
     marks
-        Of its picture, by which copies of it are found; unknown without them.
+        Marks of its picture, by which copies of it are found; unknown without them.
     """
     order = np.argsort(section.genes)
     xy = np.full((section.n_spots, 2), np.nan) if section.xy is None else section.xy
@@ -216,7 +216,7 @@ def join_banks(banks: Sequence[Bank]) -> Bank:
 
     Examples
     --------
-    >>> one, other = bank.only(["toy1"]), bank.only(["toy2"])
+    >>> one, other = bank.select(["toy1"]), bank.select(["toy2"])
     >>> join_banks([one, other]).slides.index.tolist()
     ['toy1', 'toy2']
     """

@@ -31,7 +31,7 @@ def hash_part(
     Parameters
     ----------
     name
-        Of the part: a slide, a data set.
+        Name of the part: a slide, a data set.
     entry
         What the bank says of it; its own hash is passed over.
     rows

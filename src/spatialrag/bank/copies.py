@@ -40,7 +40,7 @@ class Copy:
     Parameters
     ----------
     slide
-        Of the bank.
+        Slide of the bank.
     by
         What tells it, the surest first: its ``name``, the same pixels (``image``), a picture that
         was saved again, resized or cut (``likeness``), or equal ``counts``.
@@ -76,7 +76,7 @@ def find_copies(
     slide
         Name of the query.
     marks
-        Of its picture; None without one.
+        Marks of its picture; None without one.
     xy : (n_spots, 2), optional
         Its spots on that picture, full-resolution pixels: several sections on one scan, whose
         spots lie apart, are no copies of each other.

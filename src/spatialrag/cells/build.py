@@ -263,7 +263,7 @@ def clean_labels(column: pd.Series, subject: str) -> tuple[np.ndarray, tuple[str
     ----------
     column : (n_cells,)
     subject
-        Of what, for messages.
+        What the values are of, for messages.
     """
     written = [str(value) for value in column.astype(object).unique()]
     spaced = sum(bool(text.strip()) and text != text.strip() for text in written)

@@ -25,7 +25,7 @@ class TypeMap:
     types
         Label to type; None leaves cells of that label out.
     name
-        Of the table, for the record.
+        Name of the table, for the record.
 
     Examples
     --------

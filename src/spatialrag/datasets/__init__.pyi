@@ -1,2 +1,6 @@
 from .bundle import export_bank as export_bank
-from .manifest import Cohort as Cohort, find_cohort as find_cohort, read_manifest as read_manifest
+from .manifest import (
+    CohortEntry as CohortEntry,
+    find_cohort as find_cohort,
+    read_manifest as read_manifest,
+)

@@ -11,7 +11,7 @@ import pandas as pd
 from spatialrag.bank.bank import Bank
 from spatialrag.bank.store import describe, verify_bank, write_bank
 from spatialrag.datasets.fetch import sha256
-from spatialrag.datasets.manifest import Cohort
+from spatialrag.datasets.manifest import CohortEntry
 from spatialrag.errors import InputError, raise_all
 from spatialrag.file_names import file_name
 from spatialrag.outputs import check_output, writing
@@ -24,7 +24,7 @@ _LARGEST = 1 << 22  # bytes of the card, and of the checksums
 _BLOCK = 1 << 20
 
 
-def export_bank(bank: str | Path, out: str | Path, *, cohort: Cohort) -> Path:
+def export_bank(bank: str | Path, out: str | Path, *, cohort: CohortEntry) -> Path:
     """Write a bank as a bundle: verified first, aside first, then put in place.
 
     The bundle holds what was verified, written anew: no other file that lies in the bank's folder,
@@ -166,7 +166,7 @@ def _unpack(
         )
 
 
-def data_card(facts: dict[str, Any], cohort: Cohort) -> str:
+def data_card(facts: dict[str, Any], cohort: CohortEntry) -> str:
     """Return the card of a bank: what it holds, of whom, and under which terms.
 
     Parameters

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from spatialrag.datasets.manifest import RECORD, Cohort, RemoteFile, Source
+from spatialrag.datasets.manifest import RECORD, CohortEntry, RemoteFile, Source
 from spatialrag.errors import InputError, MissingDependencyError, listing, raise_all
 from spatialrag.locks import locked
 from spatialrag.outputs import writing
@@ -32,7 +32,7 @@ _GIT = {
 _GIT_ENVIRONMENT = {"GIT_ALLOW_PROTOCOL": "https:http:file", "GIT_TERMINAL_PROMPT": "0"}
 
 
-def fetch(cohort: Cohort, folder: str | Path, *, slides: Sequence[str] | None = None) -> Path:
+def fetch(cohort: CohortEntry, folder: str | Path, *, slides: Sequence[str] | None = None) -> Path:
     """Fetch a cohort into ``folder/<name>``; what is there and right is kept.
 
     Parameters
@@ -76,7 +76,7 @@ def fetch(cohort: Cohort, folder: str | Path, *, slides: Sequence[str] | None = 
     return target
 
 
-def verify(cohort: Cohort, folder: str | Path) -> int:
+def verify(cohort: CohortEntry, folder: str | Path) -> int:
     """Hash every fetched file against the manifest and the record; return their number.
 
     Raises
@@ -196,7 +196,7 @@ def _copy(url: str, partial: Path) -> None:
     shutil.copyfile(source, partial)
 
 
-def _fetch_hub(cohort: Cohort, source: Source, slides: list[str], target: Path) -> None:
+def _fetch_hub(cohort: CohortEntry, source: Source, slides: list[str], target: Path) -> None:
     try:
         from huggingface_hub import snapshot_download
     except ImportError as error:
@@ -265,7 +265,7 @@ def _clone(source: Source, folder: Path) -> None:
         ) from error
 
 
-def _write_record(cohort: Cohort, target: Path) -> None:
+def _write_record(cohort: CohortEntry, target: Path) -> None:
     found = sorted(
         path
         for path in target.rglob("*")

@@ -77,11 +77,11 @@ class Source:
         ``url`` (files by address), ``hub`` (a data set repository of the Hugging Face hub) or
         ``git``.
     files
-        Of ``url``.
+        Files of ``url``.
     repository, revision
-        Of ``hub`` and ``git``.
+        Repository and revision of ``hub`` and ``git``.
     patterns
-        Of ``hub``: file names, ``{slide}`` standing for each slide.
+        Patterns of ``hub``: file names, ``{slide}`` standing for each slide.
 
     Raises
     ------
@@ -109,7 +109,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Cohort:
+class CohortEntry:
     """One entry: slides with H&E and expression, and the single cells that go with them.
 
     Parameters
@@ -163,7 +163,7 @@ class Cohort:
             )
 
 
-def read_manifest(path: str | Path | None = None) -> dict[str, Cohort]:
+def read_manifest(path: str | Path | None = None) -> dict[str, CohortEntry]:
     """Return the cohorts of a manifest by name; of the one that ships when none is given.
 
     Raises
@@ -209,7 +209,7 @@ def read_manifest(path: str | Path | None = None) -> dict[str, Cohort]:
     return cohorts
 
 
-def find_cohort(cohorts: dict[str, Cohort], name: str) -> Cohort:
+def find_cohort(cohorts: dict[str, CohortEntry], name: str) -> CohortEntry:
     """Return a cohort by name, or raise `InputError` with the nearest name.
 
     Examples
@@ -252,7 +252,9 @@ def _shape_faults(entry: dict[str, Any], kind: type, aside: Iterable[str] = ()) 
 
 def _faults(entry: dict[str, Any]) -> list[str]:
     faults = [f"{name} is missing" for name in _REQUIRED if not entry.get(name)]
-    faults += _shape_faults({k: v for k, v in entry.items() if k != "sources"}, Cohort, ["source"])
+    faults += _shape_faults(
+        {k: v for k, v in entry.items() if k != "sources"}, CohortEntry, ["source"]
+    )
     faults += ["unknown key 'sources'"] * ("sources" in entry)
     if entry.get("access", "open") not in _ACCESS:
         faults.append(f"access is {entry['access']!r}, not one of {', '.join(_ACCESS)}")
@@ -290,7 +292,7 @@ def _source_faults(source: dict[str, Any]) -> list[str]:
     return faults
 
 
-def _cohort(entry: dict[str, Any]) -> Cohort:
+def _cohort(entry: dict[str, Any]) -> CohortEntry:
     plain = {key: value for key, value in entry.items() if key not in ("source", "census")}
     census = entry.get("census")
     if census is not None:
@@ -312,6 +314,6 @@ def _cohort(entry: dict[str, Any]) -> Cohort:
         )
         for source in entry["source"]
     )
-    return Cohort(
+    return CohortEntry(
         **{**plain, "slides": tuple(entry.get("slides", ()))}, census=census, sources=sources
     )

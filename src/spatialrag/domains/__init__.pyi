@@ -14,5 +14,5 @@ from .markers import (
     read_gene_sets as read_gene_sets,
     set_enrichment as set_enrichment,
 )
-from .recipes import Recipe as Recipe, recipe as recipe
+from .recipes import PaperSettings as PaperSettings, recipe as recipe
 from .tissue import Tissue as Tissue

@@ -31,9 +31,9 @@ class SmoothedPCA:
     n_components
         Principal components of log expression, at most.
     clustering
-        Of the averaged components.
+        Clustering of the averaged components.
     seed
-        Of the clustering.
+        Seed of the clustering.
 
     Examples
     --------
@@ -94,9 +94,9 @@ class NeighborhoodMeans:
     n_components
         Principal components of log expression, at most.
     clustering
-        Of the means.
+        Clustering of the means.
     seed
-        Of the clustering.
+        Seed of the clustering.
 
     Examples
     --------

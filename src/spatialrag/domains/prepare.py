@@ -54,7 +54,7 @@ def prepare(
         Column of ``obs`` that names sections; gene variability is then ranked within each. A file
         that holds several sections is refused without it.
     scale
-        Of the expression: what this package wrote of ``X`` or the layer, else ``counts``.
+        Scale of the expression: what this package wrote of ``X`` or the layer, else ``counts``.
         Predictions are ``log1p_cp10k``. Counts with fractions (corrected for ambient RNA, or
         already per 10,000) become ``log1p_cp10k``, with a warning.
     library

@@ -9,7 +9,7 @@ from spatialrag.errors import check_choice
 
 
 @dataclass(frozen=True)
-class Recipe:
+class PaperSettings:
     """One data set's numbers.
 
     Parameters
@@ -97,34 +97,34 @@ class Recipe:
         )
 
 
-def _dlpfc(n_domains: int) -> Recipe:
-    return Recipe(
+def _dlpfc(n_domains: int) -> PaperSettings:
+    return PaperSettings(
         "dlpfc", n_domains, "radius", 560, 14, 3000, 20, 0.1, 14, 3000, 100, 1e-3, 256, 128
     )
 
 
-RECIPES: dict[str, Recipe] = {
+RECIPES: dict[str, PaperSettings] = {
     "dlpfc_151508": _dlpfc(7),
     "dlpfc_151509": _dlpfc(7),
     "dlpfc_151510": _dlpfc(7),
     "dlpfc_151671": _dlpfc(5),
     "dlpfc_151672": _dlpfc(5),
-    "breast_cancer": Recipe(
+    "breast_cancer": PaperSettings(
         "visium", 20, "degree", 15, 14, 3000, 20, 0.1, 15, 2000, 600, 1e-4, 256, 128
     ),
-    "mouse_brain_anterior": Recipe(
+    "mouse_brain_anterior": PaperSettings(
         "visium", 52, "degree", 15, 14, 3000, 20, 0.1, 15, 3000, 200, 1e-3, 128, 64
     ),
-    "mouse_embryo": Recipe(
+    "mouse_embryo": PaperSettings(
         "stereo_seq", 12, "knn", 15, 15, 3000, 30, 1.0, 15, 3000, 500, 1e-3, 256, 128
     ),
-    "mouse_visual_cortex": Recipe(
+    "mouse_visual_cortex": PaperSettings(
         "starmap", 7, "knn", 15, 15, 128, 30, 1.0, 5, 128, 2000, 1e-3, 128, 64
     ),
 }
 
 
-def recipe(name: str) -> Recipe:
+def recipe(name: str) -> PaperSettings:
     """Return the recipe of a data set, one of `RECIPES`.
 
     Examples

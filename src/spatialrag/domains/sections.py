@@ -58,10 +58,10 @@ def refuse_several(
     Parameters
     ----------
     obs, uns
-        Of the AnnData.
+        Columns and unstructured part of the AnnData.
     xy : (n_spots, 2), optional
     subject
-        Of whom, for messages.
+        Whose values these are, for messages.
     """
     pictures = libraries_of(uns)
     column = slides_column(obs, pictures, xy)

@@ -109,8 +109,8 @@ class Tissue:
         section_key
             Column of ``obs`` that names sections.
         scale
-            Of the expression; what this package wrote of ``X`` or the layer, else ``counts``. Of
-            predictions, genes that are missing in some spot are left out, with a warning.
+            Scale of the expression; what this package wrote of ``X`` or the layer, else ``counts``.
+            Of predictions, genes that are missing in some spot are left out, with a warning.
 
         Raises
         ------

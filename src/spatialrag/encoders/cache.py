@@ -37,7 +37,7 @@ class VectorCache:
     n_rows
         How many vectors there are when all are done.
     dtype
-        Of the vectors; pictures are vectors of uint8.
+        Element type of the vectors; pictures are vectors of uint8.
 
     Raises
     ------

@@ -16,7 +16,7 @@ class Dihedral:
     Parameters
     ----------
     encoder
-        Of patches. Eight times its cost.
+        Encoder of patches, at eight times its cost.
 
     Examples
     --------

@@ -151,7 +151,7 @@ def _look_up(spots: Spots, encoder: SpotEncoder) -> tuple[Spots, np.ndarray]:
         f"out: {names}",
         stacklevel=4,
     )
-    return spots.of_names(spots.spots[~without]), vectors[~without]
+    return spots.select(spots.spots[~without]), vectors[~without]
 
 
 def side_of(encoder: Encoder | None, patch_um: float | None) -> float:
@@ -173,7 +173,7 @@ def check_encoder(
     encoder
         As in `make_encoder`.
     record
-        Of the bank's encoder.
+        Record of the bank's encoder.
     device, required
         As in `make_encoder`.
     """
@@ -206,7 +206,7 @@ def check_spots(
     spots
         Positions on an image.
     encoder
-        Of patches.
+        Encoder of patches.
     patch_um
         Side of the patches, µm.
     slide

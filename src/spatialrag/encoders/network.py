@@ -27,7 +27,7 @@ class NetworkEncoder:
     network
         An `nn.Module`, TorchScript, or any callable on (n, 3, size, size) float32 tensors.
     name
-        Of the encoder.
+        Name of the encoder.
     fingerprint
         Changes when the same patch would get another vector: make it from the weights.
     size_px

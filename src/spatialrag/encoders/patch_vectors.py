@@ -62,11 +62,10 @@ def encode_patches(
     Raises
     ------
     InputError
-        A batch or a picture of no size, a cache folder that cannot be written, a damaged image.
+        A batch of no size, a cache folder that cannot be written, a damaged image.
     """
-    for name, value, least in (("batch", batch, 1), ("thumbnail_px", thumbnail_px, 0)):
-        if value < least:
-            raise InputError(f"{name} must be at least {least}", got=str(value))
+    if batch < 1:
+        raise InputError("batch must be at least 1", got=str(batch))
     n, mpp = len(spots.xy), spots.require_mpp()
     grid = PatchGrid(spots.xy, spots.spots, patch_um, mpp)
     vectors, pictures = _Rows(n), _Rows(n)

@@ -108,7 +108,7 @@ def embed_tiles(
     slides
         Positions on images of known µm per pixel.
     encoder
-        Of patches, the one the bank was embedded with.
+        Encoder of patches, the one the bank was embedded with.
     grid
         Tiles along a side; 3 gives nine.
     patch_um, cache

@@ -36,9 +36,9 @@ class VectorFile:
     names : (n,), optional
         Spot names.
     centres : (n, 2), optional
-        Of tiles, pixels of the full resolution.
+        Centres of tiles, pixels of the full resolution.
     side
-        Of tiles, pixels of the full resolution.
+        Side of tiles, pixels of the full resolution.
     """
 
     vectors: np.ndarray

@@ -16,8 +16,8 @@ def solved_on(rows: Sequence[Row], device: str) -> list[Row]:
     Parameters
     ----------
     rows
-        Of a table. Presets bring solvers of their own, so the one of a table's settings does not
-        reach them.
+        Rows of a table. Presets bring solvers of their own, so the one of a table's settings does
+        not reach them.
     device
         ``cpu``, or a torch device such as ``cuda``.
     """

@@ -127,7 +127,7 @@ def compare_domains(
     n_domains
         K; none lets each method choose.
     seeds
-        Of methods.
+        Seeds of methods.
     unlabelled
         Annotations that mean none, beside those `spatialrag.metrics.domains.labelled` knows.
 

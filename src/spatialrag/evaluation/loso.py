@@ -147,7 +147,7 @@ def _fold(bank: Bank, slide: str, leave: str) -> Fold:
             stacklevel=3,
         )
     out = _slides_left(bank, slide, leave) | {copy.slide for copy in copies}
-    return Fold(slide, bank.without(slides=out), bank.only([slide]), copies)
+    return Fold(slide, bank.without(slides=out), bank.select([slide]), copies)
 
 
 def fold_copies(bank: Bank, slide: str, *, leave: str) -> tuple[Copy, ...]:

@@ -169,7 +169,7 @@ def published(
     n_core
         Core genes; fewer where the slides share fewer, or the trained backbone predicts fewer.
     scale
-        Of the table.
+        Scale of the table.
     backbone
         As in `GeneRAG`. A trained one is on counts (or log counts) for ``released``.
     """

@@ -20,7 +20,7 @@ def score_table(
         numbers of the method as a whole (seconds, spots), which are of the group ``""``. Tables
         of genes are passed over.
     seed
-        Of the run.
+        Seed of the run.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def melt_scores(runs: pd.DataFrame, *, slide: str, method: str, group: str) -> p
     method
         Column with names of methods; another with seeds is called ``seed``.
     group
-        Of all metrics.
+        Name of the group of genes.
     """
     metrics = [name for name in runs if name not in (method, "seed")]
     tidy = runs.melt([method, "seed"], metrics, var_name="metric").rename(

@@ -150,7 +150,7 @@ def evaluate(
             fix="fix the panel with the genes this section measured",
         )
     truth = measured[order][:, columns].toarray()
-    values = prediction.of_genes(panel.genes)[rows]
+    values = prediction.values_of(panel.genes)[rows]
     filled = fill_missing(values)
     per_gene = _per_gene(values, truth, prediction.xy[rows], panel)
     depth = np.log1p(section.totals[order].astype(np.float64))

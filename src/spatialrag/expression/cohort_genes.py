@@ -40,7 +40,7 @@ def check_overlap(first: np.ndarray, other: np.ndarray, *, names: tuple[str, str
     first, other
         Names of genes.
     names
-        Of the slides or data sets, for the message.
+        Names of the slides or data sets, for the message.
     """
     shared = len(np.intersect1d(first, other))
     if shared >= FEWEST * min(len(first), len(other)):

@@ -55,7 +55,7 @@ def choose_genes(
     gene_column
         Column of names, ``index``, or None.
     subject
-        Of whom, for messages.
+        Whose values these are, for messages.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def unique_genes(
     symbols : (n_genes,)
     ids : (n_genes,), optional
     subject
-        Of whom, for messages.
+        Whose values these are, for messages.
 
     Raises
     ------

@@ -73,7 +73,7 @@ def spread_columns(
     columns : (p,)
         Where each column goes, ascending.
     n_columns
-        Of the result.
+        Number of columns of the result.
     """
     parts = (matrix.data, columns[matrix.indices], matrix.indptr)
     return sparse.csr_matrix(parts, (matrix.shape[0], n_columns))

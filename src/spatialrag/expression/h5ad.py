@@ -87,7 +87,7 @@ def from_anndata(
     layer
         That holds the expression, or ``raw``; ``X`` when absent.
     scale
-        Of the expression; what this package recorded when absent, else ``counts``.
+        Scale of the expression; what this package recorded when absent, else ``counts``.
     library
         Which slide, where there are several: a name in a column such as ``library_id``, or
         ``column=name``. A ``slide`` that is one of them selects it too.

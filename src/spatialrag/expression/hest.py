@@ -156,7 +156,7 @@ def _with_image(section: Section, root: Path) -> Section:
             got=listing(slide.barcodes, 2),
         )
     note = (f"{(~keep).sum()} of {len(keep)} spots have no patch and are left out",)
-    kept = section.of_spots(section.spots[keep])
+    kept = section.select(section.spots[keep])
     kept = kept.with_image(patches, section.mpp, section.mpp_source)
     return replace(kept, notes=kept.notes + note * bool((~keep).any()))
 

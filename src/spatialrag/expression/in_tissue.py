@@ -20,7 +20,7 @@ def in_tissue(obs: pd.DataFrame, *, subject: str) -> tuple[np.ndarray, tuple[str
     obs
         Columns about spots.
     subject
-        Of whom, for messages.
+        Whose values these are, for messages.
 
     Raises
     ------

@@ -46,7 +46,7 @@ def join_names(
     called
         What rows of each list are: ``("barcodes of the matrix", "positions")``.
     subject
-        Of whom, for messages.
+        Whose values these are, for messages.
     spare
         Count rows of the right list that nothing on the left asks for.
 

@@ -24,7 +24,7 @@ def choose_matrix(
     layer
         A layer, or ``raw``; ``X`` when absent.
     subject
-        Of whom, for messages.
+        Whose values these are, for messages.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def refuse_prediction(adata: ad.AnnData, layer: str | None, subject: str) -> Non
     layer
         What would be read; X when absent.
     subject
-        Of whom, for messages.
+        Whose values these are, for messages.
     """
     record = keys.record_of(adata)
     if "fingerprint" in record:

@@ -30,5 +30,5 @@ def without_outside(section: Section) -> Section:
         f"{int(outside.sum())} of {len(outside)} spots of {section.slide} outside the image left "
         f"out: {names}"
     )
-    kept = section.of_spots(section.spots[~outside])
+    kept = section.select(section.spots[~outside])
     return replace(kept, notes=(*kept.notes, note))

@@ -32,9 +32,9 @@ def places_of(
     Parameters
     ----------
     obsm, obs
-        Of an AnnData, or ``{}`` and the columns of a table.
+        Arrays and columns of an AnnData, or ``{}`` and the columns of a table.
     subject
-        Of whom, for messages.
+        Whose values these are, for messages.
     key
         Of ``obsm``; one that was asked for must be there.
 

@@ -62,7 +62,7 @@ def read_section(
     layer
         Of an AnnData, the layer that holds the expression, or ``raw``; ``X`` when absent.
     scale
-        Of the expression; what the file states when absent, else ``counts``.
+        Scale of the expression; what the file states when absent, else ``counts``.
     library
         Which slide of a file or folder that holds several.
     gene_column

@@ -134,7 +134,7 @@ class Section:
             )
         return Spots(self.slide, self.spots, self.xy, self.image, self.mpp, self.mpp_source)
 
-    def of_spots(self, spots: np.ndarray) -> "Section":
+    def select(self, spots: np.ndarray) -> "Section":
         """Return the section with these of its spots alone, in their order."""
         if np.array_equal(spots, self.spots):
             return self

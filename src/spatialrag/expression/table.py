@@ -80,7 +80,7 @@ def read_table(
     layer, gene_column
         Refused: a table has one matrix and one row of names.
     scale
-        Of the values; ``counts`` when absent.
+        Scale of the values; ``counts`` when absent.
     library
         Which slide, where a column names several.
 

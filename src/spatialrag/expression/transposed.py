@@ -27,11 +27,11 @@ def refuse_transposed(title: str, rows: pd.Index, columns: list[str], name: str)
     Parameters
     ----------
     title
-        Of the column that names rows.
+        Title of the column that names rows.
     rows, columns
         Their names; of columns, those taken for genes.
     name
-        Of the file.
+        Name of the file.
     """
     by_spots = _share(columns, _looks_like_spot) > 0.5 and _share(rows, _looks_like_spot) < 0.5
     by_genes = _share(rows, _looks_like_gene) > 0 and _share(columns, _looks_like_gene) == 0

@@ -29,7 +29,7 @@ def on_grid(xy: np.ndarray) -> bool:
     Parameters
     ----------
     xy : (n_spots, 2)
-        Of one section.
+        Places of one section.
     """
     return _regular(_to_nearest(np.unique(xy, axis=0)))
 
@@ -44,7 +44,7 @@ def neighbor_distance(xy: np.ndarray) -> float:
     Parameters
     ----------
     xy : (n_spots, 2)
-        Of one section.
+        Places of one section.
     """
     places = np.unique(xy, axis=0)
     distance = _to_nearest(places)
@@ -88,7 +88,7 @@ def array_rows(xy: np.ndarray) -> int | None:
     Parameters
     ----------
     xy : (n_spots, 2)
-        Of one section.
+        Places of one section.
     """
     places = np.unique(xy, axis=0)
     whole = (np.abs(places - np.rint(places)) <= _WHOLE).all(axis=1)

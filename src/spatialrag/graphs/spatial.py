@@ -136,7 +136,7 @@ class _Places:
     positions
         Where each section's spots are among all.
     labels, names
-        Of sections and of all spots.
+        Labels of all spots' sections, and the sections' names.
     facts
         What was found about the places, for the graph's settings.
     """

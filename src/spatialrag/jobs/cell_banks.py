@@ -180,7 +180,7 @@ class DeconvolveRequest:
     out
         Table of proportions, ``.csv`` or ``.tsv``.
     settings
-        Of the deconvolution.
+        Settings of the deconvolution.
     """
 
     cells: Path

@@ -20,7 +20,7 @@ class Devices:
         ``cpu``, or a torch device such as ``cuda``. Parts that only run on the CPU stay there,
         which `notes` says.
     encoder, backbone, solver
-        Of one part; a part that cannot run there is then an error.
+        Device of one part; a part that cannot run there is then an error.
 
     Raises
     ------

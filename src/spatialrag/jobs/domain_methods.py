@@ -34,7 +34,7 @@ class SemSTOptions:
     approximate
         Search expression neighbors approximately.
     epochs
-        Of training.
+        Epochs of training.
     checkpoint
         File to resume training from.
     """
@@ -99,9 +99,9 @@ def make_method(name: str, options: SemSTOptions, *, seed: int, device: str) -> 
     name
         From `choose_method`.
     options
-        Of SemST.
+        Options of SemST.
     seed, device
-        Of the method; a method without a network runs on the CPU.
+        Seed and device of the method; a method without a network runs on the CPU.
     """
     if name != SEMST:
         return domain_method(name, seed=seed, device=device)
@@ -133,11 +133,11 @@ def find_domains(
         From `choose_method` and `make_method`.
     tissue
     options
-        Of SemST.
+        Options of SemST.
     n_domains
         K; the method chooses when None.
     seed
-        Of shuffled and random semantics.
+        Seed of shuffled and random semantics.
     """
     if name != SEMST:
         return method.fit_predict(tissue, n_domains=n_domains)
@@ -166,9 +166,9 @@ def domain_method(name: str, *, seed: int = 0, device: str = "cpu") -> DomainMet
     name
         As `spatialrag methods list` tells, or a control.
     seed
-        Of its starts.
+        Seed of its starts.
     device
-        Of its network, where it has one.
+        Device of its network, where it has one.
 
     Raises
     ------
@@ -211,7 +211,7 @@ def annotate_domains(
     layer, section_key
         As in `Tissue.from_anndata`.
     seed
-        Of a method that is named.
+        Seed of a method that is named.
     key_added
         Name of what is written; the method's when absent, ``domains`` for settings.
 

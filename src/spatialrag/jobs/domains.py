@@ -77,9 +77,9 @@ class DomainsRequest:
     markers, gene_sets, figure, json
         Further files: marker genes to write (.csv), GMT file to read, map and facts to write.
     seed
-        Of the method.
+        Seed of the method.
     device
-        Of networks.
+        Device of networks.
     """
 
     data: Path
@@ -107,7 +107,7 @@ class DomainsResult:
     method
         That found them.
     domains
-        Of the spots that were kept.
+        Domains of the spots that were kept.
     scores
         By method, controls among them; None without annotations.
     notes

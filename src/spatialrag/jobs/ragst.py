@@ -42,7 +42,7 @@ class FitRequest:
     steps
         Training steps of attention.
     seed
-        Of everything that is drawn.
+        Seed of everything that is drawn.
     devices
         Where attention is trained.
     checkpoint

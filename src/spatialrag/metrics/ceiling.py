@@ -47,11 +47,11 @@ def split_half_per_gene(
     Parameters
     ----------
     counts : CSR (n_spots, n_all_genes)
-        Of all genes, since depth is counted over all.
+        Counts of all genes, since depth is counted over all.
     normalize
         Half the counts to the values that are scored, (n_spots, n_genes).
     seed
-        Of the tosses.
+        Seed of the tosses.
     """
     rng = np.random.default_rng(seed)
     found = []

@@ -22,7 +22,7 @@ def pearson_residuals(
     totals : (n_spots,)
         Counts of each spot over all its measured genes.
     shares : (n_genes,)
-        Of all counts, as other spots have them: references, where these are the truth.
+        Shares of all counts, as other spots have them: references, where these are the truth.
     theta
         Inverse overdispersion, counts.
 

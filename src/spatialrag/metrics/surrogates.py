@@ -75,7 +75,7 @@ class Surrogates:
         Parameters
         ----------
         values : (n_spots,)
-            Of all spots; a constant map is its own surrogate.
+            Values of all spots; a constant map is its own surrogate.
         """
         used = self._used(np.asarray(values)[:, None])
         mixed = self._mixed(_standardized(used)) if not is_constant(used)[0] else 0
@@ -125,7 +125,7 @@ class Surrogates:
         Parameters
         ----------
         predicted, measured : (n_spots, n_genes)
-            Of all spots, without missing values.
+            Predicted and measured maps of all spots, without missing values.
 
         Returns
         -------
@@ -188,7 +188,7 @@ def surrogates_of(xy: np.ndarray, *, n: int = N_SURROGATES, seed: int = 0) -> Su
     n
         How many surrogates of each map.
     seed
-        Of permutations and noise, and of the spots that are drawn.
+        Seed of permutations and noise, and of the spots that are drawn.
 
     Raises
     ------

@@ -25,7 +25,7 @@ def plot_citations(explanation: Explanation, *, n: int | None = None) -> Figure:
     Parameters
     ----------
     explanation
-        Of one value.
+        Explanation of one value.
     n
         The so many strongest single references follow in rows of their own. By default none, or
         five where the prediction has no groups.

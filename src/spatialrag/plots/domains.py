@@ -91,7 +91,7 @@ def plot_modulation(domains: Domains, xy: np.ndarray) -> list[Axes]:
     Parameters
     ----------
     domains
-        Of SemST with semantics.
+        Domains of SemST with semantics.
     xy : (n_spots, 2)
     """
     before = _array(domains, "before")

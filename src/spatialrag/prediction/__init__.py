@@ -1,4 +1,4 @@
-"""Weights to expression: one room per method."""
+"""Weights to expression: one package per method."""
 
 import lazy_loader
 

@@ -32,7 +32,7 @@ class Citations:
         Leave-one-reference-out: columns spot, removed, reference, weight. For each spot and
         removed reference, the weights of the new solution.
     smoothing
-        Of the cited references; None where Eq. 2 sums what was measured.
+        Smoothing of the cited references; None where Eq. 2 sums what was measured.
     groups : (n_weights,) int8, optional
         For every stored weight, the group of its query's citations that it belongs to, from 1;
         0 for those that no group took. See `spatialrag.prediction.grouping`.
@@ -142,7 +142,7 @@ def cite(
         As in `Citations`, with positions among the candidates instead of names. References that
         only these cite are kept too.
     smoothing
-        Of the candidates, where Eq. 2 sums smoothed expression.
+        Smoothing of the candidates, where Eq. 2 sums smoothed expression.
     """
     weights = weights.tocsr()
     weights.eliminate_zeros()

@@ -265,7 +265,7 @@ class Permuted:
     method
         Any predictor.
     seed
-        Of the permutations.
+        Seed of the permutations.
     """
 
     method: Predictor

@@ -62,12 +62,12 @@ class FittedDenseFromAnchors:
     predictor
         Embeddings to anchors.
     genes
-        Of the bank, that every slide measured.
+        Genes of the bank, that every slide measured.
     mean : (n_anchors,)
-        Of the anchors over references.
+        Mean of the anchors over references.
     coefficients : (n_anchors, n_genes)
     level : (n_genes,)
-        Of the genes over references.
+        Level of the genes over references.
     """
 
     settings: DenseFromAnchors

@@ -19,7 +19,8 @@ class Features:
     Parameters
     ----------
     mean, spread : (dim,)
-        Of each dimension; constant dimensions have an infinite spread, so that they become 0.
+        Mean and spread of each dimension; constant dimensions have an infinite spread, so that they
+        become 0.
     axes : (dim, n_components), optional
         Principal components; None keeps all dimensions.
     """

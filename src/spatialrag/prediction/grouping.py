@@ -28,7 +28,7 @@ def grouped(citations: Citations, bank: Bank) -> Citations:
     Parameters
     ----------
     citations
-        Of references of the bank.
+        Citations of references of the bank.
     bank
         With vectors as the method compares them.
     """

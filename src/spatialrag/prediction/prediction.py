@@ -84,7 +84,7 @@ class Prediction:
 
     Examples
     --------
-    >>> prediction.of_genes(prediction.genes[:2]).shape
+    >>> prediction.values_of(prediction.genes[:2]).shape
     (56, 2)
     """
 
@@ -140,7 +140,7 @@ class Prediction:
             )
         return self.citations
 
-    def of_genes(self, genes: np.ndarray) -> np.ndarray:
+    def values_of(self, genes: np.ndarray) -> np.ndarray:
         """Return expression of named genes, (n_spots, len(genes)); NaN columns where absent."""
         position = pd.Index(self.genes).get_indexer(genes)
         values = self.expression[:, np.maximum(position, 0)].copy()

@@ -31,7 +31,7 @@ class Centre:
     share
         How much of a slide's mean is taken away, in [0, 1].
     mean : (dim,)
-        Of the slides' means: a slide counts once, whatever its spots.
+        Mean of the slides' means: a slide counts once, whatever its spots.
     between
         Variance of slides' means over that within slides, mean over dimensions.
     sizes, drift : (k,)
@@ -65,7 +65,7 @@ def fit_centre(
     Parameters
     ----------
     vectors : (n, dim)
-        Of the references.
+        Vectors of the references.
     slide_of : (n,)
         Position of each one's slide, from 0 on; every slide has a reference.
     xy : (n, 2)

@@ -23,7 +23,7 @@ class Smoothing:
     Parameters
     ----------
     share
-        Of the smoothed expression, in [0, 1]; the rest is measured.
+        Share of the smoothed expression, in [0, 1]; the rest is measured.
     scores : (n_references, k) float32
     loadings : (k, n_genes) float32
     mean : (n_genes,) float32

@@ -1,4 +1,4 @@
-"""The seam of language models: texts to vectors."""
+"""The plug-in point of language models: texts to vectors."""
 
 from collections.abc import Sequence
 from typing import Protocol

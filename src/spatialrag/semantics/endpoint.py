@@ -33,7 +33,8 @@ class Endpoint:
     model
         As the server names it.
     revision
-        Of the model, as you know it; servers do not tell. Part of what the cache is keyed by.
+        Revision of the model, as you know it; servers do not tell. Part of what the cache is keyed
+        by.
     dim
         Dimension expected; any when absent. It is asked for with ``ask_dim`` alone.
     ask_dim

@@ -36,7 +36,7 @@ def gene_text(symbol: str, summary: str = "", *, kind: GeneText = "summary") -> 
     Parameters
     ----------
     symbol, summary
-        Of the gene.
+        Symbol and summary of the gene.
     kind
         ``summary``: symbol and description; ``symbol``: the symbol alone.
     """

@@ -39,7 +39,7 @@ def semantics_of(
         of genes; ``random``, a control; or a language model of
         `spatialrag.semantics.embedder.embedder_of`, say ``endpoint:URL#MODEL`` or ``minilm``.
     genes
-        Of the tissue.
+        Genes of the tissue.
     k
         Top genes per spot.
     mode

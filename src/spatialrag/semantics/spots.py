@@ -63,7 +63,7 @@ class PerGene:
     Parameters
     ----------
     vectors
-        Of genes; dimensions are standardized over genes first.
+        Vectors of genes; dimensions are standardized over genes first.
     k
         Genes per spot.
     ranking

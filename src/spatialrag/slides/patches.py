@@ -134,7 +134,7 @@ def drop_outside(spots: Spots, slide: Slide | None = None) -> Spots:
         f"{slide.path.name} and are left out: {listing(spots.spots[outside])}",
         stacklevel=2,
     )
-    return spots.of_names(spots.spots[~outside])
+    return spots.select(spots.spots[~outside])
 
 
 def _outside(xy: np.ndarray, size: tuple[int, int]) -> np.ndarray:

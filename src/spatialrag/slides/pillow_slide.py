@@ -95,7 +95,7 @@ def to_rgb(image: Image.Image, name: str) -> np.ndarray:
     image
         Any mode; decoded here.
     name
-        Of the file, for messages.
+        Name of the file, for messages.
 
     Raises
     ------

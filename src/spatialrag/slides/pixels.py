@@ -26,7 +26,7 @@ class Samples:
     colors
         Samples that make the color: 1 (grey, or an index into ``palette``) or 3.
     bits
-        Of a sample; 1 to 16.
+        Bits per sample; 1 to 16.
     alpha
         ``""`` without transparency, else ``straight`` or ``premultiplied``: the last sample.
     inverted
@@ -86,7 +86,7 @@ def check_brightness(brightest: int, *, bits: int, name: str) -> None:
     brightest
         The highest sample seen.
     bits
-        Of a sample, as the file states them.
+        Bits per sample, as the file states them.
     name
         The file.
     """

@@ -63,7 +63,7 @@ class Spots:
         if self.mpp is not None:
             PixelSize(self.mpp, f"{self.mpp_source}, slide {self.slide!r}")
 
-    def of_names(self, names: np.ndarray) -> "Spots":
+    def select(self, names: np.ndarray) -> "Spots":
         """Return these of the spots alone, in their order."""
         rows = pd.Index(self.spots).get_indexer(names)
         if (rows < 0).any():

@@ -16,7 +16,7 @@ class TileCache:
     Parameters
     ----------
     n_bytes
-        Of the tiles that are kept.
+        Size, in bytes, of the tiles that are kept.
     """
 
     def __init__(self, n_bytes: int) -> None:

@@ -84,7 +84,7 @@ class Fista:
             new *= step
             ahead *= 1 - step * l2
             new += ahead
-            problem.strike(new, queries, everything, 0.0)
+            problem.mask_banned(new, queries, everything, 0.0)
             _shrink(new, step * l1, positive=problem.positive)
             following = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
             np.subtract(new, old, out=ahead)

@@ -103,7 +103,7 @@ def certify(
     queries = np.arange(problem.n_queries)
     residual = residuals(problem, weights, queries)
     correlation = correlate(problem, residual)
-    problem.strike(correlation.T, queries, np.arange(problem.n_references), 0.0)
+    problem.mask_banned(correlation.T, queries, np.arange(problem.n_references), 0.0)
     objective, gap = primal_and_gap(problem, weights, residual, correlation, queries)
     reached = is_reached(gap, objective, tol)
     status = np.where(reached, Status.CONVERGED.value, Status.ROUNDS.value)

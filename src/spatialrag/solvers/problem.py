@@ -164,7 +164,7 @@ class Problem:
         """Number of target columns."""
         return self.targets.shape[1]
 
-    def strike(
+    def mask_banned(
         self, correlation: np.ndarray, queries: np.ndarray, references: np.ndarray, value: float
     ) -> None:
         """Overwrite what queries may not use with ``value``, in place.

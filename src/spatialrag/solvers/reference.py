@@ -62,7 +62,7 @@ class CoordinateDescent:
         everything = np.arange(problem.n_references)
         problem.references.hold(everything)
         design = root * problem.references.take(everything).T.astype(np.float64)
-        problem.strike(design, np.full(len(design), query), everything, 0.0)
+        problem.mask_banned(design, np.full(len(design), query), everything, 0.0)
         l1, l2 = problem.l1[query], problem.l2[query]
         norms = np.square(design).sum(axis=0) + l2
         r = root[:, 0] * problem.targets[:, query] - design @ a
@@ -88,6 +88,6 @@ class CoordinateDescent:
         queries, weights = np.array([query]), sparse.csr_matrix(a[None])
         residual = residuals(problem, weights, queries)
         correlation = correlate(problem, residual)
-        problem.strike(correlation.T, queries, np.arange(problem.n_references), 0.0)
+        problem.mask_banned(correlation.T, queries, np.arange(problem.n_references), 0.0)
         objective, gap = primal_and_gap(problem, weights, residual, correlation, queries)
         return float(objective[0]), float(gap[0])

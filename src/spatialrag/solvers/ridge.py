@@ -48,5 +48,5 @@ def _solve_alike(problem: Problem, queries: np.ndarray) -> np.ndarray:
 def _allowed(problem: Problem, query: int, references: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Return rows in float64, those the query may not use as zeros."""
     columns = rows.T.astype(np.float64)
-    problem.strike(columns, np.full(len(columns), query), references, 0.0)
+    problem.mask_banned(columns, np.full(len(columns), query), references, 0.0)
     return columns.T

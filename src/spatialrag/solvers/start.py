@@ -35,7 +35,7 @@ def start_of(problem: Problem, weights: sparse.csr_matrix) -> sparse.csr_matrix:
     if problem.banned is not None or problem.without is not None:
         for query in np.flatnonzero(np.diff(start.indptr)):
             own = slice(start.indptr[query], start.indptr[query + 1])
-            problem.strike(start.data[None, own], np.array([query]), start.indices[own], 0.0)
+            problem.mask_banned(start.data[None, own], np.array([query]), start.indices[own], 0.0)
     start.eliminate_zeros()
     return start
 

@@ -50,7 +50,7 @@ def parse(
     text
         Lines end with a line feed.
     name
-        Of the file, for messages.
+        Name of the file, for messages.
     usual
         Separator tried first: the one its suffix stands for.
     header

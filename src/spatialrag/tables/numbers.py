@@ -40,7 +40,7 @@ def to_numbers(
     frame
         Rows and columns named.
     name
-        Of the file, for messages.
+        Name of the file, for messages.
     commas
         A comma can only be a decimal one: the file is separated by semicolons.
 

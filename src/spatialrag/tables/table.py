@@ -36,7 +36,7 @@ class Table:
         Columns are named once each, cells are text or numbers; the index counts rows, or names
         them after `named`.
     name
-        Of the file, for messages.
+        Name of the file, for messages.
     separator
         Empty for Parquet.
     notes
@@ -142,7 +142,7 @@ def table_of_text(
     text, as_text, header
         As in `read_table`.
     name
-        Of its source.
+        Name of its source.
     usual
         Separator tried first.
     """

@@ -24,7 +24,7 @@ class Training:
     epochs
         At most; each is one step on the whole graph. The last one is the result.
     learning_rate, weight_decay
-        Of Adam.
+        Learning rate and weight decay of Adam.
     clip
         Largest norm of the gradient; none when absent.
     patience
@@ -84,7 +84,7 @@ def train(
     settings
         See `Training`.
     label
-        Of the progress bar.
+        Label of the progress bar.
     generator
         Whatever ``backward`` draws comes from it; its state is part of a checkpoint.
     checkpoint

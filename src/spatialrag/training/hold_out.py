@@ -29,7 +29,7 @@ def held_out_parts(spots: Mapping[str, int], seed: int) -> list[list[str]]:
     spots
         Number of spots of each group; two groups at least.
     seed
-        Of the order in which groups are drawn.
+        Seed of the order in which groups are drawn.
     """
     drawn = [str(name) for name in np.random.default_rng(seed).permutation(sorted(spots))]
     parts, part = [], []

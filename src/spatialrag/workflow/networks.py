@@ -27,9 +27,9 @@ class CachedBackbone:
     name
         Under which the backbone is registered.
     settings
-        Of the backbone, with its seed.
+        Settings of the backbone, with its seed.
     folder
-        Of the files.
+        Folder of the files.
     device
         Where networks are trained and run; a network counts as the same wherever it was trained.
     """

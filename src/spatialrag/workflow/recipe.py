@@ -117,7 +117,7 @@ class Methods:
         each fold, see `ImageWeightChosen`), and ``paper``, ``released``, ``released_lognorm``, see
         `spatialrag.evaluation.methods.published`.
     seeds
-        Of backbones that draw; the others run once.
+        Seeds of backbones that draw; the others run once.
     """
 
     backbones: tuple[str, ...] = ("linear",)
@@ -173,9 +173,9 @@ class Recipe:
     Parameters
     ----------
     title
-        Of the report.
+        Title of the report.
     cohort, embedding, evaluation, methods
-        See there.
+        The recipe's tables of these names.
     ragst
         Single cells for RAG-ST, or None.
     backbones

@@ -58,7 +58,7 @@ def run_experiment(
     data
         Folder that paths of the recipe are relative to.
     cache_folder
-        Of embeddings; ``out/cache`` by default.
+        Cache folder of embeddings; ``out/cache`` by default.
     jobs
         Units run at a time, a process and a core each.
     device

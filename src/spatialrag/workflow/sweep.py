@@ -25,13 +25,13 @@ def plot_sweep(material: ExperimentInputs, *, leave: str, slide: str) -> Figure:
     Parameters
     ----------
     material
-        Of the experiment.
+        Inputs of the experiment.
     leave, slide
         The fold.
     """
     evaluation, bank = material.recipe.evaluation, material.bank
     references = references_for(bank, slide, leave=leave)
-    test = bank.only([slide])
+    test = bank.select([slide])
     panel = fix_panel(
         references,
         test.genes[test.measured_everywhere],

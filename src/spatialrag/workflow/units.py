@@ -55,7 +55,7 @@ class Unit:
     group
         A backbone's name, ``controls`` or ``ragst``.
     seed
-        Of what is drawn.
+        Seed of what is drawn.
     """
 
     encoder: str
@@ -98,11 +98,11 @@ class ExperimentInputs:
     Parameters
     ----------
     recipe
-        Of the experiment.
+        Recipe of the experiment.
     bank
         All slides, embedded.
     tiles
-        Of their patches, where the recipe asks for them.
+        Tiles of their patches, where the recipe asks for them.
     cells, proportions
         For RAG-ST.
     device
@@ -249,7 +249,7 @@ def _backbone_rows(
     another scale does not give: it is trained once more, on counts.
     """
     recipe, scale = material.recipe, material.recipe.evaluation.scale
-    measured = material.bank.only([unit.slide])
+    measured = material.bank.select([unit.slide])
     panel = fix_panel(
         references,
         measured.genes[measured.measured_everywhere],

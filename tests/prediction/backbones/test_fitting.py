@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 from spatialrag.errors import InputError  # noqa: E402
 from spatialrag.prediction.backbones.fitting import Fitting, fit_network, hold_out  # noqa: E402
-from spatialrag.prediction.backbones.network import Slide, SpotNetwork  # noqa: E402
+from spatialrag.prediction.backbones.network import SpotNetwork, TrainingSlide  # noqa: E402
 from spatialrag.prediction.backbones.views import view_of  # noqa: E402
 
 
@@ -30,7 +30,7 @@ class Remembering(Layer):
     def forward(self, view, rows):
         return super().forward(view, rows) + 0 * self.level.sum()
 
-    def remember(self, slides):
+    def store_references(self, slides):
         self.level = torch.cat([slide.targets.mean(dim=1) for slide in slides])
 
 
@@ -40,7 +40,7 @@ def make_slide(group, *, n=40, seed=0, noise=0.3):
     y = x @ np.array([[1.0, 0], [0, 2], [1, 1]]) + noise * rng.normal(size=(n, 2))
     xy = np.stack(np.divmod(np.arange(n), 8), axis=1) * 10.0
     targets = torch.as_tensor(y, dtype=torch.float32)
-    return Slide(view_of(x, xy, n_around=1), targets, torch.arange(n), group)
+    return TrainingSlide(view_of(x, xy, n_around=1), targets, torch.arange(n), group)
 
 
 SLIDES = [make_slide(f"d{i}", seed=i) for i in range(4)]
@@ -131,7 +131,7 @@ def test_without_refit_the_best_weights_are_kept():
     assert kept.epochs == run(fitting=replace(FITTING, folds=1)).epochs
     (curve,), (held,) = kept.held, hold_out(SLIDES, FITTING)[0][1]
     with torch.inference_mode():
-        assert kept.network.watch(held) == pytest.approx(curve.max(), rel=1e-6)
+        assert kept.network.validation_score(held) == pytest.approx(curve.max(), rel=1e-6)
 
 
 def test_a_mean_of_weights_by_hand():
@@ -159,7 +159,7 @@ def test_the_mean_of_weights_is_what_is_watched():
     kept = run(fitting=replace(FITTING, refit=False, ema_decay=0.9))
     (curve,), (held,) = kept.held, hold_out(SLIDES, FITTING)[0][1]
     with torch.inference_mode():
-        assert kept.network.watch(held) == pytest.approx(curve.max(), rel=1e-6)
+        assert kept.network.validation_score(held) == pytest.approx(curve.max(), rel=1e-6)
     weights = run(fitting=replace(FITTING, refit=False)).held[0]
     n = min(len(curve), len(weights))
     assert not np.allclose(curve[:n], weights[:n])

@@ -3,7 +3,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from spatialrag.metrics.expression import pearson_per_gene  # noqa: E402
-from spatialrag.prediction.backbones.network import Slide, SpotNetwork, mean_r  # noqa: E402
+from spatialrag.prediction.backbones.network import SpotNetwork, TrainingSlide, mean_r  # noqa: E402
 from spatialrag.prediction.backbones.views import view_of  # noqa: E402
 
 RNG = np.random.default_rng(0)
@@ -17,7 +17,7 @@ class Echo(SpotNetwork):
 
 def slide(rows):
     view = view_of(X, RNG.random((30, 2)), n_around=1)
-    return Slide(view, torch.as_tensor(Y, dtype=torch.float32), torch.as_tensor(rows), "d")
+    return TrainingSlide(view, torch.as_tensor(Y, dtype=torch.float32), torch.as_tensor(rows), "d")
 
 
 def test_mean_r_is_that_of_the_metric():
@@ -30,7 +30,7 @@ def test_mean_r_is_that_of_the_metric():
 def test_a_slide_is_watched_on_its_rows():
     rows = np.arange(12, 30)
     expected = pearson_per_gene(X[rows], Y[rows]).mean()
-    assert Echo().watch(slide(rows)) == pytest.approx(expected, abs=1e-6)
+    assert Echo().validation_score(slide(rows)) == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_loss_is_the_squared_error_of_the_rows():

@@ -18,8 +18,8 @@ def test_share_is_stated_and_exact(references, queries):
     cited = method.fit(references).predict(queries)
     alone = BackboneOnly(preparation=method.preparation).fit(references).predict(queries)
     genes = alone.genes[:50]
-    expected = 0.7 * cited.of_genes(genes) + 0.3 * alone.of_genes(genes)
-    np.testing.assert_allclose(blended.of_genes(genes), expected, rtol=1e-4, atol=1e-5)
+    expected = 0.7 * cited.values_of(genes) + 0.3 * alone.values_of(genes)
+    np.testing.assert_allclose(blended.values_of(genes), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_limits(references, queries):

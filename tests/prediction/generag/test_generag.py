@@ -213,8 +213,8 @@ def test_a_strength_beyond_every_peak_cites_nothing_and_just_below_cites(referen
 def test_one_reference(references, queries):
     first = references.references.iloc[:1]
     one = replace(
-        references.only(["toy1"]),
-        expression=references.only(["toy1"]).expression[:1],
+        references.select(["toy1"]),
+        expression=references.select(["toy1"]).expression[:1],
         references=first,
         embeddings=references.embeddings[:1],
         thumbnails=None,
@@ -285,7 +285,7 @@ def test_anchors_as_a_list(references, queries):
 
 def test_slow_reference_solver_plugs_in(references, queries):
     few = replace(queries, vectors=queries.vectors[:2], spots=queries.spots[:2], xy=queries.xy[:2])
-    small = references.only(["toy1"])
+    small = references.select(["toy1"])
     values = [
         replace(FAST, solver=solver, strength=0.5, n_anchors=40).fit(small).predict(few).expression
         for solver in (CoordinateDescent(tol=1e-8), WorkingSet(tol=1e-8))
@@ -333,9 +333,9 @@ def test_gene_unmeasured_by_most_of_the_weight_is_missing_not_zero():
     bank = join_banks(
         [bank_of_section(section("one", ["RARE"])), bank_of_section(section("two", []))]
     )
-    truth = bank.only(["two"]).on_scale("log1p_cp10k")[:5]
+    truth = bank.select(["two"]).on_scale("log1p_cp10k")[:5]
     names = np.array([gene for gene in bank.genes if gene != "RARE"])
-    backbone = Truth(names, truth[:, np.searchsorted(bank.only(["two"]).genes, names)].toarray())
+    backbone = Truth(names, truth[:, np.searchsorted(bank.select(["two"]).genes, names)].toarray())
     spots = Spots("q", [f"q{i}" for i in range(5)], np.arange(10.0).reshape(5, 2))
     method = GeneRAG(image_weight=0, backbone=backbone, strength=0.01)
     prediction = method.fit(bank).predict(spots)

@@ -66,7 +66,7 @@ def test_first_within_one_standard_error():
 
 def test_one_slide_cannot_be_left_out(references):
     with pytest.raises(InputError, match="at least two slides"):
-        tune(references.only(["toy1"]), GeneRAG())
+        tune(references.select(["toy1"]), GeneRAG())
 
 
 def test_unknown_preference(references):
@@ -108,7 +108,7 @@ def test_a_backbone_at_hand_is_not_trained_again(references):
 
 
 def test_with_one_slide_nothing_is_chosen(references):
-    one = references.only([references.slides.index[0]])
+    one = references.select([references.slides.index[0]])
     fitted = ImageWeightChosen(GeneRAG(n_anchors=60, image_weight=0.2)).fit(one)
     assert fitted.settings.image_weight == 0.2
 

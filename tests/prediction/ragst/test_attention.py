@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from spatialrag.prediction.ragst.attention import Attention, loss_of, retrieve, type_prior
+from spatialrag.prediction.ragst.attention import ReferenceAttention, loss_of, retrieve, type_prior
 
 
 @pytest.fixture
 def attention():
     torch.manual_seed(0)
-    return Attention(4, 5, heads=2, width=3, dropout=0.0).eval()
+    return ReferenceAttention(4, 5, heads=2, width=3, dropout=0.0).eval()
 
 
 def tensors(seed=0, n=6, references=9):

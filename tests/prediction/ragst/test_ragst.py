@@ -82,7 +82,7 @@ def test_training_spots_never_retrieve_their_own_slide(settings, train_bank, ref
 
 
 def test_one_training_slide_bars_the_spot_itself(settings, toy_bank, queries):
-    fitted = replace(settings, references="spots").fit(toy_bank.only(["toy1"]))
+    fitted = replace(settings, references="spots").fit(toy_bank.select(["toy1"]))
     assert fitted.predict(queries).citations.n_active.min() == 8
 
 

@@ -17,7 +17,7 @@ def test_pairs_within_a_block():
 
 
 def test_pairs_of_some_queries_are_renumbered():
-    only = PAIRS.only(np.array([1, 2]))
+    only = PAIRS.select(np.array([1, 2]))
     assert only.queries.tolist() == [1, 1]
     assert only.columns.tolist() == [2, 900]
-    assert len(PAIRS.only(np.array([1])).queries) == 0
+    assert len(PAIRS.select(np.array([1])).queries) == 0

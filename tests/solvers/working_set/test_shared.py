@@ -53,7 +53,7 @@ def shared(problem, tol, start=None):
 
 def scikit_learn(problem, query):
     kept = np.ones(problem.n_references)
-    problem.strike(kept[None], np.array([query]), np.arange(len(kept)), 0.0)
+    problem.mask_banned(kept[None], np.array([query]), np.arange(len(kept)), 0.0)
     root, m = np.sqrt(problem.row_weights), len(problem.row_weights)
     l1, l2 = problem.l1[query], problem.l2[query]
     model = ElasticNet(

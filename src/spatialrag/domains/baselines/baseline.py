@@ -25,7 +25,7 @@ class Fused(nn.Module):
     Parameters
     ----------
     width
-        Of the latent.
+        Width of the latent.
     fusion
         A name of `spatialrag.domains.fusion.FUSIONS`.
     semantic : (n, d'), optional
@@ -95,7 +95,7 @@ def run(
     Parameters
     ----------
     settings
-        Of the baseline.
+        Settings of the baseline.
     data
         Spots.
     build

@@ -40,7 +40,7 @@ class GraphST:
     training
         Adam 1e-3, 600 epochs, no decay.
     clustering
-        Of 20 principal components of the reconstruction; published with mclust.
+        Clustering of 20 principal components of the reconstruction; published with mclust.
     seed, device
         As in `SemST`.
 

@@ -37,12 +37,12 @@ class Consensus:
     candidates
         Numbers of domains to choose from, by stability, when none is given.
     starts
-        Of each partition, of which the best is kept.
+        Starts of each partition, of which the best is kept.
     repeats
         Partitions of each view and kind, from other starts: when absent, 3,000 over the number of
         spots, 2 to 12. The fewer spots, the more does chance decide.
     seed
-        Of the starts.
+        Seed of the starts.
 
     Examples
     --------

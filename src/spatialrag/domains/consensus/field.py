@@ -39,11 +39,11 @@ class Fields:
     means : (n_spots, p)
         The field's mean at each spot, in units of the component's standard deviation.
     variance : (p,)
-        Of the components.
+        Variance of the components.
     ranges, noise : (p,)
         l and nu.
     autocorrelation : (p,)
-        Of the component between places in the second ring; at least 0.
+        Autocorrelation of the component between places in the second ring; at least 0.
     loss : (p,)
         Expected squared error of ``means`` over the field's variance.
     """
@@ -63,7 +63,7 @@ def fit_fields(components: np.ndarray, places: Neighborhoods) -> Fields:
     ----------
     components : (n_spots, p)
     places
-        Of the same spots.
+        Places of the same spots.
     """
     spread = np.maximum(components.std(axis=0), 1e-12)
     values = (components - components.mean(axis=0)) / spread
@@ -147,7 +147,7 @@ def correlograms(values: np.ndarray, places: Neighborhoods) -> tuple[np.ndarray,
     Parameters
     ----------
     values : (n_places, p)
-        Of unit variance.
+        Values of unit variance.
     places
         Where spots do not lie on a grid, the first lag (cells that touch) is left out.
     """

@@ -23,7 +23,7 @@ def stability_curve(
     Parameters
     ----------
     views
-        Of the same spots.
+        Views of the same spots.
     candidates
         Numbers of domains.
     rng

@@ -27,7 +27,7 @@ def kmeans(
     n_domains
         K.
     starts
-        Of which the lowest sum of squares is kept.
+        Starts of which the lowest sum of squares is kept.
     rng
         Seed.
     fitted_on : (m,), optional

@@ -49,7 +49,7 @@ def make_views(
     logs : CSR (n_spots, n_genes)
         Log expression.
     places
-        Of the same spots.
+        Places of the same spots.
     sections : (n_spots,), optional
     """
     n = int(np.clip(logs.shape[0] / 25, 6, _COMPONENTS))
@@ -89,9 +89,10 @@ class Losses:
     Parameters
     ----------
     best
-        Of the best linear prediction, the mean over components weighted by what varies over places.
+        Score of the best linear prediction, the mean over components weighted by what varies over
+        places.
     plain
-        Of plain means over 0 and `_MIDDLE` nearest places.
+        Score of plain means over 0 and `_MIDDLE` nearest places.
     """
 
     best: float

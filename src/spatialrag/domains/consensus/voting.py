@@ -18,11 +18,11 @@ class Vote:
     labels : (n_spots,)
         0 to K - 1.
     shares : (n_spots, K)
-        Of each spot's votes.
+        Shares of each spot's votes.
     agreement : (n_partitions, n_partitions)
         Adjusted Rand index of each pair.
     weights : (n_partitions,)
-        Of the vote; they sum to 1.
+        Weights of the vote; they sum to 1.
     """
 
     labels: np.ndarray

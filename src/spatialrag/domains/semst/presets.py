@@ -28,13 +28,14 @@ def paper(
     Parameters
     ----------
     graphs
-        Of the data set (`spatialrag.domains.recipes`); 15 nearest in space and 14 in expression.
+        Graphs of the data set (`spatialrag.domains.recipes`); 15 nearest in space and 14 in
+        expression.
     gamma, lambda_
         Given per data set.
     epochs, hidden, width
         Not given by the paper.
     form
-        Of Eq. 13's sum over all pairs; ``exact`` needs n² memory.
+        Form of Eq. 13's sum over all pairs; ``exact`` needs n² memory.
 
     Examples
     --------
@@ -84,11 +85,12 @@ def released(
     Parameters
     ----------
     graphs
-        Of the data set.
+        Graphs of the data set.
     gamma
-        Of both other losses.
+        Gamma of both other losses.
     epochs, learning_rate, hidden, width
-        Of its configuration files; the last epoch is the result.
+        Epochs, learning rate and widths of its configuration files; the last epoch is the
+        result.
     form
         As in `paper`.
     """

@@ -30,7 +30,7 @@ class SemST:
     """Spatial domains from a two-graph network modulated by what genes mean.
 
     The defaults deviate from the paper where that was measured to be better; see README.md in
-    this room. `spatialrag.domains.semst.presets` has the paper's and its code's settings.
+    this package. `spatialrag.domains.semst.presets` has the paper's and its code's settings.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class SemST:
     clustering
         How latents become domains.
     seed
-        Of weights, draws and clustering.
+        Seed of weights, draws and clustering.
     device
         As torch names it.
 

@@ -85,9 +85,9 @@ class Architecture:
         ``components``: principal components of log expression. ``shares``: counts per 10,000
         (Eq. 15). ``scaled``: those over each gene's standard deviation, cut at 10.
     n_components
-        Of expression; for the feature graph in any case.
+        Number of components of expression; for the feature graph in any case.
     hidden, width
-        Of a branch; the latent has 2 ``width`` dimensions.
+        Hidden and output width of a branch; the latent has 2 ``width`` dimensions.
     linear_path
         Whether each branch adds A A X W to its convolutions, W starting as the identity and the
         convolutions at 0: the latent starts as neighborhood means.

@@ -26,9 +26,9 @@ def backward(
     Parameters
     ----------
     network, inputs, objective
-        See there.
+        What is trained, on what, and the weights of its losses.
     generator
-        Of the spots drawn for reconstruction and of sampled pairs.
+        Generator of the spots drawn for reconstruction and of sampled pairs.
     """
     first, second = network.branches(inputs.values, inputs.space, inputs.features)
     latent = network.final(first, second, inputs.semantic)

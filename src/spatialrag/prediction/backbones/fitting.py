@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from spatialrag.errors import InputError
-from spatialrag.prediction.backbones.network import Slide, SpotNetwork
+from spatialrag.prediction.backbones.network import SpotNetwork, TrainingSlide
 from spatialrag.training.checkpoint import Checkpoint
 from spatialrag.training.hold_out import SHARE, held_out_parts
 from spatialrag.training.run import Run, is_stalled
@@ -28,7 +28,7 @@ class Fitting:
     epochs
         At most.
     learning_rate, weight_decay
-        Of AdamW.
+        Learning rate and weight decay of AdamW.
     batch
         Spots per step, of one slide; None takes a slide at a time.
     patience
@@ -48,7 +48,7 @@ class Fitting:
         itself plus 1 - d times the weights, starting at the first weights, and it predicts in their
         place, on held-out donors and in the end. None predicts with the weights themselves.
     seed, device
-        Of the training.
+        Seed and device of the training.
 
     Examples
     --------
@@ -91,7 +91,7 @@ class Trained:
     epochs
         Trained for the weights it has.
     held
-        Of each fold, the mean r on what was held out after each epoch.
+        Scores of each fold, the mean r on what was held out after each epoch.
     """
 
     network: SpotNetwork
@@ -101,7 +101,7 @@ class Trained:
 
 def fit_network(
     make: Callable[[], SpotNetwork],
-    slides: Sequence[Slide],
+    slides: Sequence[TrainingSlide],
     fitting: Fitting,
     *,
     label: str,
@@ -119,7 +119,7 @@ def fit_network(
     fitting
         See `Fitting`.
     label
-        Of the progress bar.
+        Label of the progress bar.
     checkpoint, key
         A file to resume from and to write to every minute, removed at the end; one of another key
         is refused.
@@ -148,7 +148,9 @@ def fit_network(
     return Trained(network.eval(), epochs, curves)
 
 
-def hold_out(slides: Sequence[Slide], fitting: Fitting) -> list[tuple[list[Slide], list[Slide]]]:
+def hold_out(
+    slides: Sequence[TrainingSlide], fitting: Fitting
+) -> list[tuple[list[TrainingSlide], list[TrainingSlide]]]:
     """Return, for each fold, slides to train on, and those that decide when to stop.
 
     The latter are about a fifth of the spots: whole groups, drawn by seed; of a single group, an
@@ -173,12 +175,14 @@ def hold_out(slides: Sequence[Slide], fitting: Fitting) -> list[tuple[list[Slide
     ]
 
 
-def _strips(slides: Sequence[Slide], end: int) -> tuple[list[Slide], list[Slide]]:
+def _strips(
+    slides: Sequence[TrainingSlide], end: int
+) -> tuple[list[TrainingSlide], list[TrainingSlide]]:
     pairs = [_strip(slide, end) for slide in slides]
     return [rest for rest, _ in pairs], [strip for _, strip in pairs]
 
 
-def _strip(slide: Slide, end: int) -> tuple[Slide, Slide]:
+def _strip(slide: TrainingSlide, end: int) -> tuple[TrainingSlide, TrainingSlide]:
     """Return a slide without a fifth of its spots at an end of its longer side, and that fifth."""
     places = slide.view.places[slide.rows].cpu()
     axis = int((places.amax(dim=0) - places.amin(dim=0)).argmax())
@@ -200,8 +204,8 @@ def _file(checkpoint: str | Path | None, part: str, key: str) -> Checkpoint | No
 
 def _train(
     make: Callable[[], SpotNetwork],
-    slides: list[Slide],
-    watched: list[Slide],
+    slides: list[TrainingSlide],
+    watched: list[TrainingSlide],
     fitting: Fitting,
     label: str,
     checkpoint: Checkpoint | None,
@@ -219,12 +223,12 @@ def _train(
 
     @torch.no_grad()
     def score() -> float:
-        network.eval().remember(slides)
-        return float(np.mean([network.watch(slide) for slide in watched]))
+        network.eval().store_references(slides)
+        return float(np.mean([network.validation_score(slide) for slide in watched]))
 
     if watched:
         with torch.no_grad():  # a checkpoint holds what is remembered: the buffers need its shape
-            network.eval().remember(slides)
+            network.eval().store_references(slides)
     scores = run.train(
         lambda epoch: _epoch(run, slides, fitting, epoch),
         fitting.epochs,
@@ -234,7 +238,7 @@ def _train(
     return network, scores
 
 
-def _epoch(run: Run, slides: list[Slide], fitting: Fitting, epoch: int) -> float:
+def _epoch(run: Run, slides: list[TrainingSlide], fitting: Fitting, epoch: int) -> float:
     """Train on every batch of every slide, in drawn order, and return the mean loss."""
     network = cast(SpotNetwork, run.network.train())
     batches = [
@@ -248,7 +252,7 @@ def _epoch(run: Run, slides: list[Slide], fitting: Fitting, epoch: int) -> float
         for i in order:
             slide, rows = batches[i]
 
-            def backward(slide: Slide = slide, rows: torch.Tensor = rows) -> float:
+            def backward(slide: TrainingSlide = slide, rows: torch.Tensor = rows) -> float:
                 loss = network.loss(slide, rows, run.generator)
                 loss.backward()
                 return float(loss.detach())

@@ -10,7 +10,7 @@ from spatialrag.prediction.backbones.views import View
 
 
 @dataclass(frozen=True, eq=False)
-class Slide:
+class TrainingSlide:
     """A slide to train on.
 
     Parameters
@@ -39,7 +39,7 @@ class SpotNetwork(nn.Module):
 
     def loss(
         self,
-        slide: Slide,
+        slide: TrainingSlide,
         rows: torch.Tensor,
         generator: torch.Generator,  # noqa: ARG002  (for networks that draw)
     ) -> torch.Tensor:
@@ -50,7 +50,7 @@ class SpotNetwork(nn.Module):
         """Return predictions (n_spots, n_genes) of a slide."""
         return self(view, torch.arange(view.n_spots, device=view.vectors.device))
 
-    def watch(self, slide: Slide) -> float:
+    def validation_score(self, slide: TrainingSlide) -> float:
         """Return how well a held-out slide is predicted, which decides when training stops.
 
         The mean over genes of Pearson's r: the loss is ruled by how donors differ in level, and
@@ -58,7 +58,7 @@ class SpotNetwork(nn.Module):
         """
         return mean_r(self.predict(slide.view)[slide.rows], slide.targets[slide.rows])
 
-    def remember(self, slides: Sequence[Slide]) -> None:
+    def store_references(self, slides: Sequence[TrainingSlide]) -> None:
         """Keep what prediction needs of the references, as buffers; most need nothing."""
 
 

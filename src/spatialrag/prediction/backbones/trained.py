@@ -11,7 +11,7 @@ from spatialrag.bank.bank import Bank
 from spatialrag.encoders.tiles import Tiles
 from spatialrag.expression.normalize import Scale
 from spatialrag.prediction.backbones.fitting import Fitting, fit_network
-from spatialrag.prediction.backbones.network import Slide, SpotNetwork
+from spatialrag.prediction.backbones.network import SpotNetwork, TrainingSlide
 from spatialrag.prediction.backbones.views import view_of_queries, views_of_bank
 from spatialrag.prediction.features import Features
 from spatialrag.prediction.predictor import Queries
@@ -27,7 +27,7 @@ class NetworkSettings(Protocol):
     n_around
         Spots around each that it reads.
     tiles
-        Of each spot's patch, for networks that look within it; else None.
+        Tiles of each spot's patch, for networks that look within it; else None.
     components
         Principal components of the embeddings it reads; None for all dimensions.
     standardize
@@ -54,7 +54,7 @@ class TrainedNetwork:
     Parameters
     ----------
     settings
-        Of the backbone.
+        Settings of the backbone.
     genes, scale
         What it predicts.
     bank
@@ -107,7 +107,7 @@ def train_on_bank(
     Parameters
     ----------
     settings
-        Of the backbone.
+        Settings of the backbone.
     bank
         References with embeddings and positions.
     genes, scale
@@ -134,7 +134,7 @@ def train_on_bank(
         key=training_key(settings, bank, genes, scale=scale),
     )
     with torch.inference_mode():
-        trained.network.remember(slides)
+        trained.network.store_references(slides)
     return TrainedNetwork(
         settings,
         genes,
@@ -156,7 +156,7 @@ def training_key(settings: NetworkSettings, bank: Bank, genes: np.ndarray, *, sc
 
 def _slides(
     settings: NetworkSettings, bank: Bank, features: Features, targets: np.ndarray
-) -> list[Slide]:
+) -> list[TrainingSlide]:
     device = settings.fitting.device
     views = views_of_bank(
         bank, features, n_around=settings.n_around, tiles=settings.tiles, device=device
@@ -164,7 +164,7 @@ def _slides(
     groups = exclusion_groups(bank.slides["donor"].to_numpy(str), bank.slides.index.to_numpy(str))
     slide_of = bank.slide_of
     return [
-        Slide(
+        TrainingSlide(
             view,
             torch.as_tensor(targets[slide_of == i], dtype=torch.float32, device=device),
             torch.as_tensor(np.flatnonzero(~bank.empty[slide_of == i]), device=device),

@@ -32,7 +32,7 @@ class View:
     distance : (n, k) float32
         To them, in spot pitches; infinite where the slide has no more spots.
     tiles : (n, t, d) float32, optional
-        Of each spot's patch, standardized as the vectors.
+        Tiles of each spot's patch, standardized as the vectors.
     """
 
     vectors: torch.Tensor

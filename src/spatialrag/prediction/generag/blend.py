@@ -54,7 +54,7 @@ class FittedGeneRAGBlend:
         """Return the mean; ``uncited_share`` states the backbone's part."""
         share = self.settings.backbone_share
         cited = self.generag.predict(queries)
-        uncited = self.backbone.predict(queries).of_genes(cited.genes)
+        uncited = self.backbone.predict(queries).values_of(cited.genes)
         # Genes the backbone lacks stay GeneRAG's alone.
         mixed = np.where(
             np.isnan(uncited), cited.expression, (1 - share) * cited.expression + share * uncited

@@ -83,7 +83,7 @@ def weigh(problem: Problem, rows: Sequence[int | None], equation: Equation) -> P
     problem
         Design and targets, the blocks below each other.
     rows
-        Of the image block and of the anchor block; None for a block that was not fitted.
+        Rows of the image block and of the anchor block; None for a block that was not fitted.
     equation
         What the blocks weigh, and how much weights cost.
 

@@ -263,7 +263,7 @@ class FittedGeneRAG:
     morphology
         Embeddings to rows of the image block.
     smoothing
-        Of the candidates' expression; None where Eq. 2 sums what was measured.
+        Smoothing of the candidates' expression; None where Eq. 2 sums what was measured.
 
     Examples
     --------

@@ -95,7 +95,7 @@ def tune(
     scores = np.zeros((len(grid), len(bank.slides), 2))
     for fold, slide in enumerate(track(bank.slides.index, label="tune", total=len(bank.slides))):
         out = [slide, *(copy.slide for copy in copies_within(bank, slide))]
-        references, held_out = bank.without(slides=out), bank.only([slide])
+        references, held_out = bank.without(slides=out), bank.select([slide])
         scores[:, fold] = _score(grid, references, held_out, slide, n_scored)
     return _choose(grid, scores, prefer=prefer)
 

@@ -21,7 +21,7 @@ except ImportError as error:
 _LEAST = 1e-6
 
 
-class Attention(nn.Module):
+class ReferenceAttention(nn.Module):
     """Learned similarity of patches and references.
 
     Parameters
@@ -31,7 +31,7 @@ class Attention(nn.Module):
     heads, width
         Number and width of heads.
     dropout
-        Of the query network, in training.
+        Dropout of the query network, in training.
     """
 
     def __init__(self, n_query: int, n_key: int, *, heads: int, width: int, dropout: float) -> None:

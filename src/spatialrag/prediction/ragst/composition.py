@@ -28,7 +28,7 @@ class Composition:
     components
         Principal components of the standardized embeddings; None keeps all dimensions.
     penalty
-        Of squared weights; None chooses it by leaving groups out.
+        Penalty of squared weights; None chooses it by leaving groups out.
     """
 
     components: int | None = 256

@@ -41,11 +41,11 @@ class FineTuning:
     patience
         Epochs without improvement on held-out groups before training stops.
     learning_rate, weight_decay, batch
-        Of AdamW.
+        Learning rate, weight decay and batch of AdamW.
     mean, deviation
         Per channel, of pixels in 0..1: what the network was pretrained with.
     seed, device
-        Of the training.
+        Seed and device of the training.
 
     Examples
     --------
@@ -97,7 +97,7 @@ class FineTuning:
         groups : (n,)
             Donors, or slides where there are fewer than three donors.
         name
-            Of the encoder that comes out.
+            Name of the encoder that comes out.
         checkpoint
             File with the state after each epoch: an interrupted training goes on from it.
 

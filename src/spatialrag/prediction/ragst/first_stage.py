@@ -59,7 +59,7 @@ class FirstStage:
         Parameters
         ----------
         means : (n_types, n_genes)
-            Of values on ``log1p_cp10k``, over ``genes``.
+            Means of values on ``log1p_cp10k``, over ``genes``.
         """
         mixed = self.compositions.mean(axis=0) @ means
         return learn_platform(self.levels, mixed, self.platform.learned).factors
@@ -88,7 +88,7 @@ def fit_first_stage(
         Single-cell bank. Types of the proportions without a cell in it cite nothing: what is
         predicted of them goes to the other types' references.
     proportions
-        Of the bank's spots; deconvolved from their counts and ``cells`` when absent.
+        Proportions of the bank's spots; deconvolved from their counts and ``cells`` when absent.
     composition
         Settings of the head.
 

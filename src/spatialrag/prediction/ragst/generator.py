@@ -8,7 +8,7 @@ import torch
 from scipy import sparse
 
 from spatialrag.errors import InputError
-from spatialrag.prediction.ragst.attention import Attention, loss_of, type_prior
+from spatialrag.prediction.ragst.attention import ReferenceAttention, loss_of, type_prior
 from spatialrag.prediction.ragst.references import References
 from spatialrag.provenance import fingerprint, plain
 from spatialrag.training.graph import Training, train
@@ -30,7 +30,7 @@ class Generator:
     n_genes
         Genes that attention is trained on, by variance of the training spots' counts.
     heads, width, dropout
-        Of attention.
+        Heads, width and dropout of attention.
     batch
         Spots per step.
     training
@@ -38,7 +38,7 @@ class Generator:
     random
         Retrieve at random instead, by the seed: the negative control.
     seed, device
-        Of the training, and of random retrieval.
+        Seed and device of the training, and of random retrieval.
 
     Examples
     --------
@@ -88,7 +88,7 @@ class Generator:
             generator = torch.Generator().manual_seed(self.seed)
             keys = pool.keys(KEY_COMPONENTS)
             n_query = spots.inputs.shape[1] + spots.shares.shape[1]
-            network = Attention(
+            network = ReferenceAttention(
                 n_query, keys.shape[1], heads=self.heads, width=self.width, dropout=self.dropout
             ).to(self.device)
             fitted = FittedGenerator(self, pool, keys, network)
@@ -140,7 +140,7 @@ class FittedGenerator:
     settings: Generator
     pool: References
     keys: np.ndarray
-    network: Attention
+    network: ReferenceAttention
 
     def weights(
         self, inputs: np.ndarray, shares: np.ndarray, *, own: np.ndarray | None = None

@@ -1,7 +1,7 @@
 """RAG-ST: patch to cell-type distribution to retrieved profiles to expression, with its citations.
 
 value_sg = sum_i a_si v_ig + r_sg: weights a of retrieved references (at least 0, sum 1), v their
-expression as a spot would show it, and r a residual whose size is bounded. See the room's README.
+expression as a spot would show it, and r a residual whose size is bounded. See README.md beside it.
 """
 
 from dataclasses import dataclass, field, replace
@@ -49,7 +49,7 @@ class RAGST:
     cells
         Single-cell bank.
     proportions
-        Of training spots, for stage 1; deconvolved from their counts when absent.
+        Proportions of training spots, for stage 1; deconvolved from their counts when absent.
     references
         What may be cited: ``cells``, ``spots`` of the spatial bank, or ``both``.
     residual_share

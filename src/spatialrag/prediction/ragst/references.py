@@ -133,7 +133,7 @@ def cell_references(
     types : (n_types,)
         Order of the composition.
     width
-        Of a spot's vector.
+        Width of a spot's vector.
     """
     profiles, measured = cells.profiles(genes)
     values = np.log1p(profiles * platform.factors)

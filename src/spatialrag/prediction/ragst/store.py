@@ -15,7 +15,7 @@ from spatialrag.cells.cell_bank import CellBank
 from spatialrag.errors import InputError
 from spatialrag.model_file import check_shapes, fits, read_model, write_model
 from spatialrag.prediction.features import Features
-from spatialrag.prediction.ragst.attention import Attention
+from spatialrag.prediction.ragst.attention import ReferenceAttention
 from spatialrag.prediction.ragst.composition import Composition, FittedComposition
 from spatialrag.prediction.ragst.first_stage import FirstStage
 from spatialrag.prediction.ragst.generator import KEY_COMPONENTS, FittedGenerator, Generator
@@ -124,7 +124,7 @@ def _build(
     device: str,
 ) -> FittedRAGST:
     if set(record["slides"]) <= set(bank.slides.index):
-        bank = bank.only(record["slides"])
+        bank = bank.select(record["slides"])
     _check(path, record, bank, cells)
     _check_arrays(path, arrays, record, bank, cells)
     settings = RAGST(
@@ -158,7 +158,7 @@ def _build(
     keys = pool.keys(KEY_COMPONENTS)
     generator = settings.generator
     n_query = len(head.weights) + len(head.types)
-    network = Attention(
+    network = ReferenceAttention(
         n_query, keys.shape[1], heads=generator.heads, width=generator.width, dropout=0.0
     )
     prefix = "network."

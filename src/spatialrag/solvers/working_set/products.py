@@ -10,7 +10,7 @@ from spatialrag.solvers.problem import Problem
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class BlockResult:
     """What lies above ``lowest`` in one block; all values have it subtracted.
 
     Parameters
@@ -55,7 +55,7 @@ class Pairs:
         order = np.argsort(columns, kind="stable")
         return cls(queries[order], columns[order])
 
-    def only(self, queries: np.ndarray) -> "Pairs":
+    def select(self, queries: np.ndarray) -> "Pairs":
         """Return the pairs of some (ascending) queries, renumbered."""
         chosen = np.isin(self.queries, queries)
         return Pairs(np.searchsorted(queries, self.queries[chosen]), self.columns[chosen])
@@ -83,7 +83,7 @@ class Products(Protocol):
         lowest: np.ndarray,
         cut: np.ndarray,
         keep: int,
-    ) -> Found:
+    ) -> BlockResult:
         """Look at one block.
 
         Parameters
@@ -127,7 +127,7 @@ class NumpyProducts:
         lowest: np.ndarray,
         cut: np.ndarray,
         keep: int,  # noqa: ARG002  choosing the largest is cheaper over all blocks
-    ) -> Found:
+    ) -> BlockResult:
         """Look at one block."""
         if rows.dtype not in self._residual:
             self._residual[rows.dtype] = self._residual[np.dtype(np.float64)].astype(rows.dtype)
@@ -135,7 +135,7 @@ class NumpyProducts:
         if not self._problem.positive:
             np.abs(above, out=above)
         above -= lowest.astype(rows.dtype)[:, None]
-        self._problem.strike(above, self._queries, references, -np.inf)
+        self._problem.mask_banned(above, self._queries, references, -np.inf)
         # Several times faster than np.maximum.reduceat.
         by_group = np.stack([above[start:stop].max(axis=0) for start, stop in self._groups])
         above[self._weighted.within(references)] = -np.inf
@@ -148,4 +148,4 @@ class NumpyProducts:
         over = np.maximum(value + (lowest - self._problem.l1[self._queries])[query], 0)
         excess = np.bincount(query, weights=over * over, minlength=n)
         near = np.bincount(query, minlength=n)
-        return Found(by_group, highest, near, excess, query, column, value)
+        return BlockResult(by_group, highest, near, excess, query, column, value)

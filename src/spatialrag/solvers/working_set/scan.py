@@ -18,7 +18,7 @@ import numpy as np
 from spatialrag.progress import track
 from spatialrag.solvers.precision import products_fit
 from spatialrag.solvers.problem import Problem
-from spatialrag.solvers.working_set.products import Found, Pairs, Products
+from spatialrag.solvers.working_set.products import BlockResult, Pairs, Products
 from spatialrag.solvers.working_set.slack import Slack
 
 _ELEMENTS = 1 << 24  # correlations held at a time
@@ -133,7 +133,7 @@ class _Part:
     Parameters
     ----------
     positions
-        Of these queries among all that are looked at, ascending.
+        Positions of these queries among all that are looked at, ascending.
     groups
         Their groups.
     wanted : (n_references,) bool or None
@@ -176,7 +176,7 @@ def _parts(
         at = np.flatnonzero(np.isin(group, some))
         if len(at):
             starts = np.searchsorted(group[at], some)
-            look = products(problem, queries[at], residual[at], weighted.only(at), starts)
+            look = products(problem, queries[at], residual[at], weighted.select(at), starts)
             parts.append(_Part(at, some, wanted, look))
     return parts
 
@@ -205,7 +205,9 @@ class _Tally:
         far &= not self._complete
         return np.where(far, np.maximum(self._top.least[at] - lowest, 0), 0)
 
-    def add(self, at: np.ndarray, found: Found, lowest: np.ndarray, references: np.ndarray) -> None:
+    def add(
+        self, at: np.ndarray, found: BlockResult, lowest: np.ndarray, references: np.ndarray
+    ) -> None:
         """Add a block of the queries at some positions."""
         self._looked_at += len(lowest) * len(references)
         self._peak[at] = np.maximum(self._peak[at], found.highest + lowest)

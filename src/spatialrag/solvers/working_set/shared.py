@@ -81,7 +81,7 @@ class SharedGram:
         Parameters
         ----------
         metric
-            Of the problem, from `shared_metric`.
+            Metric of the problem, from `shared_metric`.
         tol
             Relative duality gap. Queries that float32 steps do not bring there have the status
             ``ROUNDS``; their weights are a start for others.
@@ -178,5 +178,5 @@ def _allowed(problem: Problem, shape: tuple[int, int]) -> np.ndarray | None:
     if problem.banned is None and problem.without is None:
         return None
     kept = np.ones(shape)
-    problem.strike(kept, np.arange(shape[0]), np.arange(shape[1]), 0.0)
+    problem.mask_banned(kept, np.arange(shape[0]), np.arange(shape[1]), 0.0)
     return kept > 0

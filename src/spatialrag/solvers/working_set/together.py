@@ -52,7 +52,7 @@ class Batch:
     allowed: np.ndarray | None
     positive: bool
 
-    def only(self, queries: np.ndarray) -> "Batch":
+    def select(self, queries: np.ndarray) -> "Batch":
         """Return some of the queries."""
         return replace(
             self,
@@ -120,7 +120,7 @@ def solve_together(
     gram : (n_references, n_references)
         G, float32.
     metric
-        Of it.
+        Metric of the batch, from `shared_metric`.
     start : (n, n_references)
         A first d, float32.
     tol
@@ -148,7 +148,7 @@ def solve_together(
             break
         if left.mean() <= _COMPACT:
             result[open_] = change
-            open_, batch = open_[left], batch.only(left)
+            open_, batch = open_[left], batch.select(left)
             change, product, ahead, ahead_product, momentum = (
                 part[left] for part in (change, product, ahead, ahead_product, momentum)
             )

@@ -14,7 +14,7 @@ import torch
 from spatialrag.solvers.designs import ArrayDesign, Design
 from spatialrag.solvers.problem import Problem
 from spatialrag.solvers.working_set.pivoting import UNEVEN, Gram, NotPositiveDefiniteError
-from spatialrag.solvers.working_set.products import Found, Pairs
+from spatialrag.solvers.working_set.products import BlockResult, Pairs
 from spatialrag.solvers.working_set.small import SmallProblem
 
 _ELEMENTS = 1 << 27  # float64 values of gathered references held at a time
@@ -244,7 +244,7 @@ class TorchProducts:
         lowest: np.ndarray,
         cut: np.ndarray,  # noqa: ARG002  the sums are cheap here
         keep: int,
-    ) -> Found:
+    ) -> BlockResult:
         """Look at one block."""
         block = self._kernels.block(self._problem.references, references, rows)
         above = self._residual.to(block.dtype) @ block.mT
@@ -261,7 +261,7 @@ class TorchProducts:
         top = above.topk(min(keep, above.shape[1]), dim=1)
         kept = _host(top.values) > 0
         rank = np.nonzero(kept)
-        return Found(
+        return BlockResult(
             _host(by_group),
             _host(top.values[:, 0]).astype(np.float64),
             _host((above > 0).sum(dim=1)),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from spatialrag.prediction.backbones.network import Slide  # noqa: E402
+from spatialrag.prediction.backbones.network import TrainingSlide  # noqa: E402
 from spatialrag.prediction.backbones.triplex.network import (  # noqa: E402
     Attention,
     GlobalView,
@@ -95,7 +95,7 @@ def test_tiles_are_the_tokens_of_the_target_view():
 def test_every_head_is_trained():
     torch.manual_seed(0)
     network = Triplex(5, 3, SIZES, 0.3)
-    slide = Slide(VIEW, torch.randn(12, 3), torch.arange(12), "d")
+    slide = TrainingSlide(VIEW, torch.randn(12, 3), torch.arange(12), "d")
     network.loss(slide, slide.rows, torch.Generator()).backward()
     without = [name for name, p in network.named_parameters() if p.grad is None]
     assert without == []

@@ -8,7 +8,7 @@ from torch import nn
 
 from spatialrag.errors import InputError
 from spatialrag.prediction.backbones.fitting import Fitting
-from spatialrag.prediction.backbones.network import Slide, SpotNetwork
+from spatialrag.prediction.backbones.network import SpotNetwork, TrainingSlide
 from spatialrag.prediction.backbones.trained import train_on_bank
 from spatialrag.prediction.backbones.views import View
 
@@ -48,7 +48,7 @@ class TwoTowers(SpotNetwork):
 
     def loss(
         self,
-        slide: Slide,
+        slide: TrainingSlide,
         rows: torch.Tensor,
         generator: torch.Generator,  # noqa: ARG002  (nothing is drawn)
     ) -> torch.Tensor:
@@ -56,7 +56,7 @@ class TwoTowers(SpotNetwork):
         image = self.image(slide.view.vectors[rows])
         return contrastive_loss(image, self.expression(slide.targets[rows]), self.temperature)
 
-    def remember(self, slides: Sequence[Slide]) -> None:
+    def store_references(self, slides: Sequence[TrainingSlide]) -> None:
         """Keep the references' place in the common space and their expression."""
         self.values = torch.cat([slide.targets[slide.rows] for slide in slides])
         self.keys = nn.functional.normalize(self.expression(self.values), dim=1)
@@ -73,7 +73,7 @@ def contrastive_loss(
     Parameters
     ----------
     image, expression : (n, width)
-        Of the same spots.
+        Image and expression of the same spots.
     temperature
         Divides similarities.
     """
@@ -92,13 +92,13 @@ class BLEEP:
     Parameters
     ----------
     width
-        Of the common space.
+        Width of the common space.
     temperature
-        Of the loss.
+        Temperature of the loss.
     n_retrieved
         Reference spots averaged for a query.
     dropout
-        Of the projection heads.
+        Dropout of the projection heads.
     components, standardize, fitting
         As in `NetworkSettings`; the batch holds the contrasts.
 

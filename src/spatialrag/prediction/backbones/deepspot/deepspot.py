@@ -73,14 +73,14 @@ class DeepSpot:
     Parameters
     ----------
     width
-        Of phi.
+        Width of phi.
     ensemble
         Networks phi and rho each.
     dropout, output_dropout
-        Of phi and of rho's input; of rho's output.
+        Dropout of phi and of rho's input, and of rho's output.
     tiles
-        Of the patches (sub-spots), from `embed_tiles`, for references and queries; without them
-        a spot is one vector and its neighbors.
+        Tiles of the patches (sub-spots), from `embed_tiles`, for references and queries; without
+        them a spot is one vector and its neighbors.
     components, standardize, fitting
         As in `NetworkSettings`.
 

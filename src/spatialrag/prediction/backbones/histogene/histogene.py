@@ -12,7 +12,7 @@ from spatialrag.prediction.backbones.trained import train_on_bank
 from spatialrag.prediction.backbones.views import View
 
 
-class Block(nn.Module):
+class TransformerBlock(nn.Module):
     """A pre-norm transformer block."""
 
     def __init__(self, width: int, heads: int, head_width: int, inner: int, dropout: float) -> None:
@@ -53,7 +53,7 @@ class SlideTransformer(SpotNetwork):
         self.drop = nn.Dropout(settings.dropout)
         self.blocks = nn.Sequential(
             *(
-                Block(
+                TransformerBlock(
                     width,
                     settings.heads,
                     settings.head_width,
@@ -86,11 +86,11 @@ class HisToGene:
     Parameters
     ----------
     width, depth, heads, head_width, mlp_width
-        Of the transformer.
+        Sizes of the transformer.
     n_positions
         Spots across a slide at most.
     dropout
-        Of tokens, attention output and feed-forward.
+        Dropout of tokens, attention output and feed-forward.
     components, standardize, fitting
         As in `NetworkSettings`; a slide is one batch.
 

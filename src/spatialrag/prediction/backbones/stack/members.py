@@ -172,7 +172,7 @@ class NearestReferences:
     ks
         Among which is chosen.
     components
-        Of expression.
+        Components of expression.
     """
 
     centred: ClassVar[bool] = False
@@ -209,7 +209,7 @@ class FittedNearest:
     learned
         Features to components of expression.
     places : (n, components)
-        Of the training spots, as measured.
+        Places of the training spots, as measured.
     targets : CSR (n, n_genes)
     chosen
         Penalty, and the number of spots averaged.

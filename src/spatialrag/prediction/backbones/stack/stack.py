@@ -31,7 +31,7 @@ class Stack:
     Parameters
     ----------
     members
-        Of ``ridge``, ``kernel_ridge``, ``neighbors``, ``depth``.
+        Members of ``ridge``, ``kernel_ridge``, ``neighbors``, ``depth``.
     gene_groups
         Groups of genes with weights of their own, by how much they vary; 1 for shared weights.
     components
@@ -178,7 +178,7 @@ class TrainedStack:
     prepared
         The same bank, centred.
     names
-        Of the members.
+        Names of the members.
     members
         Trained on all references.
     mean : (n_genes,)

@@ -48,7 +48,7 @@ class Agreement:
     gram : (n_groups, m, m)
     product : (n_groups, m)
     group : (n_genes,)
-        Of which group of genes.
+        The group of genes that each gene belongs to.
     scale : (n_genes,)
         Variance of each gene within slides.
     """

@@ -137,10 +137,10 @@ class Diffusion:
         denoise
             The network under its condition.
         shape
-            Of the samples.
+            Shape of the samples.
         steps
-            Of the schedule that are taken, evenly from ``start`` to the first; all of them for the
-            published sampler.
+            Steps of the schedule that are taken, evenly from ``start`` to the first; all of them
+            for the published sampler.
         generator
             Draws the noise.
         start
@@ -150,7 +150,7 @@ class Diffusion:
             Draw a step back with the learned variance (needs all steps); else without noise
             (DDIM, Song et al. 2021), which keeps its accuracy in far fewer steps.
         device
-            Of the tensors.
+            Device of the tensors.
         """
         x = torch.randn(shape, generator=generator).to(device)
         last = round(start * (len(self.beta) - 1))

@@ -19,7 +19,7 @@ class Modulated(nn.Module):
         return self.norm(x) * (1 + scale[:, None]) + shift[:, None]
 
 
-class Block(nn.Module):
+class DiffusionBlock(nn.Module):
     """Attention over genes and a feed-forward layer, both gated by the condition (adaLN-Zero)."""
 
     def __init__(self, width: int, heads: int) -> None:
@@ -61,7 +61,7 @@ class GeneDenoiser(nn.Module):
         self.patch = nn.Sequential(
             nn.Linear(n_inputs, n_inputs), nn.SiLU(), nn.Linear(n_inputs, width)
         )
-        self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
+        self.blocks = nn.ModuleList(DiffusionBlock(width, heads) for _ in range(depth))
         self.last = Modulated(width)
         self.last_condition = nn.Sequential(nn.SiLU(), nn.Linear(width, 2 * width))
         self.head = nn.Linear(width, 2)
@@ -77,7 +77,7 @@ class GeneDenoiser(nn.Module):
                 nn.init.normal_(module.weight, std=0.02)
         nn.init.kaiming_uniform_(self.gene, a=math.sqrt(5))
         # Every block starts as the identity, and the output at zero.
-        conditions = [cast(Block, block).condition for block in self.blocks]
+        conditions = [cast(DiffusionBlock, block).condition for block in self.blocks]
         for condition in (*conditions, self.last_condition):
             nn.init.zeros_(cast(nn.Linear, condition[1]).weight)
         nn.init.zeros_(self.head.weight)

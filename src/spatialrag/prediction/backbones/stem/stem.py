@@ -7,7 +7,7 @@ import torch
 
 from spatialrag.errors import InputError, check_choice
 from spatialrag.prediction.backbones.fitting import Fitting
-from spatialrag.prediction.backbones.network import Slide, SpotNetwork, mean_r
+from spatialrag.prediction.backbones.network import SpotNetwork, TrainingSlide, mean_r
 from spatialrag.prediction.backbones.stem.diffusion import TARGETS, Diffusion
 from spatialrag.prediction.backbones.stem.network import GeneDenoiser
 from spatialrag.prediction.backbones.trained import train_on_bank
@@ -27,7 +27,9 @@ class ConditionalDiffusion(SpotNetwork):
         self.settings = settings
         self.diffusion = Diffusion.linear(settings.noise_steps, predicts=settings.predicts)
 
-    def loss(self, slide: Slide, rows: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def loss(
+        self, slide: TrainingSlide, rows: torch.Tensor, generator: torch.Generator
+    ) -> torch.Tensor:
         """Return the loss of denoising at a step drawn for each spot."""
         x, vectors = slide.targets[rows], slide.view.vectors[rows]
         step = torch.randint(len(self.diffusion.beta), (len(rows),), generator=generator)
@@ -41,7 +43,7 @@ class ConditionalDiffusion(SpotNetwork):
         """Return the mean of samples (len(rows), n_genes); the same seed, the same samples."""
         return self._draw(view, rows, self.settings)
 
-    def watch(self, slide: Slide) -> float:
+    def validation_score(self, slide: TrainingSlide) -> float:
         """Return the score of a held-out slide with one step and two samples, after each epoch."""
         quick = replace(self.settings, steps=1, samples=2, ancestral=False)
         drawn = self._draw(slide.view, slide.rows, quick)
@@ -77,9 +79,9 @@ class Stem:
     Parameters
     ----------
     width, depth, heads
-        Of the denoiser.
+        Width, depth and heads of the denoiser.
     noise_steps
-        Of the schedule.
+        Noise steps of the schedule.
     predicts
         ``noise``, as published, or ``velocity``, see `Diffusion`.
     steps

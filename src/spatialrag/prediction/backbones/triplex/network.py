@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from spatialrag.prediction.backbones.network import Slide, SpotNetwork
+from spatialrag.prediction.backbones.network import SpotNetwork, TrainingSlide
 from spatialrag.prediction.backbones.views import View
 
 N_BUCKETS = 16  # distances in half pitches; farther ones share the last
@@ -19,7 +19,7 @@ class Sizes:
     Parameters
     ----------
     width
-        Of all tokens.
+        Width of all tokens.
     fusion_depth, global_depth, neighbor_depth
         Layers of each transformer.
     fusion_heads, global_heads, neighbor_heads
@@ -150,7 +150,7 @@ def triplex_loss(
         By name, each (n, n_genes), one of them ``fused``.
     truth : (n, n_genes)
     share
-        Of what a view learns from the fused prediction.
+        Share of what a view learns from the fused prediction.
     """
     mse = nn.functional.mse_loss
     fused = predicted["fused"]
@@ -189,7 +189,7 @@ class Triplex(SpotNetwork):
 
     def loss(
         self,
-        slide: Slide,
+        slide: TrainingSlide,
         rows: torch.Tensor,
         generator: torch.Generator,  # noqa: ARG002  (nothing is drawn)
     ) -> torch.Tensor:

@@ -16,12 +16,12 @@ class TRIPLEX:
     Parameters
     ----------
     sizes
-        Of the network.
+        Sizes of the network.
     n_around
         Spots of the neighbor view; 24 are a 5 x 5 grid without its centre.
     tiles
-        Of the patches, from `embed_tiles`, for references and queries: the tokens of the target
-        view. Without them it has one, the spot's own vector.
+        Tiles of the patches, from `embed_tiles`, for references and queries: the tokens of the
+        target view. Without them it has one, the spot's own vector.
     distillation
         Share of a view's loss that is its distance from the fused prediction.
     components, standardize, fitting
