@@ -24,6 +24,7 @@ from .evaluation.scores import evaluate as evaluate
 from .explanation.explanation import explain as explain
 from .explanation.types import attention_by_type as attention_by_type, carriers as carriers
 from .expression.cohort import read_cohort as read_cohort
+from .expression.find_name import read_aliases as read_aliases
 from .expression.hest import read_hest_cohort as read_hest_cohort
 from .expression.proportions import Proportions as Proportions, read_proportions as read_proportions
 from .expression.read import read_positions as read_positions, read_section as read_section

@@ -27,6 +27,16 @@ def test_by_name():
     assert prediction.missing.sum() == 1
 
 
+def test_a_spot_with_its_slide_before_it():
+    prediction = make()
+    spot = str(prediction.spots[1])
+    assert prediction.position_of(spot=f"{prediction.slide}:{spot}") == 1
+    with pytest.raises(InputError, match="of another slide"):
+        prediction.position_of(spot=f"other:{spot}")
+    with pytest.warns(UserWarning, match="h is read as H"):
+        assert prediction.position_of(gene="h") == 1
+
+
 def test_faults():
     with pytest.raises(InputError, match="expression is"):
         make(genes=np.array(["G"]))

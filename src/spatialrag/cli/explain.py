@@ -13,8 +13,15 @@ from spatialrag.escaping import terminal_text
 from spatialrag.explanation.explanation import Explanation
 from spatialrag.jobs.explanation import ExplainRequest, explain as run
 
-Spot = Annotated[str, typer.Option("--spot", help="Name of the spot.")]
-Gene = Annotated[str, typer.Option("--gene", help="Name of the gene.")]
+Spot = Annotated[str, typer.Option("--spot", help="Name of the spot, alone or as slide:spot.")]
+Gene = Annotated[str, typer.Option("--gene", help="Name of the gene, or an alias.")]
+AliasTable = Annotated[
+    Path | None,
+    typer.Option(
+        "--aliases",
+        help="Table of other gene names (columns such as symbol, alias_symbol, ensembl_gene_id).",
+    ),
+]
 Top = Annotated[
     int, typer.Option("--top", min=0, help="Also show this many of the strongest references.")
 ]
@@ -38,10 +45,13 @@ def explain(
     csv: Csv = None,
     figure: Figure = None,
     json: Json = None,
+    aliases: AliasTable = None,
 ) -> None:
     """Tell what a predicted value rests on: groups of references that look alike, and each."""
     found, _ = run(
-        ExplainRequest(prediction, spot, gene, csv=csv, figure=figure, json=json, top=top)
+        ExplainRequest(
+            prediction, spot, gene, csv=csv, figure=figure, json=json, top=top, aliases=aliases
+        )
     )
     print_explanation(found, top=top, wide=wide)
 

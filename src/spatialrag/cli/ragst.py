@@ -18,7 +18,7 @@ from spatialrag.cli.arguments import (
 )
 from spatialrag.cli.cell_arguments import ProportionsFile, TypeColumn, TypeMapFile
 from spatialrag.cli.devices import Device, EncoderDevice
-from spatialrag.cli.explain import Csv, Figure, Gene, Spot, Top, Wide, print_explanation
+from spatialrag.cli.explain import AliasTable, Csv, Figure, Gene, Spot, Top, Wide, print_explanation
 from spatialrag.cli.printing import print_facts, print_frame, print_notes
 from spatialrag.cli.queries import Image, Mpp, MppFrom, Out, PitchUm, Slide
 from spatialrag.explanation.types import carriers
@@ -165,6 +165,7 @@ def explain(
         typer.Option("--carriers", help="Write which types carry every gene here (CSV)."),
     ] = None,
     json: Json = None,
+    aliases: AliasTable = None,
 ) -> None:
     """Tell which cells a value rests on, which types carry the gene, and where types are cited."""
     request = ExplainRequest(
@@ -177,7 +178,10 @@ def explain(
         carriers=types_csv,
         json=json,
         top=top,
+        aliases=aliases,
     )
     found, read = explain_job(request)
     print_explanation(found, top=top, wide=wide)
-    print_frame(carriers(read, [gene]), title="which types carry it, mean over spots", index="gene")
+    print_frame(
+        carriers(read, [found.gene]), title="which types carry it, mean over spots", index="gene"
+    )

@@ -7,6 +7,7 @@ import pandas as pd
 
 from spatialrag.errors import InputError
 from spatialrag.explanation.groups import REST, UNCITED, group_table
+from spatialrag.expression.find_name import Aliases
 from spatialrag.expression.normalize import Scale
 from spatialrag.prediction.citations import Citations
 from spatialrag.prediction.grouping import MOST, NO_GROUP
@@ -112,7 +113,9 @@ class Explanation:
         return facts
 
 
-def explain(prediction: Prediction, *, spot: str, gene: str) -> Explanation:
+def explain(
+    prediction: Prediction, *, spot: str, gene: str, aliases: Aliases | None = None
+) -> Explanation:
     """Return the evidence for one predicted value.
 
     Parameters
@@ -120,7 +123,9 @@ def explain(prediction: Prediction, *, spot: str, gene: str) -> Explanation:
     prediction
         By a retrieval method, as returned or as read from a file.
     spot, gene
-        Names.
+        Names; a gene also by another case, without its Ensembl version or by an alias.
+    aliases
+        Other names of genes, from `spatialrag.read_aliases`.
 
     Raises
     ------
@@ -134,7 +139,9 @@ def explain(prediction: Prediction, *, spot: str, gene: str) -> Explanation:
     True
     """
     citations = prediction.require_citations()
-    row, column = prediction.position_of(spot=spot), prediction.position_of(gene=gene)
+    row = prediction.position_of(spot=spot)
+    column = prediction.position_of(gene=gene, aliases=aliases)
+    spot, gene = str(prediction.spots[row]), str(prediction.genes[column])
     weights = citations.weights[row]
     order = np.argsort(-np.abs(weights.data), kind="stable")
     cited, strength = weights.indices[order], weights.data[order]

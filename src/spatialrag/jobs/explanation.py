@@ -6,6 +6,7 @@ from pathlib import Path
 from spatialrag.escaping import csv_text
 from spatialrag.explanation.explanation import Explanation, explain as explain_value
 from spatialrag.explanation.types import carriers
+from spatialrag.expression.find_name import read_aliases
 from spatialrag.jobs.outputs import check_outputs, write_json
 from spatialrag.plots.citations import save_citations
 from spatialrag.plots.types import save_attention
@@ -36,6 +37,8 @@ class ExplainRequest:
         For RAG-ST: which cell types carry every gene, as a table.
     json
         Value and citations as JSON.
+    aliases
+        Other names of genes: a table for `spatialrag.read_aliases`.
     """
 
     prediction: Path | Prediction
@@ -47,6 +50,7 @@ class ExplainRequest:
     attention: Path | None = None
     carriers: Path | None = None
     json: Path | None = None
+    aliases: Path | None = None
 
 
 def explain(request: ExplainRequest) -> tuple[Explanation, Prediction]:
@@ -59,9 +63,10 @@ def explain(request: ExplainRequest) -> tuple[Explanation, Prediction]:
     """
     given = request.prediction
     tables = (request.csv, request.carriers, request.json)
-    check_outputs(*tables, request.figure, request.attention, inputs=[given])
+    check_outputs(*tables, request.figure, request.attention, inputs=[given, request.aliases])
+    aliases = None if request.aliases is None else read_aliases(request.aliases)
     prediction = given if isinstance(given, Prediction) else read_prediction(given)
-    found = explain_value(prediction, spot=request.spot, gene=request.gene)
+    found = explain_value(prediction, spot=request.spot, gene=request.gene, aliases=aliases)
     if request.attention is not None:
         save_attention(prediction, request.attention)
     if request.carriers is not None:

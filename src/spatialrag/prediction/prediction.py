@@ -1,12 +1,14 @@
 """What every predictor returns: expression per spot, its scale, and its evidence."""
 
+import warnings
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from spatialrag.errors import InputError, listing, raise_all
+from spatialrag.errors import InputError, raise_all
+from spatialrag.expression.find_name import Aliases, find_name
 from spatialrag.expression.normalize import Scale
 from spatialrag.prediction.citations import Citations
 from spatialrag.slides.slide import Slide, opened, thumbnail
@@ -117,18 +119,50 @@ class Prediction:
         """Which values are missing, (n_spots, n_genes) bool."""
         return np.isnan(self.expression)
 
-    def position_of(self, *, spot: str | None = None, gene: str | None = None) -> int:
-        """Return the row of a spot or the column of a gene, by name."""
-        kind, name, names = (
-            ("spot", spot, self.spots) if gene is None else ("gene", gene, self.genes)
-        )
-        found = np.flatnonzero(names == name)
-        if len(found) == 0:
-            raise InputError(
-                f"{kind} {name!r} is not in the prediction of {self.slide!r}",
-                expected=f"one of {len(names)} {kind}s such as {listing(names, 4)}",
+    def position_of(
+        self, *, spot: str | None = None, gene: str | None = None, aliases: Aliases | None = None
+    ) -> int:
+        """Return the row of a spot or the column of a gene, by name.
+
+        Warns where the name is written differently here: case, an Ensembl version, an alias; a
+        spot may be given as ``slide:spot``.
+
+        Parameters
+        ----------
+        spot, gene
+            One of both.
+        aliases
+            Other names of genes, from `spatialrag.read_aliases`.
+
+        Raises
+        ------
+        InputError
+            No such name, with near matches; a spot of another slide.
+        """
+        subject = f"the prediction of {self.slide!r}"
+        if gene is not None:
+            at, reading = find_name(gene, self.genes, kind="gene", subject=subject, aliases=aliases)
+        else:
+            at, reading = find_name(
+                self._own_spot(str(spot)), self.spots, kind="spot", subject=subject
             )
-        return int(found[0])
+        if reading:
+            warnings.warn(reading, stacklevel=2)
+        return at
+
+    def _own_spot(self, name: str) -> str:
+        """Return the name of a spot less the slide's before it."""
+        slide, colon, rest = name.partition(":")
+        if not colon or name in self.spots:
+            return name
+        if slide.casefold() != self.slide.casefold():
+            raise InputError(
+                f"spot {name!r} is of another slide",
+                expected=f"a spot of {self.slide!r}",
+                got=f"slide {slide!r}",
+                fix="give the prediction of that slide",
+            )
+        return rest
 
     def require_citations(self) -> Citations:
         """Return the citations, or raise `InputError` when the method has none."""
