@@ -137,7 +137,7 @@ def test_domain_methods_never_import_each_other():
 def test_every_test_file_mirrors_a_module():
     known = {
         *modules(),
-        *("architecture", "chaos", "doctests", "examples", "version_0_1"),
+        *("architecture", "chaos", "doctests", "fuzz", "examples", "version_0_1"),
         "solvers.scikit_learn",
     }
     for path in TESTS.rglob("test_*.py"):

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from spatialrag.bank.store import read_bank, write_bank
 from spatialrag.errors import InputError
 from spatialrag.file_kind import kind_of, reading, refusal, require_file
+from spatialrag.prediction.generag.generag import GeneRAG
+from spatialrag.prediction.store import read_prediction, write_prediction
 
 
 def hdf5(path, *names, groups=()):
@@ -120,3 +123,20 @@ def test_paths(tmp_path):
         require_file(tmp_path / "link")
     with pytest.raises(InputError, match="does not exist"):
         kind_of(tmp_path / "a")
+
+
+def test_files_of_this_package_are_named(little_bank, tmp_path):
+    write_bank(little_bank, tmp_path / "bank.zarr")
+    assert kind_of(tmp_path / "bank.zarr").name == "a bank of this package"
+    with pytest.raises(InputError, match="a bank of this package"):
+        read_prediction(tmp_path / "bank.zarr")
+    (tmp_path / "uns" / "spatialrag" / "kind").mkdir(parents=True)
+    assert "damaged store" in kind_of(tmp_path).name
+
+
+def test_a_prediction_given_as_a_bank_is_named(references, queries, tmp_path):
+    made = GeneRAG(backbone="linear").fit(references).predict(queries)
+    path = write_prediction(made, tmp_path / "p.h5ad")
+    assert kind_of(path).name == "a prediction of this package"
+    with pytest.raises(InputError, match="a prediction of this package"):
+        read_bank(path)

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
+import zarr
 
 from spatialrag.errors import InputError, SpatialragError, listing
+from spatialrag.keys import RECORD
 
 _HEAD = 4096
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -103,7 +105,7 @@ def kind_of(path: str | Path) -> FileKind:
     """
     path = Path(path)
     if path.is_dir():
-        return FOLDER
+        return _inside_folder(path)
     try:
         with path.open("rb") as stream:
             head = stream.read(_HEAD)
@@ -239,6 +241,20 @@ def _has_user_block(path: Path) -> bool:
     return False
 
 
+def _inside_folder(path: Path) -> FileKind:
+    """Return which store of this package a folder is, else that it is a folder."""
+    record = path / "uns" / RECORD
+    if not record.is_dir():
+        return FOLDER
+    kind = "bank"  # those of the first release carry no kind
+    if (record / "kind").exists():
+        try:
+            kind = str(zarr.open_array(record / "kind", mode="r")[()])
+        except Exception:  # noqa: BLE001  (a damaged store raises anything)
+            return FileKind("store", "a damaged store of this package")
+    return FileKind("store", f"a {kind} of this package")
+
+
 def _anndata(names: set[str]) -> FileKind:
     others = sorted(name for name in names - _PARTS if not name.startswith("raw."))
     said = f" with parts that AnnData does not write: {listing(others)}" if others else ""
@@ -252,12 +268,15 @@ def _inside_hdf5(path: Path) -> FileKind:
             tables = {name for name in names if isinstance(file.get(name), h5py.Group)}
             old_10x = any("gene_names" in file[name] for name in tables)
             new_10x = "matrix" in tables and "barcodes" in file["matrix"]
+            predicted = f"uns/{RECORD}/cited" in file
     except Exception:  # noqa: BLE001  (a damaged file raises anything)
         return _DAMAGED
     if old_10x or new_10x:
         return _MATRIX_10X
     if "mod" in names and encoding != "anndata":
         return FileKind("h5mu", "a MuData file", "write the modality with the genes as h5ad")
+    if predicted:
+        return FileKind("h5ad", "a prediction of this package")
     if encoding == "anndata" or {"obs", "var"} <= names:
         return _anndata(names)
     if {"row_attrs", "col_attrs"} <= names:

@@ -60,8 +60,11 @@ def test_bank_life(run, bank, toy_table, toy_cache, work):
     arguments = ["--slides", toy_table, "--sections", "toy4", "--cache", toy_cache]
     assert run("bank", "add", bank, *arguments, "--encoder", "color")[0] == 0
     assert "verified" in run("bank", "verify", bank)[1]
-    code, _, _ = run("bank", "remove", bank, "--slide", "toy4", "--json", work / "info.json")
-    assert code == 0
+    removal = ("bank", "remove", bank, "--slide", "toy4", "--json", work / "info.json")
+    code, _, err = run(*removal)
+    assert code == 2
+    assert "info.json exists" in err
+    assert run(*removal, "--overwrite")[0] == 0
     assert json.loads((work / "info.json").read_text()) == before
 
 
@@ -170,7 +173,7 @@ def test_loso_over_a_bank(run, little, work):
 def test_anchors_by_rule_or_by_name(
     run, bank, prediction, toy_sections, toy_cache, references, work, given
 ):
-    out, listed = work / "anchors.h5ad", references.genes[references.measured_everywhere][5:45]
+    out, listed = work / f"{given}.h5ad", references.genes[references.measured_everywhere][5:45]
     (work / "anchors.txt").write_text("\n".join(listed))
     code, _, err = run(
         "predict", bank, out, "--slide", "toy4", "--spots", work / "spots.csv",
@@ -333,10 +336,10 @@ def test_a_backbone_by_name(run, bank, toy_sections, toy_cache, prediction, work
     values, linear = (ad.read_h5ad(path).X for path in (out, prediction))
     assert values.shape == linear.shape
     assert not np.allclose(values, linear)
-    code, _, err = run(*arguments, "--tune", "--json", work / "tuned.json")
+    code, _, err = run(*arguments, "--tune", "--json", work / "tuned.json", "--overwrite")
     assert code == 0, err
     assert json.loads((work / "tuned.json").read_text())["image_weight"] in (0.05, 0.3, 0.6, 0.9)
-    code, _, err = run(*arguments, "--backbone", "smal")
+    code, _, err = run(*arguments, "--backbone", "smal", "--overwrite")
     assert code == 2
     assert "did you mean 'small'" in err
     arguments[2] = work / "other.h5ad"

@@ -40,7 +40,9 @@ def test_cells_build_info_add_remove_verify(run, atlas, work):
     assert run("cells", "add", path, "--cells", f"more={atlas}")[0] == 0
     assert "more" in run("cells", "info", path)[1]
     assert "verified" in run("cells", "verify", path)[1]
-    code, _, _ = run("cells", "remove", path, "--dataset", "more", "--json", work / "cells.json")
+    code, _, _ = run(
+        "cells", "remove", path, "--dataset", "more", "--json", work / "cells.json", "--overwrite"
+    )
     assert code == 0
     assert json.loads((work / "cells.json").read_text()) == before
 

@@ -3,21 +3,26 @@ import json
 import pytest
 
 from spatialrag.errors import InputError
-from spatialrag.jobs.outputs import check_outputs, check_store, write_json
+from spatialrag.jobs.outputs import check_outputs, write_json
 
 
 def test_what_is_in_memory_cannot_be_overwritten(tmp_path, little_bank):
-    check_outputs(tmp_path / "a.json", None, inputs=[little_bank, None, "text"])
+    check_outputs(tmp_path / "a.json", None, overwrite=False, inputs=[little_bank, None, "text"])
     with pytest.raises(InputError, match="it would be overwritten"):
-        check_outputs(tmp_path / "a.csv", inputs=[tmp_path / "a.csv"])
+        check_outputs(tmp_path / "a.csv", overwrite=True, inputs=[tmp_path / "a.csv"])
 
 
-def test_a_store_is_replaced_only_when_asked(tmp_path):
-    check_store(tmp_path / "new.zarr", overwrite=False)
-    (tmp_path / "old.zarr").mkdir()
+@pytest.mark.parametrize("folder", [True, False])
+def test_a_file_or_store_is_replaced_only_when_asked(tmp_path, folder):
+    check_outputs(tmp_path / "new", overwrite=False, folder=folder)
+    old = tmp_path / "old"
+    if folder:
+        old.mkdir()
+    else:
+        old.write_text("old")
     with pytest.raises(InputError, match="--overwrite"):
-        check_store(tmp_path / "old.zarr", overwrite=False)
-    check_store(tmp_path / "old.zarr", overwrite=True)
+        check_outputs(tmp_path / "new", old, overwrite=False, folder=folder)
+    check_outputs(old, overwrite=True, folder=folder)
 
 
 def test_json_has_no_nan(tmp_path):

@@ -26,6 +26,7 @@ from zarr.errors import ZarrUserWarning
 from spatialrag import keys
 from spatialrag.asides import beside, resolve
 from spatialrag.errors import BankError, InputError
+from spatialrag.file_kind import kind_of
 from spatialrag.locks import locked
 from spatialrag.provenance import fingerprint
 from spatialrag.replace import is_moved_aside, recover_folder, replace_folder
@@ -222,6 +223,13 @@ def _read_record(place: Path, kind: StoreKind, path: Path | None = None) -> dict
     path = path or place
     if not place.exists():
         raise BankError(f"{path} does not exist", fix=f"make one: {kind.made_by}")
+    found = kind_of(place)
+    if found.key != "store":
+        raise BankError(
+            f"{path} is not a spatialrag {kind.name}",
+            expected=f"what `{kind.made_by}` writes: a Zarr store, which is a folder",
+            got=found.name,
+        )
     try:
         _refuse_code(place)
         return dict(ad.io.read_elem(zarr.open_group(place, mode="r")[f"uns/{keys.RECORD}"]))

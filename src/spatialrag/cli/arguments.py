@@ -118,6 +118,7 @@ NCore = Annotated[int, typer.Option("--core", help="Core genes.")]
 NGlobal = Annotated[int, typer.Option("--global", help="Global genes at most.")]
 Gmt = Annotated[Path | None, typer.Option("--gmt", help="Gene sets to score per spot.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write the result here as JSON.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what exists.")]
 
 
 def slides_of(

@@ -16,6 +16,7 @@ from spatialrag.cli.arguments import (
     Her2st,
     Hest,
     Json,
+    Overwrite,
     PatchUm,
     Sections,
     Table,
@@ -29,7 +30,6 @@ from spatialrag.jobs.devices import Devices
 
 app = typer.Typer(help="Build, look at, change and check banks.", no_args_is_help=True)
 
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing bank.")]
 Encoder = Annotated[
     str | None,
     typer.Option("--encoder", help="As `spatialrag embed` takes it; none by default."),
@@ -53,8 +53,8 @@ def build(
     context: Context = CONTEXT,
     thumbnail_px: Thumbnails = THUMBNAIL_PX,
     cache: Cache = None,
-    overwrite: Overwrite = False,
     json: Json = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Build a bank of all spots of a cohort (expression alone without --encoder)."""
     request = jobs.BuildRequest(
@@ -65,17 +65,17 @@ def build(
         context=context,
         thumbnail_px=thumbnail_px,
         cache=cache,
-        overwrite=overwrite,
         devices=Devices(device, encoder=encoder_device),
         json=json,
+        overwrite=overwrite,
     )
     _show(jobs.build(request), path)
 
 
 @app.command()
-def info(path: BankPath, json: Json = None) -> None:
+def info(path: BankPath, json: Json = None, overwrite: Overwrite = False) -> None:
     """Tell what a bank holds."""
-    _show(jobs.inspect(path, json=json), path)
+    _show(jobs.inspect(path, json=json, overwrite=overwrite), path)
 
 
 @app.command()
@@ -90,6 +90,7 @@ def add(
     encoder_device: EncoderDevice = None,
     cache: Cache = None,
     json: Json = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Add slides; everything already in the bank stays bit-identical."""
     request = jobs.AddRequest(
@@ -99,6 +100,7 @@ def add(
         cache=cache,
         devices=Devices(device, encoder=encoder_device),
         json=json,
+        overwrite=overwrite,
     )
     _show(jobs.add(request), path)
 
@@ -113,9 +115,19 @@ def remove(
         list[str] | None, typer.Option("--donor", help="A donor (repeatable).")
     ] = None,
     json: Json = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Remove slides or donors; everything else stays bit-identical."""
-    _show(jobs.remove(path, slides=tuple(slide or ()), donors=tuple(donor or ()), json=json), path)
+    _show(
+        jobs.remove(
+            path,
+            slides=tuple(slide or ()),
+            donors=tuple(donor or ()),
+            json=json,
+            overwrite=overwrite,
+        ),
+        path,
+    )
 
 
 @app.command()

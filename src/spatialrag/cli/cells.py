@@ -16,6 +16,7 @@ from spatialrag.cli.arguments import (
     Hest,
     Json,
     Layer,
+    Overwrite,
     Sections,
     Table,
     slides_of,
@@ -83,10 +84,8 @@ def build(
     census_version: CensusVersion = "stable",
     census_uri: CensusUri = None,
     seed: Seed = 0,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an existing single-cell bank.")
-    ] = False,
     json: Json = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Build a single-cell bank from h5ad files, tables of type means, or CELLxGENE Census."""
     census = None
@@ -111,13 +110,13 @@ def build(
         census=census,
         seed=seed,
     )
-    _show(jobs.build(path, sources, overwrite=overwrite, json=json), path)
+    _show(jobs.build(path, sources, json=json, overwrite=overwrite), path)
 
 
 @app.command()
-def info(path: CellsPath, json: Json = None) -> None:
+def info(path: CellsPath, json: Json = None, overwrite: Overwrite = False) -> None:
     """Tell what a single-cell bank holds."""
-    _show(jobs.inspect(path, json=json), path)
+    _show(jobs.inspect(path, json=json, overwrite=overwrite), path)
 
 
 @app.command()
@@ -133,6 +132,7 @@ def add(
     type_map: TypeMapFile = None,
     per_type: PerType = None,
     json: Json = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Add data sets; everything already in the bank stays bit-identical."""
     sources = jobs.CellSources(
@@ -146,7 +146,7 @@ def add(
         type_map=type_map,
         per_type=per_type,
     )
-    _show(jobs.add(path, sources, json=json), path)
+    _show(jobs.add(path, sources, json=json, overwrite=overwrite), path)
 
 
 @app.command()
@@ -154,9 +154,10 @@ def remove(
     path: CellsPath,
     dataset: Annotated[list[str], typer.Option("--dataset", help="A data set (repeatable).")],
     json: Json = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Remove data sets; everything else stays bit-identical."""
-    _show(jobs.remove(path, tuple(dataset), json=json), path)
+    _show(jobs.remove(path, tuple(dataset), json=json, overwrite=overwrite), path)
 
 
 @app.command()
@@ -178,6 +179,7 @@ def deconvolve_spots(
     platform: Annotated[
         bool, typer.Option("--platform/--no-platform", help="Estimate gene-wise factors.")
     ] = True,
+    overwrite: Overwrite = False,
 ) -> None:
     """Find the cell-type proportions of spots from their counts and the bank's types."""
     request = jobs.DeconvolveRequest(
@@ -185,6 +187,7 @@ def deconvolve_spots(
         slides_of(slides, her2st, hest, sections),
         out,
         Deconvolution(n_genes=n_genes, platform=platform),
+        overwrite=overwrite,
     )
     table, notes = jobs.deconvolve_slides(request)
     print_notes(notes)

@@ -7,12 +7,15 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from spatialrag.cli.arguments import Json
+from spatialrag.cli.arguments import (
+    Json,
+    Overwrite,
+)
 from spatialrag.cli.printing import console, print_frame
 from spatialrag.datasets.bundle import export_bank, import_bank
 from spatialrag.datasets.fetch import fetch as fetch_cohort, verify as verify_cohort
 from spatialrag.datasets.manifest import find_cohort, read_manifest
-from spatialrag.jobs.outputs import write_json
+from spatialrag.jobs.outputs import check_outputs, write_json
 
 app = typer.Typer(
     help="Cohorts with H&E and expression, and the single cells that go with them.",
@@ -27,8 +30,11 @@ To = Annotated[Path, typer.Option("--to", help="Folder that holds cohorts.")]
 
 
 @app.command(name="list")
-def list_cohorts(manifest: Manifest = None, json: Json = None) -> None:
+def list_cohorts(
+    manifest: Manifest = None, json: Json = None, overwrite: Overwrite = False
+) -> None:
     """List the cohorts."""
+    check_outputs(json, overwrite=overwrite)
     cohorts = read_manifest(manifest)
     table = pd.DataFrame(
         {
@@ -48,8 +54,11 @@ def list_cohorts(manifest: Manifest = None, json: Json = None) -> None:
 
 
 @app.command()
-def show(name: Name, manifest: Manifest = None, json: Json = None) -> None:
+def show(
+    name: Name, manifest: Manifest = None, json: Json = None, overwrite: Overwrite = False
+) -> None:
     """Tell all about one cohort: licence, citation, slides, sources, and the cells to use."""
+    check_outputs(json, overwrite=overwrite)
     cohort = find_cohort(read_manifest(manifest), name)
     facts = asdict(cohort)
     out = console()
@@ -97,8 +106,10 @@ def export(
     bank: Annotated[Path, typer.Argument(help="A bank that was built from the cohort.")],
     out: Annotated[Path, typer.Argument(help="The bundle to write, .zip.")],
     manifest: Manifest = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write a bank as a bundle to share, with a data card."""
+    check_outputs(out, overwrite=overwrite, inputs=[bank])
     path = export_bank(bank, out, cohort=find_cohort(read_manifest(manifest), name))
     console().print(f"written: {path}", highlight=False)
 
@@ -107,9 +118,7 @@ def export(
 def import_bundle(
     bundle: Annotated[Path, typer.Argument(help="As `datasets export` writes it, .zip.")],
     bank: Annotated[Path, typer.Argument(help="The bank to make, e.g. bank.zarr.")],
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an existing bank.")
-    ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Unpack the bank of a bundle: every file is checked, and the bank verified."""
     made = import_bank(bundle, bank, overwrite=overwrite)

@@ -6,7 +6,12 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from spatialrag.cli.arguments import Json, Layer, Library
+from spatialrag.cli.arguments import (
+    Json,
+    Layer,
+    Library,
+    Overwrite,
+)
 from spatialrag.cli.devices import Device
 from spatialrag.cli.printing import console, print_frame, print_legend, print_notes
 from spatialrag.domains.clustering import Algorithm
@@ -69,6 +74,7 @@ def domains(
     seed: Annotated[int, typer.Option("--seed", help="Of weights and clustering.")] = 0,
     device: Device = "cpu",
     json: Json = None,
+    overwrite: Overwrite = False,
     semantics: Annotated[
         str | None,
         typer.Option(
@@ -183,6 +189,7 @@ def domains(
         gene_sets=gene_sets,
         figure=figure,
         json=json,
+        overwrite=overwrite,
         seed=seed,
         device=device,
     )

@@ -11,6 +11,7 @@ from spatialrag.cli.arguments import (
     EncoderName,
     Her2st,
     Hest,
+    Overwrite,
     PatchUm,
     Sections,
     Table,
@@ -34,6 +35,7 @@ def embed(
     patch_um: PatchUm = None,
     context: Context = 0,
     cache: Cache = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Embed the spots of slides: arrays 'embeddings' (n, dim) and 'barcodes'.
 
@@ -47,6 +49,7 @@ def embed(
         context=context,
         cache=cache,
         devices=Devices(device, encoder=encoder_device),
+        overwrite=overwrite,
     )
     for done in run(request):
         print_notes(done.notes)

@@ -6,7 +6,17 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from spatialrag.cli.arguments import BankPath, GeneColumn, Gmt, Json, Layer, Library, NCore, NGlobal
+from spatialrag.cli.arguments import (
+    BankPath,
+    GeneColumn,
+    Gmt,
+    Json,
+    Layer,
+    Library,
+    NCore,
+    NGlobal,
+    Overwrite,
+)
 from spatialrag.cli.printing import print_frame, print_legend, print_notes, print_report
 from spatialrag.expression.normalize import Scale
 from spatialrag.jobs.evaluation import EvaluateRequest, evaluate as run
@@ -36,6 +46,7 @@ def evaluate(
     library: Library = None,
     gene_column: GeneColumn = None,
     json: Json = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Score a prediction against measured counts, beside measured depth and random smooth maps.
 
@@ -56,6 +67,7 @@ def evaluate(
             library=library,
             gene_column=gene_column,
             json=json,
+            overwrite=overwrite,
         )
     )
     print_notes(result.notes)

@@ -7,7 +7,10 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from spatialrag.cli.arguments import Json
+from spatialrag.cli.arguments import (
+    Json,
+    Overwrite,
+)
 from spatialrag.cli.printing import console, print_frame
 from spatialrag.escaping import terminal_text
 from spatialrag.explanation.explanation import Explanation
@@ -45,12 +48,21 @@ def explain(
     csv: Csv = None,
     figure: Figure = None,
     json: Json = None,
+    overwrite: Overwrite = False,
     aliases: AliasTable = None,
 ) -> None:
     """Tell what a predicted value rests on: groups of references that look alike, and each."""
     found, _ = run(
         ExplainRequest(
-            prediction, spot, gene, csv=csv, figure=figure, json=json, top=top, aliases=aliases
+            prediction,
+            spot,
+            gene,
+            csv=csv,
+            figure=figure,
+            json=json,
+            overwrite=overwrite,
+            top=top,
+            aliases=aliases,
         )
     )
     print_explanation(found, top=top, wide=wide)

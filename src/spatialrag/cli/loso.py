@@ -19,6 +19,7 @@ from spatialrag.cli.arguments import (
     Hest,
     NCore,
     NGlobal,
+    Overwrite,
     PatchUm,
     Sections,
     Smoothing,
@@ -91,6 +92,7 @@ def loso(
         Path | None,
         typer.Option("--json", help="Write JSON here, and beside it .md and a per-gene .csv."),
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Leave one slide (or donor) out: predict it from the others, beside every control."""
     single_cells = None
@@ -120,6 +122,7 @@ def loso(
             gmt=gmt,
             devices=Devices(device, encoder_device, backbone_device, solver_device),
             json=json,
+            overwrite=overwrite,
         )
     )
     print_notes(notes)

@@ -16,6 +16,7 @@ from spatialrag.cli.arguments import (
     ContextUm,
     Json,
     Library,
+    Overwrite,
     Smoothing,
     WithoutDonor,
     WithoutSlide,
@@ -126,6 +127,7 @@ def predict(
     solver_device: SolverDevice = None,
     cache: Cache = None,
     json: Json = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Predict the whole transcriptome of a slide's spots from a bank, with citations."""
     method = Retrieval(
@@ -156,6 +158,7 @@ def predict(
             cache=cache,
             out=out,
             json=json,
+            overwrite=overwrite,
         )
     )
     print_notes(result.notes)

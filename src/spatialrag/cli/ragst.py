@@ -13,6 +13,7 @@ from spatialrag.cli.arguments import (
     Cache,
     Json,
     Library,
+    Overwrite,
     WithoutDonor,
     WithoutSlide,
 )
@@ -66,6 +67,7 @@ def fit(
     exclude_slide: WithoutSlide = None,
     exclude_donor: WithoutDonor = None,
     json: Json = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Train both stages on a spatial bank and single cells."""
     facts, notes = jobs.fit(
@@ -84,6 +86,7 @@ def fit(
             without_slides=tuple(exclude_slide or ()),
             without_donors=tuple(exclude_donor or ()),
             json=json,
+            overwrite=overwrite,
         )
     )
     print_notes(notes)
@@ -119,6 +122,7 @@ def predict(
     encoder_device: EncoderDevice = None,
     cache: Cache = None,
     json: Json = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Predict a slide's spots, citing cells; the same banks as in `ragst fit`."""
     result = jobs.predict(
@@ -139,6 +143,7 @@ def predict(
             cache=cache,
             out=out,
             json=json,
+            overwrite=overwrite,
         ),
         model,
         SingleCells(cells, type_column, type_map, her2st),
@@ -165,6 +170,7 @@ def explain(
         typer.Option("--carriers", help="Write which types carry every gene here (CSV)."),
     ] = None,
     json: Json = None,
+    overwrite: Overwrite = False,
     aliases: AliasTable = None,
 ) -> None:
     """Tell which cells a value rests on, which types carry the gene, and where types are cited."""
@@ -177,6 +183,7 @@ def explain(
         attention=attention,
         carriers=types_csv,
         json=json,
+        overwrite=overwrite,
         top=top,
         aliases=aliases,
     )

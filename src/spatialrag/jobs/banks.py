@@ -10,7 +10,7 @@ from spatialrag.encoders.embedding import CONTEXT
 from spatialrag.encoders.encoder import Encoder
 from spatialrag.errors import InputError
 from spatialrag.jobs.devices import Devices
-from spatialrag.jobs.outputs import check_outputs, check_store, write_json
+from spatialrag.jobs.outputs import check_outputs, write_json
 from spatialrag.jobs.slides import Slides, notes_of
 
 
@@ -62,6 +62,8 @@ class AddRequest:
         The bank's own; None for a bank of expression alone.
     cache, devices, json
         As in `BuildRequest`.
+    overwrite
+        Replace files that exist.
     """
 
     path: Path
@@ -70,6 +72,7 @@ class AddRequest:
     cache: Path | None = None
     devices: Devices = field(default_factory=Devices)
     json: Path | None = None
+    overwrite: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,9 +92,9 @@ def build(request: BuildRequest) -> BankResult:
     InputError
         Before any slide is embedded: a path that is taken, slides that cannot be read or embedded.
     """
-    check_outputs(request.json)
-    if request.path is not None:
-        check_store(request.path, overwrite=request.overwrite, inputs=request.slides.sources)
+    overwrite, sources = request.overwrite, request.slides.sources
+    check_outputs(request.json, overwrite=overwrite, inputs=sources)
+    check_outputs(request.path, overwrite=overwrite, inputs=sources, folder=True)
     encoder = None
     if request.encoder is not None:
         encoder = request.devices.make_encoder(request.encoder)
@@ -118,7 +121,7 @@ def add(request: AddRequest) -> BankResult:
     InputError
         Before any slide is embedded: another encoder than the bank's, slides that it already has.
     """
-    check_outputs(request.json)
+    check_outputs(request.json, overwrite=request.overwrite, inputs=request.slides.sources)
     bank, encoder = read_bank(request.path), None
     if bank.encoder is not None:
         encoder = request.devices.check_encoder(request.encoder, bank)
@@ -148,6 +151,7 @@ def remove(
     slides: tuple[str, ...] = (),
     donors: tuple[str, ...] = (),
     json: Path | None = None,
+    overwrite: bool = False,
 ) -> BankResult:
     """Remove slides or donors from a bank; everything else stays bit-identical.
 
@@ -156,7 +160,7 @@ def remove(
     InputError
         Nothing to remove is named, or it is not in the bank.
     """
-    check_outputs(json)
+    check_outputs(json, overwrite=overwrite)
     if not (slides or donors):
         raise InputError("what shall be removed?", expected="--slide NAME or --donor NAME")
     rest = update_bank(path, lambda bank: bank.without(slides=slides, donors=donors))
@@ -170,9 +174,9 @@ def remove(
     )
 
 
-def inspect(path: Path, *, json: Path | None = None) -> BankResult:
+def inspect(path: Path, *, json: Path | None = None, overwrite: bool = False) -> BankResult:
     """Tell what a bank holds."""
-    check_outputs(json, inputs=[path])
+    check_outputs(json, overwrite=overwrite, inputs=[path])
     return _result(read_bank(path), json)
 
 

@@ -19,7 +19,7 @@ from spatialrag.cells.deconvolve import Deconvolution, deconvolve
 from spatialrag.cells.store import describe_cells, read_cells, update_cells, write_cells
 from spatialrag.cells.types import TypeMap, read_type_map
 from spatialrag.errors import InputError
-from spatialrag.jobs.outputs import check_outputs, check_store, write_json
+from spatialrag.jobs.outputs import check_outputs, write_json
 from spatialrag.jobs.slides import Slides, notes_of
 from spatialrag.names import keys_of, name_of_file
 from spatialrag.replace import replace_text
@@ -135,8 +135,8 @@ def build(
     InputError
         Before anything is read: a path that is taken or cannot be written.
     """
-    check_store(path, overwrite=overwrite, inputs=sources.files)
-    check_outputs(json, inputs=sources.files)
+    check_outputs(path, overwrite=overwrite, inputs=sources.files, folder=True)
+    check_outputs(json, overwrite=overwrite, inputs=sources.files)
     mapped = sources.mapped()
     bank = join_cells(sources.read())
     write_cells(bank, path, overwrite=overwrite)
@@ -147,23 +147,27 @@ def build(
     return _result(bank, json, tuple(notes))
 
 
-def add(path: Path, sources: CellSources, *, json: Path | None = None) -> CellBankResult:
+def add(
+    path: Path, sources: CellSources, *, json: Path | None = None, overwrite: bool = False
+) -> CellBankResult:
     """Add data sets; everything already in the bank stays bit-identical."""
-    check_outputs(json, inputs=sources.files)
+    check_outputs(json, overwrite=overwrite, inputs=sources.files)
     read_cells(path)  # no bank, no reading
     parts = sources.read()
     return _result(update_cells(path, lambda current: join_cells([current, *parts])), json)
 
 
-def remove(path: Path, datasets: tuple[str, ...], *, json: Path | None = None) -> CellBankResult:
+def remove(
+    path: Path, datasets: tuple[str, ...], *, json: Path | None = None, overwrite: bool = False
+) -> CellBankResult:
     """Remove data sets; everything else stays bit-identical."""
-    check_outputs(json)
+    check_outputs(json, overwrite=overwrite)
     return _result(update_cells(path, lambda bank: bank.without(datasets)), json)
 
 
-def inspect(path: Path, *, json: Path | None = None) -> CellBankResult:
+def inspect(path: Path, *, json: Path | None = None, overwrite: bool = False) -> CellBankResult:
     """Tell what a single-cell bank holds."""
-    check_outputs(json, inputs=[path])
+    check_outputs(json, overwrite=overwrite, inputs=[path])
     return _result(read_cells(path), json)
 
 
@@ -181,12 +185,15 @@ class DeconvolveRequest:
         Table of proportions, ``.csv`` or ``.tsv``.
     settings
         Settings of the deconvolution.
+    overwrite
+        Replace files that exist.
     """
 
     cells: Path
     slides: Slides
     out: Path
     settings: Deconvolution = field(default_factory=Deconvolution)
+    overwrite: bool = False
 
     def __post_init__(self) -> None:
         if self.out.suffix not in (".csv", ".tsv"):
@@ -203,7 +210,11 @@ def deconvolve_slides(request: DeconvolveRequest) -> tuple[pd.DataFrame, tuple[s
     InputError
         An output that cannot be written, sections that hold no counts.
     """
-    check_outputs(request.out, inputs=(request.cells, *request.slides.sources))
+    check_outputs(
+        request.out,
+        overwrite=request.overwrite,
+        inputs=(request.cells, *request.slides.sources),
+    )
     bank, tables = read_cells(request.cells), []
     sections = request.slides.read()
     for section in sections:

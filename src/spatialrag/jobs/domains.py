@@ -30,8 +30,8 @@ from spatialrag.jobs.domain_methods import (
     find_domains,
     make_method,
 )
+from spatialrag.jobs.outputs import check_outputs
 from spatialrag.metrics.domains import domain_scores, labelled
-from spatialrag.outputs import check_output
 from spatialrag.replace import replace_file, replace_text
 
 
@@ -80,6 +80,8 @@ class DomainsRequest:
         Seed of the method.
     device
         Device of networks.
+    overwrite
+        Replace files that exist.
     """
 
     data: Path
@@ -96,6 +98,7 @@ class DomainsRequest:
     json: Path | None = None
     seed: int = 0
     device: str = "cpu"
+    overwrite: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,9 +184,7 @@ def _check_files(request: DomainsRequest) -> dict[str, frozenset[str]] | None:
     if request.gene_sets is not None and request.markers is not None:
         outputs.append(sets_beside(request.markers))
     inputs = [request.data, request.semst.summaries, request.gene_sets]
-    for path in outputs:
-        if path is not None:
-            check_output(path, inputs=inputs)
+    check_outputs(*outputs, overwrite=request.overwrite, inputs=inputs)
     if not request.data.exists():
         raise InputError(f"{request.data} does not exist")
     return None if request.gene_sets is None else read_gene_sets(request.gene_sets)

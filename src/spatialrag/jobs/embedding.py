@@ -30,6 +30,8 @@ class EmbedRequest:
         As in `spatialrag.embed`. Without context by default: whoever reads the vectors joins it.
     devices
         Where the encoder runs.
+    overwrite
+        Replace files that exist.
     """
 
     slides: Slides
@@ -39,6 +41,7 @@ class EmbedRequest:
     context: int = 0
     cache: Path | None = None
     devices: Devices = field(default_factory=Devices)
+    overwrite: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +61,14 @@ def embed(request: EmbedRequest) -> Iterator[EmbeddedSlide]:
     InputError
         A folder that cannot be written, and what `spatialrag.embed` refuses.
     """
-    check_outputs(request.out, inputs=request.slides.sources, folder=True)
+    sources = request.slides.sources
+    check_outputs(request.out, overwrite=True, inputs=sources, folder=True)
     encoder = request.devices.make_encoder(request.encoder)
     sections = request.slides.read()
+    paths = [request.out / f"{file_name(section.slide)}.npz" for section in sections]
+    check_outputs(*paths, overwrite=request.overwrite, inputs=sources)
     notes = request.devices.notes(encoder=encoder) + notes_of(sections)
-    for section in sections:
+    for section, path in zip(sections, paths, strict=True):
         vectors = embed_spots(
             section,
             encoder=encoder,
@@ -70,7 +76,6 @@ def embed(request: EmbedRequest) -> Iterator[EmbeddedSlide]:
             context=request.context,
             cache=request.cache,
         )
-        path = request.out / f"{file_name(section.slide)}.npz"
         with replace_file(path) as aside, aside.open("wb") as stream:
             np.savez_compressed(stream, embeddings=vectors.vectors, barcodes=vectors.spots)
         yield EmbeddedSlide(vectors, path, notes)

@@ -52,6 +52,8 @@ class EvaluateRequest:
         Of a measured file, as in `spatialrag.read_section`.
     json
         Scores to write as JSON.
+    overwrite
+        Replace files that exist.
     """
 
     prediction: Path | Prediction
@@ -66,6 +68,7 @@ class EvaluateRequest:
     library: str | None = None
     gene_column: str | None = None
     json: Path | None = None
+    overwrite: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +99,7 @@ def evaluate(request: EvaluateRequest) -> EvaluateResult:
         Outputs that cannot be written, files that cannot be read, spots or genes not in common.
     """
     read = (request.prediction, request.bank, request.measured, request.gmt, request.regions)
-    check_outputs(request.json, inputs=read)
+    check_outputs(request.json, overwrite=request.overwrite, inputs=read)
     result, section, bank = _read(request)
     references = bank
     if result.slide in bank.slides.index:

@@ -39,6 +39,8 @@ class ExplainRequest:
         Value and citations as JSON.
     aliases
         Other names of genes: a table for `spatialrag.read_aliases`.
+    overwrite
+        Replace files that exist.
     """
 
     prediction: Path | Prediction
@@ -51,6 +53,7 @@ class ExplainRequest:
     carriers: Path | None = None
     json: Path | None = None
     aliases: Path | None = None
+    overwrite: bool = False
 
 
 def explain(request: ExplainRequest) -> tuple[Explanation, Prediction]:
@@ -62,8 +65,8 @@ def explain(request: ExplainRequest) -> tuple[Explanation, Prediction]:
         Outputs that cannot be written, unknown names, a prediction without citations.
     """
     given = request.prediction
-    tables = (request.csv, request.carriers, request.json)
-    check_outputs(*tables, request.figure, request.attention, inputs=[given, request.aliases])
+    outputs = (request.csv, request.carriers, request.json, request.figure, request.attention)
+    check_outputs(*outputs, overwrite=request.overwrite, inputs=[given, request.aliases])
     aliases = None if request.aliases is None else read_aliases(request.aliases)
     prediction = given if isinstance(given, Prediction) else read_prediction(given)
     found = explain_value(prediction, spot=request.spot, gene=request.gene, aliases=aliases)

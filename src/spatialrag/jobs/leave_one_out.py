@@ -52,6 +52,8 @@ class LeaveOneOutRequest:
         Where networks run and Eq. 1 is solved.
     json
         Scores to write as JSON; a Markdown table and a table per gene go beside it.
+    overwrite
+        Replace files that exist.
     """
 
     cohort: Slides | Path | Bank
@@ -70,6 +72,7 @@ class LeaveOneOutRequest:
     gmt: Path | None = None
     devices: Devices = field(default_factory=Devices)
     json: Path | None = None
+    overwrite: bool = False
 
     def __post_init__(self) -> None:
         check_leave(self.leave)
@@ -92,7 +95,7 @@ def leave_one_out(request: LeaveOneOutRequest) -> tuple[Report, tuple[str, ...]]
         Before anything is embedded: outputs that cannot be written, files that cannot be read.
     """
     sources = request.cohort.sources if isinstance(request.cohort, Slides) else [request.cohort]
-    check_outputs(request.json, inputs=sources)
+    check_outputs(request.json, overwrite=request.overwrite, inputs=sources)
     settings = request.retrieval.settings(request.devices)
     weighted = image_weight_rows(settings, request.image_weights)
     sets = read_gmt(request.gmt) if request.gmt else None

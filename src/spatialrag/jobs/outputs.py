@@ -11,14 +11,21 @@ from spatialrag.replace import replace_text
 
 
 def check_outputs(
-    *outputs: Path | None, inputs: Iterable[object] = (), folder: bool = False
+    *outputs: Path | None,
+    overwrite: bool,
+    inputs: Iterable[object] = (),
+    folder: bool = False,
 ) -> None:
-    """Check, before any work, that results can be written and replace nothing that is read.
+    """Check, before any work, that results can be written: one rule for every file and store.
+
+    Nothing that is read is ever replaced, and what exists only where that is asked for.
 
     Parameters
     ----------
     outputs
         Files that were asked for; None is passed over.
+    overwrite
+        Whether they may replace files and stores that exist.
     inputs
         What is read; only paths matter, since what is in memory cannot be overwritten.
     folder
@@ -27,27 +34,18 @@ def check_outputs(
     Raises
     ------
     InputError
-        An output is one of the inputs, is ``-``, or cannot be written.
+        An output is one of the inputs, is ``-``, exists and may not be replaced, or cannot be
+        written.
     """
     read = [given for given in inputs if isinstance(given, Path)]
     for path in outputs:
         if path == Path("-"):
             raise InputError("'-' is no file to write", fix="name a file, e.g. result.json")
-        if path is not None:
-            check_output(path, inputs=read, folder=folder)
-
-
-def check_store(path: Path, *, overwrite: bool, inputs: Iterable[object] = ()) -> None:
-    """Check, before any work, that a store can be written: a new one, or one to be replaced.
-
-    Raises
-    ------
-    InputError
-        It exists and ``overwrite`` is false, or what `check_outputs` refuses.
-    """
-    check_outputs(path, inputs=inputs, folder=True)
-    if path.exists() and not overwrite:
-        raise InputError(f"{path} exists", fix="choose another path, or --overwrite")
+        if path is None:
+            continue
+        check_output(path, inputs=read, folder=folder)
+        if path.exists() and not overwrite:
+            raise InputError(f"{path} exists", fix="name another path, or replace it: --overwrite")
 
 
 def write_json(path: Path | None, value: object) -> None:

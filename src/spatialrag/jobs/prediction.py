@@ -54,6 +54,8 @@ class PredictRequest:
         The prediction to write, ``.h5ad``; None writes nothing.
     json
         Facts to write as JSON.
+    overwrite
+        Replace files that exist.
     """
 
     bank: Path | Bank
@@ -68,6 +70,7 @@ class PredictRequest:
     cache: Path | None = None
     out: Path | None = None
     json: Path | None = None
+    overwrite: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +108,7 @@ def predict(request: PredictRequest) -> PredictResult:
         read += [] if method.initial is None else [method.initial.path]
         blind = method.initial is not None and settings.image_weight == 0
         method = _Stated(method, settings, request.devices)
-    check_outputs(request.out, request.json, inputs=read)
+    check_outputs(request.out, request.json, overwrite=request.overwrite, inputs=read)
     bank = request.bank if isinstance(request.bank, Bank) else read_bank(request.bank)
     prediction, notes = run(request, bank, method, blind=blind)
     facts = facts_of(prediction) | _facts_of_retrieval(prediction)

@@ -51,6 +51,8 @@ class FitRequest:
         References that are not trained on.
     json
         Facts to write as JSON.
+    overwrite
+        Replace files that exist.
     """
 
     bank: Path
@@ -67,6 +69,7 @@ class FitRequest:
     without_slides: tuple[str, ...] = ()
     without_donors: tuple[str, ...] = ()
     json: Path | None = None
+    overwrite: bool = False
 
     def __post_init__(self) -> None:
         if self.out.suffix != ".safetensors":
@@ -90,7 +93,7 @@ def fit(request: FitRequest) -> tuple[dict[str, object], tuple[str, ...]]:
     from spatialrag.prediction.ragst.store import write_ragst
 
     read = (request.bank, request.cells.path, request.proportions.path)
-    check_outputs(request.out, request.json, inputs=read)
+    check_outputs(request.out, request.json, overwrite=request.overwrite, inputs=read)
     bank = read_bank(request.bank).without(
         slides=request.without_slides, donors=request.without_donors
     )
@@ -164,7 +167,7 @@ def predict(
     from spatialrag.prediction.ragst.store import read_ragst
 
     read = (model, request.bank, cells.path, request.queries.spots, request.queries.image)
-    check_outputs(request.out, request.json, inputs=read)
+    check_outputs(request.out, request.json, overwrite=request.overwrite, inputs=read)
     bank = read_bank(request.bank) if isinstance(request.bank, Path) else request.bank
     fitted = read_ragst(model, bank=bank, cells=cells.read(), device=request.devices.everywhere)
     if not residual:

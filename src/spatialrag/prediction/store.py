@@ -15,6 +15,7 @@ from spatialrag.anndata_file import read_anndata
 from spatialrag.bank.content import columns_of
 from spatialrag.errors import InputError
 from spatialrag.expression.normalize import check_scale
+from spatialrag.file_kind import kind_of
 from spatialrag.prediction.citations import Citations
 from spatialrag.prediction.prediction import Prediction, TissuePicture
 from spatialrag.provenance import fingerprint
@@ -293,8 +294,15 @@ def read_prediction(path: str | Path) -> Prediction:
     'toy4'
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"{path} does not exist", fix="run spatialrag predict first")
+    if path.is_dir():
+        raise InputError(
+            f"{path} is not a prediction",
+            expected="an h5ad as `spatialrag predict` writes it",
+            got=kind_of(path).name,
+            fix="predict a slide from it first: `spatialrag predict BANK OUT.h5ad --slide NAME`",
+        )
     try:
         adata = read_anndata(path)
     except InputError as error:
