@@ -1,9 +1,14 @@
+import shlex
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from spatialrag.cli.printing import print_frame, print_legend, print_report
+from spatialrag.cli.printing import print_frame, print_legend, print_prediction, print_report
 from spatialrag.evaluation.report import CORE_COLUMNS, Report
+from spatialrag.jobs.prediction import PredictResult, example_of
+from spatialrag.prediction.generag.generag import GeneRAG
 
 FRAME = pd.DataFrame(
     {name: [0.5, np.nan] for name in CORE_COLUMNS if name != "missing_share"}
@@ -55,3 +60,15 @@ def test_a_report_is_printed_with_its_columns(capsys):
     assert text.index("depth_oracle") < text.index("generag")
     assert "core (30 genes, mean over a)" in text
     assert "200 for each predicted one, on 50 spots" in text
+
+
+def test_a_prediction_ends_with_its_file_and_the_next_command(capsys, references, queries):
+    made = GeneRAG(n_anchors=40).fit(references).predict(queries)
+    print_prediction(
+        PredictResult(made, {"spots": 56}, ("a note",)), Path("my file.h5ad"), verb="ragst explain"
+    )
+    *_, written, following = capsys.readouterr().out.splitlines()
+    assert written.startswith("written: my file.h5ad (a value for every spot and gene, citations")
+    spot, gene = example_of(made)
+    asked = ["spatialrag", "ragst", "explain", "my file.h5ad", "--spot", spot, "--gene", gene]
+    assert shlex.split(following.removeprefix("next: ")) == asked

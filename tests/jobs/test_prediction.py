@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,8 +7,9 @@ import pandas as pd
 import pytest
 
 from spatialrag.errors import InputError
+from spatialrag.explanation.explanation import explain
 from spatialrag.jobs.generag import InitialFile, Retrieval
-from spatialrag.jobs.prediction import PredictRequest, predict
+from spatialrag.jobs.prediction import PredictRequest, example_of, predict
 from spatialrag.jobs.queries import QuerySlide
 from spatialrag.prediction.controls import MeanProfile
 from spatialrag.prediction.generag.generag import GeneRAG
@@ -88,6 +90,38 @@ def test_predictions_of_someone_else_open_no_image(references, toy_sections, sli
     assert slides_read.opened == []
     assert result.facts["image_weight"] == 0
     assert result.prediction.thumbnails is None
+
+
+def test_genes_with_missing_values_are_counted_and_left_out_on_request(
+    references, query, toy_cache, tmp_path
+):
+    strict = replace(SMALL, min_coverage=0.95)
+    whole = predict(PredictRequest(references, query, strict, "color", removed=0, cache=toy_cache))
+    missing = whole.prediction.missing.any(axis=0)
+    assert 0 < missing.sum() == whole.facts["genes_with_missing_values"]
+    assert any("--drop-missing" in note for note in whole.notes)
+    request = PredictRequest(
+        references, query, strict, "color",
+        removed=0, cache=toy_cache, drop_missing=True, out=tmp_path / "p.h5ad",
+    )  # fmt: skip
+    rest = predict(request)
+    assert rest.facts["genes"] == (~missing).sum()
+    written = read_prediction(tmp_path / "p.h5ad")
+    np.testing.assert_array_equal(written.expression, whole.prediction.expression[:, ~missing])
+    spot, gene = example_of(written)
+    one, other = (explain(each, spot=spot, gene=gene) for each in (written, whole.prediction))
+    assert one.value == other.value
+    assert one.cited_value == pytest.approx(one.value, abs=1e-5)
+    values = one.citations.drop(columns="top_genes")  # among the genes that are left
+    pd.testing.assert_frame_equal(values, other.citations.drop(columns="top_genes"))
+
+
+def test_the_example_is_a_value_worth_a_look(references, query, toy_cache):
+    made = predict(PredictRequest(references, query, SMALL, "color", removed=0, cache=toy_cache))
+    spot, gene = example_of(made.prediction)
+    values = made.prediction.values_of(np.array([gene]))[:, 0]
+    assert values[made.prediction.position_of(spot=spot)] == values.max()
+    assert np.isfinite(values).all()
 
 
 def test_nothing_is_read_before_the_outputs_are_checked(query, tmp_path):

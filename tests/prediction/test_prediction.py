@@ -37,6 +37,11 @@ def test_a_spot_with_its_slide_before_it():
         assert prediction.position_of(gene="h") == 1
 
 
+def test_a_prediction_of_missing_values_alone_cannot_drop_them():
+    with pytest.raises(InputError, match="no gene"):
+        make(expression=np.full((2, 2), np.nan)).without_missing()
+
+
 def test_faults():
     with pytest.raises(InputError, match="expression is"):
         make(genes=np.array(["G"]))

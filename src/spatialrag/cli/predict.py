@@ -23,8 +23,8 @@ from spatialrag.cli.arguments import (
     numbers,
 )
 from spatialrag.cli.devices import BackboneDevice, Device, EncoderDevice, SolverDevice
-from spatialrag.cli.printing import print_facts, print_notes
-from spatialrag.cli.queries import Image, Mpp, MppFrom, Out, PitchUm, Slide
+from spatialrag.cli.printing import print_prediction
+from spatialrag.cli.queries import DropMissing, Image, Mpp, MppFrom, Out, PitchUm, Slide
 from spatialrag.errors import InputError
 from spatialrag.expression.normalize import Scale
 from spatialrag.jobs.devices import Devices
@@ -126,6 +126,7 @@ def predict(
     backbone_device: BackboneDevice = None,
     solver_device: SolverDevice = None,
     cache: Cache = None,
+    drop_missing: DropMissing = False,
     json: Json = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -157,12 +158,12 @@ def predict(
             devices=Devices(device, encoder_device, backbone_device, solver_device),
             cache=cache,
             out=out,
+            drop_missing=drop_missing,
             json=json,
             overwrite=overwrite,
         )
     )
-    print_notes(result.notes)
-    print_facts(result.facts)
+    print_prediction(result, out, verb="explain")
 
 
 def _initial(

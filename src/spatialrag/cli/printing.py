@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -12,10 +13,12 @@ from rich.text import Text
 
 if TYPE_CHECKING:  # a verb without tables starts sooner
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     import pandas as pd
 
     from spatialrag.evaluation.report import Report
+    from spatialrag.jobs.prediction import PredictResult
 
 _PIPED = 160  # columns where output is no terminal and COLUMNS is not set
 _FOLDED = 24  # a wider column of text may be folded to this
@@ -103,6 +106,33 @@ def print_facts(facts: Mapping[str, object]) -> None:
     """Print a line per fact."""
     for name, value in facts.items():
         console().print(f"{name}: {value}", highlight=False)
+
+
+def print_prediction(result: PredictResult, out: Path, *, verb: str) -> None:
+    """Print what a prediction came to, where it lies, and what to do with it next.
+
+    Parameters
+    ----------
+    result
+        Of the job.
+    out
+        The file it was written to.
+    verb
+        Which explains it.
+    """
+    from spatialrag.jobs.prediction import example_of
+
+    print_notes(result.notes)
+    print_facts(result.facts)
+    prediction = result.prediction
+    parts = ["a value for every spot and gene"]
+    parts += ["citations with their groups"] * (prediction.citations is not None)
+    parts += ["patches"] * (prediction.thumbnails is not None)
+    parts += ["the slide"] * (prediction.tissue is not None)
+    spot, gene = example_of(prediction)
+    command = ["spatialrag", *verb.split(), str(out), "--spot", spot, "--gene", gene]
+    written = f"written: {out} ({', '.join(parts)})"
+    console().print(f"{written}\nnext: {shlex.join(command)}", soft_wrap=True)
 
 
 def print_report(report: Report) -> None:

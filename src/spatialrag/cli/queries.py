@@ -14,6 +14,9 @@ MppFrom = Annotated[
         "--mpp-from", help="Which source of µm per pixel to believe: given, image, pitch or file."
     ),
 ]
+DropMissing = Annotated[
+    bool, typer.Option("--drop-missing", help="Leave out genes that some spot has no value of.")
+]
 Mpp = Annotated[float | None, typer.Option("--mpp", help="µm per pixel of the image.")]
 PitchUm = Annotated[
     float | None,

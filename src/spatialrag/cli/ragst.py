@@ -20,8 +20,8 @@ from spatialrag.cli.arguments import (
 from spatialrag.cli.cell_arguments import ProportionsFile, TypeColumn, TypeMapFile
 from spatialrag.cli.devices import Device, EncoderDevice
 from spatialrag.cli.explain import AliasTable, Csv, Figure, Gene, Spot, Top, Wide, print_explanation
-from spatialrag.cli.printing import print_facts, print_frame, print_notes
-from spatialrag.cli.queries import Image, Mpp, MppFrom, Out, PitchUm, Slide
+from spatialrag.cli.printing import print_facts, print_frame, print_notes, print_prediction
+from spatialrag.cli.queries import DropMissing, Image, Mpp, MppFrom, Out, PitchUm, Slide
 from spatialrag.explanation.types import carriers
 from spatialrag.jobs import ragst as jobs
 from spatialrag.jobs.cells import GivenProportions, SingleCells
@@ -121,6 +121,7 @@ def predict(
     device: Device = "cpu",
     encoder_device: EncoderDevice = None,
     cache: Cache = None,
+    drop_missing: DropMissing = False,
     json: Json = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -142,6 +143,7 @@ def predict(
             devices=Devices(device, encoder=encoder_device),
             cache=cache,
             out=out,
+            drop_missing=drop_missing,
             json=json,
             overwrite=overwrite,
         ),
@@ -149,8 +151,7 @@ def predict(
         SingleCells(cells, type_column, type_map, her2st),
         residual=residual,
     )
-    print_notes(result.notes)
-    print_facts(result.facts)
+    print_prediction(result, out, verb="ragst explain")
 
 
 @app.command()

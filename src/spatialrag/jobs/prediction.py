@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from spatialrag.bank.bank import Bank
 from spatialrag.bank.copies import Copy, describe_copies, find_copies, leave_out_copies
 from spatialrag.bank.store import read_bank
@@ -54,6 +56,9 @@ class PredictRequest:
         The prediction to write, ``.h5ad``; None writes nothing.
     json
         Facts to write as JSON.
+    drop_missing
+        Leave out genes that are missing in some spot: what references that hold little of its
+        weight measured.
     overwrite
         Replace files that exist.
     """
@@ -70,6 +75,7 @@ class PredictRequest:
     cache: Path | None = None
     out: Path | None = None
     json: Path | None = None
+    drop_missing: bool = False
     overwrite: bool = False
 
 
@@ -111,8 +117,7 @@ def predict(request: PredictRequest) -> PredictResult:
     check_outputs(request.out, request.json, overwrite=request.overwrite, inputs=read)
     bank = request.bank if isinstance(request.bank, Bank) else read_bank(request.bank)
     prediction, notes = run(request, bank, method, blind=blind)
-    facts = facts_of(prediction) | _facts_of_retrieval(prediction)
-    return finish(request, prediction, facts, notes)
+    return finish(request, prediction, _facts_of_retrieval(prediction), notes)
 
 
 @dataclass(frozen=True)
@@ -201,11 +206,41 @@ def finish(
     facts: dict[str, object],
     notes: tuple[str, ...],
 ) -> PredictResult:
-    """Write what a request asks for, and return the result."""
+    """Write what a request asks for, and return the result.
+
+    Parameters
+    ----------
+    request
+        What was asked for.
+    prediction
+        By its method.
+    facts
+        What only this method knows, beside `facts_of`.
+    notes
+        What was said so far.
+    """
+    missing = int(prediction.missing.any(axis=0).sum())
+    if missing and request.drop_missing:
+        prediction = prediction.without_missing()
+        notes += (f"{missing} genes with missing values left out",)
+    elif missing:
+        notes += (
+            f"{missing} of {len(prediction.genes)} genes have missing values, where references "
+            "that measured them hold too little of a spot's weight; --drop-missing leaves them out",
+        )
+    facts = facts_of(prediction) | facts | {"genes_with_missing_values": missing}
     if request.out is not None:
         write_prediction(prediction, request.out)
     write_json(request.json, facts)
     return PredictResult(prediction, facts, notes)
+
+
+def example_of(prediction: Prediction) -> tuple[str, str]:
+    """Return a spot and a gene to look at first: the clearest value of the most variable gene."""
+    values = np.where(prediction.missing.any(axis=0), 0, prediction.expression)
+    column = int(values.var(axis=0).argmax())
+    row = int(values[:, column].argmax())
+    return str(prediction.spots[row]), str(prediction.genes[column])
 
 
 def facts_of(prediction: Prediction) -> dict[str, object]:
@@ -227,7 +262,6 @@ def _facts_of_retrieval(prediction: Prediction) -> dict[str, object]:
     facts = {name: settings[name] for name in ("image_weight", "strength") if name in settings}
     if certificate is not None and "relative_gap" in certificate:
         facts["largest_relative_gap"] = float(certificate["relative_gap"].max())
-    facts["genes_with_missing_values"] = int(prediction.missing.any(axis=0).sum())
     return facts
 
 

@@ -11,7 +11,7 @@ from spatialrag.explanation.types import attention_by_type
 from spatialrag.jobs.cells import GivenProportions, SingleCells
 from spatialrag.jobs.devices import Devices
 from spatialrag.jobs.outputs import check_outputs, write_json
-from spatialrag.jobs.prediction import PredictRequest, PredictResult, facts_of, finish, run
+from spatialrag.jobs.prediction import PredictRequest, PredictResult, finish, run
 from spatialrag.prediction.predictor import FittedPredictor
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def predict(
     if not residual:
         fitted = fitted.without_residual()
     prediction, notes = run(request, fitted.bank, _Trained(fitted), trained=True)
-    facts = facts_of(prediction) | {
+    facts = {
         "uncited_share": prediction.uncited_share,
         "attention": attention_by_type(prediction).mean().round(4).to_dict(),
     }

@@ -1,6 +1,6 @@
 """Citations: which references a prediction rests on, and their content."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -107,6 +107,15 @@ class Citations:
             return measured
         share = self.smoothing.share
         return (1 - share) * measured + share * self.smoothed(genes)
+
+    def over(self, genes: np.ndarray) -> "Citations":
+        """Return the same citations over some of the genes, (n_genes,) bool."""
+        return replace(
+            self,
+            expression=self.expression[:, genes],
+            measured=self.measured[genes],
+            smoothing=None if self.smoothing is None else self.smoothing.over(genes),
+        )
 
     def sum_expression(self) -> np.ndarray:
         """Return Eq. 2, D_full a, for every query and gene, (n_queries, n_genes) float32."""

@@ -181,6 +181,32 @@ class Prediction:
         values[:, position < 0] = np.nan
         return values
 
+    def without_missing(self) -> "Prediction":
+        """Return the prediction less the genes that are missing in some spot.
+
+        Raises
+        ------
+        InputError
+            Every gene is missing somewhere.
+
+        Examples
+        --------
+        >>> prediction.without_missing().missing.any()
+        np.False_
+        """
+        kept = np.asarray(~self.missing.any(axis=0))
+        if not kept.any():
+            raise InputError(
+                f"no gene of the prediction of {self.slide!r} has a value in every spot",
+                fix="keep those with missing values (no --drop-missing)",
+            )
+        return replace(
+            self,
+            genes=self.genes[kept],
+            expression=self.expression[:, kept],
+            citations=None if self.citations is None else self.citations.over(kept),
+        )
+
     def with_pictures(
         self, thumbnails: np.ndarray | None, tissue: TissuePicture | None = None
     ) -> "Prediction":

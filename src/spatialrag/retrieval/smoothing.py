@@ -38,6 +38,10 @@ class Smoothing:
         """Return that of some references, by position or mask."""
         return replace(self, scores=self.scores[references])
 
+    def over(self, genes: np.ndarray) -> "Smoothing":
+        """Return that of some genes, by position or mask."""
+        return replace(self, loadings=self.loadings[:, genes], mean=self.mean[genes])
+
     def values(self, genes: np.ndarray | slice) -> np.ndarray:
         """Return smoothed expression (n_references, n_chosen), never below 0, float32."""
         return np.maximum(self.scores @ self.loadings[:, genes] + self.mean[genes], 0)
