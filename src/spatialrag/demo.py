@@ -172,6 +172,8 @@ def _maps(prediction: Prediction, report: Report, measured: Bank, genes: list[st
             gene=gene,
             r=r[gene],
             scale=prediction.scale,
+            tissue=prediction.tissue,
+            mpp=prediction.mpp,
             axes=tuple(pair),
         )
     return page.picture(figure, description="measured and predicted maps")

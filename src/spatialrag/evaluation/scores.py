@@ -173,6 +173,42 @@ def evaluate(
     return Scores(summary, per_gene, agreement, overlap, len(rows), n_used)
 
 
+def measured_beside(
+    prediction: Prediction, section: Section, gene: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return one gene as predicted and as measured, on the prediction's scale.
+
+    Parameters
+    ----------
+    prediction
+        Of the slide.
+    section
+        Measured expression of the same slide; joined by spot name.
+    gene
+        Name.
+
+    Returns
+    -------
+    rows : (n,)
+        Spots of the prediction that were measured and have counts.
+    predicted, measured : (n,)
+
+    Raises
+    ------
+    InputError
+        No spot in common, or a gene that the section did not measure.
+    """
+    column = np.flatnonzero(section.genes == gene)
+    if not len(column):
+        raise InputError(f"section {section.slide!r} did not measure the gene {gene!r}")
+    rows, order = _join(prediction, section)
+    measured = to_scale(
+        section.expression, stored=section.scale, wanted=prediction.scale, totals=section.totals
+    )
+    predicted = prediction.values_of(np.array([gene]))[rows, 0]
+    return rows, predicted, measured[order][:, column].toarray().ravel()
+
+
 def _join(prediction: Prediction, section: Section) -> tuple[np.ndarray, np.ndarray]:
     """Return rows of the prediction and of the section for every spot that has counts."""
     order = pd.Index(section.spots).get_indexer(prediction.spots)

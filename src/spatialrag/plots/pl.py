@@ -8,27 +8,30 @@ from matplotlib.figure import Figure
 
 from spatialrag import keys
 from spatialrag.errors import InputError
+from spatialrag.evaluation.scores import measured_beside
 from spatialrag.explanation.explanation import explain
+from spatialrag.expression.section import Section
+from spatialrag.metrics.expression import pearson_per_gene
 from spatialrag.plots.citations import plot_citations
 from spatialrag.plots.domains import plot_domains
-from spatialrag.plots.maps import plot_map
+from spatialrag.plots.maps import plot_map, plot_pair
 from spatialrag.prediction.prediction import Prediction
 from spatialrag.prediction.store import prediction_of
 
-__all__ = ["citations", "domains", "gene", "references_per_spot"]
+__all__ = ["citations", "compare", "domains", "gene", "references_per_spot"]
 
 
 def gene(
     data: Prediction | ad.AnnData, name: str, *, key: str = "predicted", ax: Axes | None = None
 ) -> Axes:
-    """Draw the predicted map of one gene.
+    """Draw the predicted map of one gene, over the H&E where the prediction holds its picture.
 
     Parameters
     ----------
     data
         A prediction, or an AnnData that `spatialrag.tl.predict` wrote one into.
     name
-        The gene.
+        The gene, or an alias.
     key
         Under which the AnnData has its prediction.
     ax
@@ -40,8 +43,67 @@ def gene(
     True
     """
     prediction = _prediction(data, key)
-    values = prediction.expression[:, prediction.position_of(gene=name)]
-    return plot_map(values, prediction.xy, title=f"{name} ({prediction.scale})", ax=ax)
+    column = prediction.position_of(gene=name)
+    return plot_map(
+        prediction.expression[:, column],
+        prediction.xy,
+        title=f"{prediction.genes[column]} ({prediction.scale})",
+        tissue=prediction.tissue,
+        mpp=prediction.mpp,
+        ax=ax,
+    )
+
+
+def compare(
+    data: Prediction | ad.AnnData,
+    measured: Section,
+    name: str,
+    *,
+    standardized: bool = False,
+    key: str = "predicted",
+    axes: tuple[Axes, Axes] | None = None,
+) -> tuple[Axes, Axes]:
+    """Draw one gene as measured beside as predicted, on one colour scale, over the H&E.
+
+    Parameters
+    ----------
+    data, key
+        As in `gene`.
+    measured
+        The same slide, from `spatialrag.read_section`; joined by spot name.
+    name
+        The gene, or an alias.
+    standardized
+        Each map less its mean in units of its standard deviation: compares where, not how much.
+    axes
+        Where to draw; a new figure when absent.
+
+    Raises
+    ------
+    InputError
+        The gene was not measured, or no spot is in both.
+
+    Examples
+    --------
+    >>> left, right = sr.pl.compare(prediction, sections[3], prediction.genes[0])
+    >>> "measured" in left.get_title()
+    True
+    """
+    prediction = _prediction(data, key)
+    found = str(prediction.genes[prediction.position_of(gene=name)])
+    rows, predicted, truth = measured_beside(prediction, measured, found)
+    return plot_pair(
+        predicted,
+        truth,
+        prediction.xy[rows],
+        gene=found,
+        r=float(pearson_per_gene(predicted[:, None], truth[:, None])[0]),
+        scale=prediction.scale,
+        standardized=standardized,
+        tissue=prediction.tissue,
+        mpp=prediction.mpp,
+        axes=axes,
+    )
 
 
 def citations(

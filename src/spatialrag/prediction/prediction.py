@@ -119,6 +119,12 @@ class Prediction:
         """Which values are missing, (n_spots, n_genes) bool."""
         return np.isnan(self.expression)
 
+    @property
+    def mpp(self) -> float | None:
+        """µm per pixel of the slide, where the record knows it."""
+        mpp = self.record.get("query", {}).get("mpp")
+        return None if mpp is None else float(mpp)
+
     def position_of(
         self, *, spot: str | None = None, gene: str | None = None, aliases: Aliases | None = None
     ) -> int:
