@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 
 from spatialrag.escaping import figure_text
@@ -35,19 +35,28 @@ def plot_citations(explanation: Explanation, *, n: int | None = None) -> Figure:
     The typical patch of a group is its member of largest weight. A scale bar of half a patch is
     drawn where its side is known.
     """
-    groups = explanation.groups.drop(index=[REST, UNCITED], errors="ignore")
-    n = (0 if len(groups) else _PER_ROW) if n is None else n
-    rows = [_of_groups(explanation)] if len(groups) else []
-    single = _of_references(explanation, n)
-    rows += [single[start : start + _PER_ROW] for start in range(0, len(single), _PER_ROW)]
-    columns = 1 + max(map(len, rows), default=0)
-    figure, axes = plt.subplots(
-        max(len(rows), 1),
-        columns,
-        figsize=(2.3 * columns, 3.6 * max(len(rows), 1)),
-        layout="constrained",
-        squeeze=False,
-    )
+    rows = _rows(explanation, n)
+    columns, lines = 1 + max(map(len, rows), default=0), max(len(rows), 1)
+    figure = plt.figure(figsize=(2.3 * columns, 3.6 * lines), layout="constrained")
+    draw_citations(figure, explanation, n=n)
+    return figure
+
+
+def draw_citations(
+    figure: Figure | SubFigure, explanation: Explanation, *, n: int | None = None
+) -> None:
+    """Draw what `plot_citations` draws into a figure, or a part of one.
+
+    Parameters
+    ----------
+    figure
+        Empty.
+    explanation, n
+        As in `plot_citations`.
+    """
+    rows = _rows(explanation, n)
+    columns, lines = 1 + max(map(len, rows), default=0), max(len(rows), 1)
+    axes = figure.subplots(lines, columns, squeeze=False)
     figure.suptitle(figure_text(explanation.headline), fontsize=10)
     for ax in axes.ravel():
         ax.set_axis_off()
@@ -56,7 +65,15 @@ def plot_citations(explanation: Explanation, *, n: int | None = None) -> Figure:
         for ax, (place, title, caption) in zip(line[1:], row, strict=False):
             pictures = explanation.thumbnails
             _draw(ax, None if pictures is None else pictures[place], title, caption)
-    return figure
+
+
+def _rows(explanation: Explanation, n: int | None) -> list[list[tuple[int, str, list[str]]]]:
+    """Return what each row of the figure shows: groups first, then single references."""
+    groups = explanation.groups.drop(index=[REST, UNCITED], errors="ignore")
+    n = (0 if len(groups) else _PER_ROW) if n is None else n
+    rows = [_of_groups(explanation)] if len(groups) else []
+    single = _of_references(explanation, n)
+    return rows + [single[start : start + _PER_ROW] for start in range(0, len(single), _PER_ROW)]
 
 
 def save_citations(explanation: Explanation, path: str | Path, *, n: int | None = None) -> None:

@@ -3,7 +3,6 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 
 from spatialrag.errors import InputError
 from spatialrag.escaping import figure_text
@@ -77,7 +76,7 @@ def plot_map(
     if mpp:
         draw_scale_bar(ax, mpp)
     if colorbar:
-        _add_colorbar(drawn, ax)
+        ax.figure.colorbar(drawn, ax=ax, shrink=0.7, pad=0.02)
     return ax
 
 
@@ -126,7 +125,10 @@ def plot_pair(
         (measured, axes[0], f"{gene} measured ({unit})"),
         (predicted, axes[1], f"{gene} predicted, r = {r:.2f}"),
     ):
-        plot_map(values, xy, title=title, limits=limits, tissue=tissue, mpp=mpp, ax=ax)
+        plot_map(
+            values, xy, title=title, limits=limits, colorbar=False, tissue=tissue, mpp=mpp, ax=ax
+        )
+    axes[1].figure.colorbar(axes[1].collections[-1], ax=list(axes), shrink=0.7, pad=0.02)
     return axes
 
 
@@ -164,7 +166,3 @@ def marker_size(xy: np.ndarray, ax: Axes) -> float:
 def _standardized(values: np.ndarray) -> np.ndarray:
     spread = np.nanstd(values)
     return (values - np.nanmean(values)) / (spread if spread > 0 else 1.0)
-
-
-def _add_colorbar(drawn: ScalarMappable, ax: Axes) -> None:
-    ax.figure.colorbar(drawn, ax=ax, shrink=0.7, pad=0.02)
