@@ -91,6 +91,8 @@ def print_explanation(found: Explanation, *, top: int, wide: bool) -> None:
         )
     if found.uncited_share:
         out.print(f"share of the prediction without citations: {found.uncited_share:.0%}")
+    for doubt in found.doubts:
+        out.print(terminal_text(f"beware, this slide is unlike the bank's: {doubt}"))
     if found.groups.empty:
         out.print(
             "no groups: the bank had no embeddings or no places, or this prediction is an old one"

@@ -54,6 +54,8 @@ class Explanation:
         Pictures of the query and of the cited references in order; None when not kept.
     patch_um
         Side of what a picture shows, µm; NaN when unknown.
+    doubts
+        In what the slide is unlike the bank's, see `spatialrag.prediction.likeness`.
 
     Examples
     --------
@@ -76,6 +78,7 @@ class Explanation:
     query_thumbnail: np.ndarray | None = None
     thumbnails: np.ndarray | None = None
     patch_um: float = np.nan
+    doubts: tuple[str, ...] = ()
 
     @property
     def headline(self) -> str:
@@ -108,6 +111,7 @@ class Explanation:
         }
         facts["cited_value"] = self.cited_value
         facts["headline"] = self.headline
+        facts["doubts"] = list(self.doubts)
         for name, table in (("groups", self.groups.reset_index()), ("citations", self.citations)):
             facts[name] = table.astype(object).where(table.notna(), None).to_dict("records")
         return facts
@@ -179,6 +183,7 @@ def explain(
         from_morphology=_certified(certificate, "from_morphology", row),
         from_anchors=_certified(certificate, "from_anchors", row),
         uncited_share=prediction.uncited_share,
+        doubts=tuple(str(doubt["words"]) for doubt in prediction.record.get("doubts", ())),
         query_thumbnail=None if prediction.thumbnails is None else prediction.thumbnails[row],
         thumbnails=None if citations.thumbnails is None else citations.thumbnails[cited],
         patch_um=float(prediction.record.get("query", {}).get("patch_um", np.nan)),

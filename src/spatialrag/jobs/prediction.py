@@ -1,7 +1,7 @@
 """Predict a slide's spots from a bank: one flow for every entrance and every method."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from spatialrag.jobs.generag import Retrieval
 from spatialrag.jobs.outputs import check_outputs, write_json
 from spatialrag.jobs.queries import QuerySlide
 from spatialrag.prediction.generag.generag import FittedGeneRAG, GeneRAG
+from spatialrag.prediction.likeness import Doubt, find_doubts
 from spatialrag.prediction.prediction import Prediction, picture_tissue
 from spatialrag.prediction.predictor import FittedPredictor, Predictor, Queries
 from spatialrag.prediction.store import write_prediction
@@ -172,11 +173,14 @@ def run(
         )
         queries: Queries = spots
         thumbnails = tissue = None
+        doubts: tuple[Doubt, ...] = ()
         if not blind:
             encoder = request.devices.check_encoder(request.encoder, references)
             notes += request.devices.notes(encoder=encoder)
             queries = _embed(spots, slide, references, encoder, request.cache)
             thumbnails = queries.thumbnails
+            doubts = find_doubts(queries, references)
+            notes += tuple(f"slide {spots.slide!r}: {doubt.words}" for doubt in doubts)
         if slide is not None:
             tissue = picture_tissue(spots, slide=slide)
     fitted = method.fit(references)
@@ -185,6 +189,7 @@ def run(
     else:
         prediction = fitted.predict(queries)
     record = prediction.record | {"query": _record(spots, queries)}
+    record |= {"doubts": [asdict(doubt) for doubt in doubts]} if doubts else {}
     record |= {"copies": describe_copies(copies, references)} if copies else {}
     return replace(prediction, record=record).with_pictures(thumbnails, tissue), notes
 
