@@ -68,7 +68,8 @@ def altered(
     return {
         "as it is": lambda: spots,
         "another slide's picture": lambda: elsewhere(other, scaled=False),
-        "another tissue": lambda: elsewhere(foreign, scaled=True),
+        "another tissue": lambda: foreign,
+        "another tissue, own places": lambda: elsewhere(foreign, scaled=True),
         "grey": lambda: drawn("grey", ImageOps.grayscale(picture).convert("RGB")),
         "blurred": lambda: drawn(
             "blurred", picture.filter(ImageFilter.GaussianBlur(BLUR_UM / mpp))
@@ -127,7 +128,7 @@ def main() -> None:
     if given.json:
         given.json.write_text(json.dumps({"encoder": given.encoder, "cases": found}, indent=1))
     table = pd.DataFrame(found)
-    facts = ("contrast", "sharpness", "off_tissue", "pitch", "refused")
+    facts = ("contrast", "sharpness", "colour", "off_tissue", "pitch", "refused")
     for fact in facts:
         table[fact] = [fact in said for said in table["said"]]
     table["any"] = table["said"].str.len() > 0

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spatialrag.prediction.likeness import find_doubts, sharpness_of, spread_of
+from spatialrag.prediction.likeness import colour_of, find_doubts, sharpness_of, spread_of
 from spatialrag.slides.placement import Placement
 
 
@@ -56,6 +56,14 @@ def test_a_blurred_picture(query, references, times):
     assert facts(replace(query, thumbnails=blurred.astype(np.uint8)), references) == ["sharpness"]
 
 
+def test_a_grey_picture(query, references):
+    grey = query.thumbnails.mean(axis=-1, keepdims=True).repeat(3, axis=-1).astype(np.uint8)
+    (doubt,) = find_doubts(replace(query, thumbnails=grey), references)
+    assert doubt.fact == "colour"
+    assert doubt.value == 0 < doubt.lowest <= doubt.highest
+    assert "times less colourful" in doubt.words
+
+
 def test_spots_off_the_tissue_and_a_wrong_scale(query, references):
     off = replace(query.placement, n_off=len(query.spots) // 2)
     assert facts(replace(query, placement=off), references) == ["off_tissue"]
@@ -83,4 +91,8 @@ def test_facts_by_hand():
     stripes[:, :, 2:] = 100
     # One step of 100 among three differences in each row; grey levels 0 and 100 in halves.
     assert sharpness_of(stripes) == pytest.approx(np.log((100 / 3 + 0.5) / 51))
+    red = np.zeros((3, 2, 2, 3), np.uint8)
+    red[:, 0, :, 0] = 50  # half of each patch
+    assert colour_of(red) == pytest.approx(np.log(26))
+    assert np.isnan(colour_of(np.full((2, 4, 4, 3), 255, np.uint8)))
     assert np.isnan(sharpness_of(np.zeros((2, 4, 4, 3), np.uint8)))

@@ -1,11 +1,11 @@
 """Whether a query slide looks like the slides of its bank: what is far from them is said.
 
-Retrieval answers whatever it is asked: of a blurred, grey or foreign picture too. Four facts of a
+Retrieval answers whatever it is asked: of a blurred, grey or foreign picture too. Five facts of a
 query are compared with the same facts of the bank's own slides, each against the others. None needs
 counts, so that they are known before anything is predicted; none of them proves an error.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from spatialrag.slides.platforms import PITCH_UM, neighbors_of_lattice
 _CONTRAST = 0.45  # mean |log ratio| of spreads within a slide
 _CONTRAST_TO_ONE = 0.7  # of a bank of one slide, whose own spread is one draw
 _ENOUGH = 20  # spots from which a spread is taken
+_TIMES = 2.0  # as far from the bank's slides as these are from each other, at least
 _SHARPNESS = 0.3  # log ratio: edges less or more sharp by a third
+_COLOUR = 0.7  # log ratio: half or twice as colourful
 _OFF_TISSUE = 0.1  # share of spots beyond the bank's worst slide
 _PITCH = 0.08  # relative
 _FLAT = 4.0  # grey levels: below, a patch is glass or black and has no edges to judge
@@ -30,7 +32,7 @@ class Doubt:
     Parameters
     ----------
     fact
-        ``contrast``, ``sharpness``, ``off_tissue`` or ``pitch``.
+        ``contrast``, ``sharpness``, ``colour``, ``off_tissue`` or ``pitch``.
     value
         Of the query.
     lowest, highest
@@ -52,7 +54,7 @@ def find_doubts(queries: Embeddings, bank: Bank) -> tuple[Doubt, ...]:
     Parameters
     ----------
     queries
-        Embedded as the bank was; with thumbnails, sharpness is compared too.
+        Embedded as the bank was; with thumbnails, sharpness and colour are compared too.
     bank
         The references, without the query.
 
@@ -65,12 +67,13 @@ def find_doubts(queries: Embeddings, bank: Bank) -> tuple[Doubt, ...]:
     -----
     Contrast is the mean over dimensions of \|log(SD over the query's spots / mean SD over a slide's
     spots)\|. Sharpness is the median over patches of log(mean gradient / SD of grey levels) of the
-    pictures that bank and query keep of them. Limits were set on 19 honest folds of 12 slides and
+    pictures that bank and query keep of them, colour the log of their median distance from grey.
+    Limits were set on 19 honest folds of 12 slides and
     their damaged twins (`benchmarks/likeness.py`).
     """
     found = [
         _contrast(queries, bank),
-        _sharpness(queries, bank),
+        *_of_pictures(queries, bank),
         _off_tissue(queries, bank),
         _pitch(queries, bank),
     ]
@@ -105,6 +108,21 @@ def sharpness_of(thumbnails: np.ndarray) -> float:
     return float(np.median(np.log((gradient[judged] + 0.5) / (contrast[judged] + 1))))
 
 
+def colour_of(thumbnails: np.ndarray) -> float:
+    """Return how colourful patches are, log(1 + median distance from grey); NaN of glass alone.
+
+    Parameters
+    ----------
+    thumbnails : (n, px, px, 3) uint8
+    """
+    judged = (thumbnails @ _GREY).std(axis=(1, 2)) > _FLAT
+    if not judged.any():
+        return float("nan")
+    red, green, blue = np.moveaxis(thumbnails[judged].astype(float), -1, 0)
+    distance = np.hypot(red - green, blue - green).mean(axis=(1, 2))
+    return float(np.log1p(np.median(distance)))
+
+
 def _contrast(queries: Embeddings, bank: Bank) -> Doubt | None:
     own = bank.require_encoder().own_dim
     vectors = bank.vectors[:, :own].astype(np.float64)
@@ -121,12 +139,13 @@ def _contrast(queries: Embeddings, bank: Bank) -> Doubt | None:
         if len(slides) > 1
     ]
     highest = max(others, default=0.0)
-    if value <= max(_CONTRAST if len(slides) > 1 else _CONTRAST_TO_ONE, highest):
+    least = _CONTRAST if len(slides) > 1 else _CONTRAST_TO_ONE
+    if value <= max(least, _TIMES * highest):
         return None
     words = (
         f"its patches vary otherwise than on any slide of the bank ({value:.2f} of a log ratio on "
-        f"average; slides of the bank differ by up to {highest:.2f}): a grey picture, another "
-        "tissue, or places that are not those of the spots?"
+        f"average; slides of the bank differ by up to {highest:.2f}): another tissue, another "
+        "picture, or places that are not those of the spots?"
     )
     return Doubt("contrast", value, 0.0, highest, words)
 
@@ -136,27 +155,39 @@ def _apart(one: np.ndarray, others: list[np.ndarray]) -> float:
     return float(np.abs(one - mean).mean())
 
 
-def _sharpness(queries: Embeddings, bank: Bank) -> Doubt | None:
+def _of_pictures(queries: Embeddings, bank: Bank) -> list[Doubt | None]:
     if queries.thumbnails is None or bank.thumbnails is None:
+        return []
+    slides = [bank.thumbnails[bank.slide_of == at] for at in range(len(bank.slides))]
+    asked = queries.thumbnails
+    sharp = _outside(sharpness_of(asked), [sharpness_of(slide) for slide in slides], _SHARPNESS)
+    colour = _outside(colour_of(asked), [colour_of(slide) for slide in slides], _COLOUR)
+    found: list[Doubt | None] = []
+    if sharp is not None:
+        words = (
+            f"its picture is {sharp.words} sharp than any slide of the bank: out of focus, saved "
+            "at another resolution, or of another tissue?"
+        )
+        found.append(replace(sharp, fact="sharpness", words=words))
+    if colour is not None:
+        words = (
+            f"its picture is {colour.words} colourful than any slide of the bank: grey, or another "
+            "stain?"
+        )
+        found.append(replace(colour, fact="colour", words=words))
+    return found
+
+
+def _outside(value: float, known: list[float], tolerance: float) -> Doubt | None:
+    """Return by how much a logarithm is outside those of the bank, where that is too much."""
+    finite = [each for each in known if np.isfinite(each)]
+    if not finite or not np.isfinite(value):
         return None
-    known = np.array(
-        [
-            sharpness_of(bank.thumbnails[bank.slide_of == position])
-            for position in range(len(bank.slides))
-        ]
-    )
-    value, known = sharpness_of(queries.thumbnails), known[np.isfinite(known)]
-    if not len(known) or not np.isfinite(value):
+    low, high = min(finite), max(finite)
+    if low - tolerance <= value <= high + tolerance:
         return None
-    low, high = float(known.min()), float(known.max())
-    if low - _SHARPNESS <= value <= high + _SHARPNESS:
-        return None
-    said, times = ("less", low - value) if value < low else ("more", value - high)
-    words = (
-        f"its picture is {np.exp(times):.1f} times {said} sharp than any slide of the bank: out of "
-        "focus, saved at another resolution, or of another tissue?"
-    )
-    return Doubt("sharpness", value, low, high, words)
+    said, by = ("less", low - value) if value < low else ("more", value - high)
+    return Doubt("", value, low, high, f"{np.exp(by):.1f} times {said}")
 
 
 def _off_tissue(queries: Embeddings, bank: Bank) -> Doubt | None:
