@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
@@ -83,3 +85,32 @@ def test_what_cannot_be_explained(prediction, references, queries):
     nothing = GeneRAG(n_anchors=50, strength=1e30, relative=False).fit(references).predict(queries)
     with pytest.raises(InputError, match="has no citation"):
         explain(nothing, spot=nothing.spots[0], gene=nothing.genes[0])
+
+
+def test_where_a_value_stands(references, queries):
+    prediction = GeneRAG(n_anchors=60, min_coverage=0.0).fit(references).predict(queries)
+    gene = str(prediction.genes[3])
+    values = prediction.expression[:, 3]
+    spots = prediction.spots[np.argsort(-values, kind="stable")]
+    found = [explain(prediction, spot=str(spot), gene=gene) for spot in spots[:3]]
+    assert [each.standing.rank for each in found] == [1, 2, 3]
+    stands = found[0].standing
+    assert stands.n_spots == len(values)
+    assert stands.predicted_range == (values.min(), values.max())
+    counted = found[0].citations["measured"]
+    assert stands.measured_range == (counted.min(), counted.max())
+    assert found[0].to_json()["rank"] == 1
+    missing = prediction.expression.copy()
+    missing[0, 3] = np.nan
+    absent = explain(
+        replace(prediction, expression=missing), spot=str(prediction.spots[0]), gene=gene
+    )
+    assert (absent.standing.rank, absent.standing.n_spots) == (0, len(values) - 1)
+
+
+def test_what_was_doubted_when_predicting_is_repeated(references, queries):
+    prediction = GeneRAG(n_anchors=60).fit(references).predict(queries)
+    doubted = replace(prediction, record=prediction.record | {"doubts": [{"words": "grey?"}]})
+    found = explain(doubted, spot=str(prediction.spots[0]), gene=str(prediction.genes[0]))
+    assert found.doubts == ("grey?",)
+    assert found.to_json()["doubts"] == ["grey?"]

@@ -9,6 +9,7 @@ from typer.main import get_command, get_group
 
 import spatialrag
 from spatialrag.cli.failures import failures_told
+from spatialrag.cli.panels import arrange
 from spatialrag.cli.verbs import VERBS, Verb
 
 if TYPE_CHECKING:  # typer has click within; the package of that name is not installed with it
@@ -46,6 +47,7 @@ def load_verb(name: str) -> "Command":
         single.command()(found)
         command = get_command(single)
     command.name = name
+    arrange(command)
     return command
 
 

@@ -80,6 +80,16 @@ def print_explanation(found: Explanation, *, top: int, wide: bool) -> None:
     """
     out = console()
     out.print(terminal_text(f"{found.headline} ({found.scale})"))
+    stands = found.standing
+    if stands.rank:
+        predicted, measured = (
+            f"{low:.3g} to {high:.3g}"
+            for low, high in (stands.predicted_range, stands.measured_range)
+        )
+        out.print(
+            f"rank {stands.rank} of {stands.n_spots} spots of this slide (predicted {predicted}); "
+            f"the cited references measured {measured}"
+        )
     out.print(
         f"{len(found.citations)} references contribute {found.cited_value:.4g}; weight on those "
         f"that measured it: {found.coverage:.0%}"

@@ -1,6 +1,6 @@
 """The evidence for one value: contributions, modalities, leave-one-reference-out."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,27 @@ TOP_GENES = 5
 _SEEN = 0.25
 _TOLD = ("slide", "donor", "x", "y", "kind", "cell_type")
 _WORDS = ("no", "one", "two", "three", "four", "five")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a value stands.
+
+    Parameters
+    ----------
+    rank, n_spots
+        How many spots of the slide have this value or a higher one, among those that have any; 0
+        for a missing value.
+    predicted_range
+        Lowest and highest predicted value of the gene on the slide; NaN without any.
+    measured_range
+        The same of what the cited references measured.
+    """
+
+    rank: int = 0
+    n_spots: int = 0
+    predicted_range: tuple[float, float] = (np.nan, np.nan)
+    measured_range: tuple[float, float] = (np.nan, np.nan)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +75,8 @@ class Explanation:
         Pictures of the query and of the cited references in order; None when not kept.
     patch_um
         Side of what a picture shows, µm; NaN when unknown.
+    standing
+        Where the value stands among the slide's, and what the cited references measured.
     doubts
         In what the slide is unlike the bank's, see `spatialrag.prediction.likeness`.
 
@@ -78,6 +101,7 @@ class Explanation:
     query_thumbnail: np.ndarray | None = None
     thumbnails: np.ndarray | None = None
     patch_um: float = np.nan
+    standing: Standing = Standing()
     doubts: tuple[str, ...] = ()
 
     @property
@@ -111,6 +135,7 @@ class Explanation:
         }
         facts["cited_value"] = self.cited_value
         facts["headline"] = self.headline
+        facts |= asdict(self.standing)
         facts["doubts"] = list(self.doubts)
         for name, table in (("groups", self.groups.reset_index()), ("citations", self.citations)):
             facts[name] = table.astype(object).where(table.notna(), None).to_dict("records")
@@ -183,6 +208,9 @@ def explain(
         from_morphology=_certified(certificate, "from_morphology", row),
         from_anchors=_certified(certificate, "from_anchors", row),
         uncited_share=prediction.uncited_share,
+        standing=_standing(
+            prediction.expression[:, column], value, table["measured"].to_numpy(float)
+        ),
         doubts=tuple(str(doubt["words"]) for doubt in prediction.record.get("doubts", ())),
         query_thumbnail=None if prediction.thumbnails is None else prediction.thumbnails[row],
         thumbnails=None if citations.thumbnails is None else citations.thumbnails[cited],
@@ -213,6 +241,16 @@ def _certified(certificate: pd.DataFrame | None, column: str, row: int) -> float
     if certificate is None or column not in certificate:
         return np.nan
     return float(certificate[column].iloc[row])
+
+
+def _standing(values: np.ndarray, value: float, measured: np.ndarray) -> Standing:
+    known, counted = values[np.isfinite(values)], measured[np.isfinite(measured)]
+    rank = 0 if np.isnan(value) else int((known >= value).sum())
+    return Standing(rank, len(known), _range(known), _range(counted))
+
+
+def _range(values: np.ndarray) -> tuple[float, float]:
+    return (float(values.min()), float(values.max())) if len(values) else (np.nan, np.nan)
 
 
 def _changes(
