@@ -73,6 +73,12 @@ def test_spots_off_the_tissue_and_a_wrong_scale(query, references):
         assert facts(replace(query, placement=placement), references) == found
 
 
+def test_the_distance_between_cells_says_nothing_of_the_scale(query, references):
+    cells = np.random.default_rng(0).uniform(0, 900, query.xy.shape)
+    wrong = replace(query, xy=cells, placement=replace(query.placement, pitch_um=144.0))
+    assert "pitch" not in facts(wrong, references)
+
+
 def test_where_nothing_can_be_compared_nothing_is_said(query, references):
     bare = replace(query, thumbnails=None, placement=None)
     assert facts(bare, references) == []

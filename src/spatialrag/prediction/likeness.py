@@ -8,19 +8,22 @@ counts, so that they are known before anything is predicted; none of them proves
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from spatialrag.bank.bank import Bank
 from spatialrag.encoders.embeddings import Embeddings
-from spatialrag.slides.platforms import PITCH_UM, neighbors_of_lattice
+from spatialrag.slides.platforms import PITCH_UM
 
 _CONTRAST = 0.45  # mean |log ratio| of spreads within a slide
 _CONTRAST_TO_ONE = 0.7  # of a bank of one slide, whose own spread is one draw
 _ENOUGH = 20  # spots from which a spread is taken
 _TIMES = 2.0  # as far from the bank's slides as these are from each other, at least
 _SHARPNESS = 0.3  # log ratio: edges less or more sharp by a third
+_SHARPNESS_TO_ONE = 0.5
 _COLOUR = 0.7  # log ratio: half or twice as colourful
 _OFF_TISSUE = 0.1  # share of spots beyond the bank's worst slide
 _PITCH = 0.08  # relative
+_UNEVEN = 0.2  # interquartile range of nearest distances, in medians: cells have .5 and more
 _FLAT = 4.0  # grey levels: below, a patch is glass or black and has no edges to judge
 _GREY = np.array([0.299, 0.587, 0.114])
 
@@ -160,7 +163,8 @@ def _of_pictures(queries: Embeddings, bank: Bank) -> list[Doubt | None]:
         return []
     slides = [bank.thumbnails[bank.slide_of == at] for at in range(len(bank.slides))]
     asked = queries.thumbnails
-    sharp = _outside(sharpness_of(asked), [sharpness_of(slide) for slide in slides], _SHARPNESS)
+    tolerance = _SHARPNESS if len(slides) > 1 else _SHARPNESS_TO_ONE
+    sharp = _outside(sharpness_of(asked), [sharpness_of(slide) for slide in slides], tolerance)
     colour = _outside(colour_of(asked), [colour_of(slide) for slide in slides], _COLOUR)
     found: list[Doubt | None] = []
     if sharp is not None:
@@ -215,7 +219,7 @@ def _pitch(queries: Embeddings, bank: Bank) -> Doubt | None:
     placement = queries.placement
     if placement is None or "pitch_um" not in bank.slides:
         return None
-    if neighbors_of_lattice(queries.xy) is None:
+    if not _evenly_apart(queries.xy):
         return None
     known = bank.slides["pitch_um"].to_numpy(float)
     known = known[np.isfinite(known)]
@@ -229,3 +233,12 @@ def _pitch(queries: Embeddings, bank: Bank) -> Doubt | None:
         f"platform has this distance: µm per pixel is {value / nearest:.2f} times the right one?"
     )
     return Doubt("pitch", value, float(known.min()), float(known.max()), words)
+
+
+def _evenly_apart(xy: np.ndarray) -> bool:
+    """Return whether places are printed spots rather than cells, whose distances vary."""
+    if len(xy) < _ENOUGH:
+        return False
+    nearest = cKDTree(xy).query(xy, k=2)[0][:, 1]
+    low, middle, high = np.percentile(nearest, [25, 50, 75])
+    return bool(middle > 0 and (high - low) / middle < _UNEVEN)

@@ -43,7 +43,7 @@ def platform_of(spots: Spots) -> str | None:
         if np.mean([found == width for found in bins]) >= _MOST:
             return f"Visium HD {int(width)} µm"
     barcodes = np.mean([_first_group(f"({_VISIUM_NAME})", name) is not None for name in names])
-    return "Visium" if barcodes >= _MOST and neighbors_of_lattice(spots.xy) == 6 else None
+    return "Visium" if barcodes >= _MOST and _neighbors_of_lattice(spots.xy) == 6 else None
 
 
 def check_pitch(spots: Spots, *, platform: str | None = None) -> PixelSize | None:
@@ -64,7 +64,7 @@ def check_pitch(spots: Spots, *, platform: str | None = None) -> PixelSize | Non
     """
     platform = platform or platform_of(spots)
     pitch_um = None if platform is None else pitch_of(platform)
-    if pitch_um is None or neighbors_of_lattice(spots.xy) is None:
+    if pitch_um is None or _neighbors_of_lattice(spots.xy) is None:
         return None
     implied = derive_mpp(spots.xy, pitch_um=pitch_um)
     implied = PixelSize(implied.mpp, f"{implied.source}, {platform}")
@@ -90,7 +90,7 @@ def _first_group(pattern: str, name: str) -> str | None:
     return found.group(1) if found else None
 
 
-def neighbors_of_lattice(xy: np.ndarray) -> int | None:
+def _neighbors_of_lattice(xy: np.ndarray) -> int | None:
     """Return how many nearest neighbors a spot inside has, 4 or 6, or None without a lattice."""
     if len(xy) < _FEWEST:
         return None
