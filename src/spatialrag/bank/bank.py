@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from spatialrag.bank.content import hash_part
+from spatialrag.bank.tuning import BankTuning
 from spatialrag.encoders.embeddings import Embeddings, EncoderRecord
 from spatialrag.errors import InputError, listing, raise_all
 from spatialrag.expression.measured_matrix import MeasuredMatrix
@@ -44,6 +45,8 @@ class Bank:
         float32 patch embeddings, and in ``encoder`` how they were made.
     thumbnails : (n_references, px, px, 3) uint8, optional
         Pictures of the patches.
+    tuning
+        What `spatialrag bank tune` found; `valid_tuning` is None once slides come or go.
 
     Examples
     --------
@@ -62,6 +65,7 @@ class Bank:
     embeddings: np.ndarray | None = None
     encoder: EncoderRecord | None = None
     thumbnails: np.ndarray | None = None
+    tuning: BankTuning | None = None
 
     def __post_init__(self) -> None:
         n = self.expression.shape[0]
@@ -95,6 +99,12 @@ class Bank:
     def fingerprint(self) -> str:
         """Content hash; independent of the order in which slides were added."""
         return fingerprint(sorted(self.slides["hash"]), self.scale, str(self.encoder))
+
+    @property
+    def valid_tuning(self) -> BankTuning | None:
+        """What tuning found of this very bank; None of a bank that changed since."""
+        valid = self.tuning is not None and self.tuning.bank == self.fingerprint
+        return self.tuning if valid else None
 
     @property
     def matrix(self) -> MeasuredMatrix:

@@ -14,6 +14,7 @@ from scipy import sparse
 from spatialrag import keys
 from spatialrag.bank.bank import Bank, former_hash_slide, hash_slide
 from spatialrag.bank.content import check_hashes
+from spatialrag.bank.tuning import BankTuning
 from spatialrag.bank.zarr_store import (
     ZARR_FORMAT,
     StoreKind,
@@ -160,8 +161,9 @@ def _equal(found: np.ndarray, wanted: np.ndarray) -> bool:
 
 
 def _seal(record: dict[str, Any]) -> str:
-    """Return a hash of the record, less the slides, which have their own."""
-    plain = {key: value for key, value in record.items() if key not in ("slides", "seal")}
+    """Return a hash of the record, less slides and tuning, which have their own."""
+    others = ("slides", "seal", "tuning")
+    plain = {key: value for key, value in record.items() if key not in others}
     return fingerprint(json.dumps(_python(plain), sort_keys=True, default=str))
 
 
@@ -188,7 +190,9 @@ def to_anndata(bank: Bank) -> ad.AnnData:
         "slides": bank.slides.rename_axis("slide"),
         "origin": origin(),
     }
-    adata.uns[keys.RECORD] = record | {"seal": _seal(record)}
+    tuning = bank.valid_tuning
+    slots = {} if tuning is None else {"tuning": tuning.to_record()}
+    adata.uns[keys.RECORD] = record | {"seal": _seal(record)} | slots
     return adata
 
 
@@ -210,6 +214,7 @@ def from_anndata(adata: ad.AnnData) -> Bank:
         embeddings=embeddings,
         encoder=encoder,
         thumbnails=thumbnails,
+        tuning=BankTuning.from_record(record["tuning"]) if "tuning" in record else None,
     )
 
 
@@ -230,8 +235,10 @@ def describe(bank: Bank) -> dict[str, Any]:
         spots=bank.references["slide"].value_counts().reindex(bank.slides.index),
         genes=bank.measured.sum(axis=0),
     )
+    tuning = bank.valid_tuning
     return {
         "fingerprint": bank.fingerprint,
+        "tuned": None if tuning is None else dict(tuning.choice),
         "schema": SCHEMA,
         "format": f"AnnData, Zarr v{ZARR_FORMAT}",
         "scale": bank.scale,

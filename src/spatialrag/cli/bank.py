@@ -1,4 +1,4 @@
-"""``spatialrag bank``: build, info, add, remove, verify."""
+"""``spatialrag bank``: build, info, add, remove, tune, verify."""
 
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +22,7 @@ from spatialrag.cli.arguments import (
     Table,
     slides_of,
 )
-from spatialrag.cli.devices import Device, EncoderDevice
+from spatialrag.cli.devices import Device, EncoderDevice, SolverDevice
 from spatialrag.cli.printing import console, print_facts, print_frame, print_notes
 from spatialrag.encoders.embedding import CONTEXT
 from spatialrag.jobs import banks as jobs
@@ -128,6 +128,40 @@ def remove(
         ),
         path,
     )
+
+
+@app.command()
+def tune(
+    path: BankPath,
+    budget: Annotated[
+        float, typer.Option("--budget", help="Minutes after which nothing new is tried.")
+    ] = 30.0,
+    device: Device = "cpu",
+    solver_device: SolverDevice = None,
+    cache: Cache = None,
+    json: Json = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Choose settings inside the bank by leaving its slides out, and store them for predict."""
+    found, result = jobs.tune(
+        jobs.TuneRequest(
+            path=path,
+            minutes=budget,
+            cache=cache,
+            devices=Devices(device, solver=solver_device),
+            json=json,
+            overwrite=overwrite,
+        )
+    )
+    tried = found.tried.set_index(found.tried.index + 1)
+    print_frame(tried, title=f"mean r of left-out {found.left_out}s, 1 is the default", index="try")
+    known = found.reliability.dropna()
+    console().print(
+        f"chosen: {', '.join(f'{name} {value}' for name, value in found.choice.items())}\n"
+        f"reliability per gene stored: r {known.quantile(0.1):.2f} to {known.quantile(0.9):.2f} "
+        f"(10th to 90th percentile of {len(known)} genes)"
+    )
+    print_notes(result.notes)
 
 
 @app.command()

@@ -101,6 +101,13 @@ def print_explanation(found: Explanation, *, top: int, wide: bool) -> None:
         )
     if found.uncited_share:
         out.print(f"share of the prediction without citations: {found.uncited_share:.0%}")
+    if math.isnan(found.reliability):
+        out.print(
+            "how well this gene is predicted is unknown: `spatialrag bank tune BANK` measures it "
+            "on left-out slides"
+        )
+    else:
+        out.print(f"on the bank's left-out slides this gene reached r = {found.reliability:.2f}")
     for doubt in found.doubts:
         out.print(terminal_text(f"beware, this slide is unlike the bank's: {doubt}"))
     if found.groups.empty:

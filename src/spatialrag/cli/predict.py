@@ -81,6 +81,13 @@ def predict(
             "--tune", help="Choose the image weight inside the bank, leaving its slides out."
         ),
     ] = False,
+    stored: Annotated[
+        bool,
+        typer.Option(
+            "--stored/--not-stored",
+            help="Use what `bank tune` stored in the bank; options given here go before it.",
+        ),
+    ] = True,
     backbone: BackboneName = None,
     initial: Annotated[
         Path | None,
@@ -143,6 +150,7 @@ def predict(
         centring=centring,
         context_um=numbers(context_um, option="--context-um") or None,
         tuned=tuned,
+        stored=stored,
         initial=_initial(initial, initial_scale, initial_genes, initial_spots, initial_samples),
     )
     result = run(

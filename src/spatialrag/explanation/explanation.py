@@ -77,6 +77,8 @@ class Explanation:
         Side of what a picture shows, µm; NaN when unknown.
     standing
         Where the value stands among the slide's, and what the cited references measured.
+    reliability
+        Mean r of the gene on left-out slides of the bank; NaN where the bank was not tuned.
     doubts
         In what the slide is unlike the bank's, see `spatialrag.prediction.likeness`.
 
@@ -102,6 +104,7 @@ class Explanation:
     thumbnails: np.ndarray | None = None
     patch_um: float = np.nan
     standing: Standing = Standing()
+    reliability: float = np.nan
     doubts: tuple[str, ...] = ()
 
     @property
@@ -135,7 +138,7 @@ class Explanation:
         }
         facts["cited_value"] = self.cited_value
         facts["headline"] = self.headline
-        facts |= asdict(self.standing)
+        facts |= asdict(self.standing) | {"reliability": self.reliability}
         facts["doubts"] = list(self.doubts)
         for name, table in (("groups", self.groups.reset_index()), ("citations", self.citations)):
             facts[name] = table.astype(object).where(table.notna(), None).to_dict("records")
@@ -210,6 +213,9 @@ def explain(
         uncited_share=prediction.uncited_share,
         standing=_standing(
             prediction.expression[:, column], value, table["measured"].to_numpy(float)
+        ),
+        reliability=(
+            np.nan if prediction.reliability is None else float(prediction.reliability[column])
         ),
         doubts=tuple(str(doubt["words"]) for doubt in prediction.record.get("doubts", ())),
         query_thumbnail=None if prediction.thumbnails is None else prediction.thumbnails[row],

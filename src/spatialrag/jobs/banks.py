@@ -1,17 +1,20 @@
 """Build, change and describe banks."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from spatialrag.bank.bank import Bank
 from spatialrag.bank.build import THUMBNAIL_PX, build_bank, check_addition, join_banks
 from spatialrag.bank.store import describe, read_bank, update_bank, write_bank
+from spatialrag.bank.tuning import BankTuning
 from spatialrag.encoders.embedding import CONTEXT
 from spatialrag.encoders.encoder import Encoder
 from spatialrag.errors import InputError
 from spatialrag.jobs.devices import Devices
 from spatialrag.jobs.outputs import check_outputs, write_json
 from spatialrag.jobs.slides import Slides, notes_of
+from spatialrag.prediction.generag.bank_search import search_bank
+from spatialrag.prediction.generag.generag import GeneRAG
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,6 +175,60 @@ def remove(
             "begin with the slide's name; predictions and models made before keep what they cite.",
         ),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class TuneRequest:
+    """A bank that is tuned, and how long that may take.
+
+    Parameters
+    ----------
+    path
+        The bank; the result is stored in it.
+    minutes
+        Nothing new is tried after so many.
+    cache
+        Folder that keeps scores: a search that was interrupted goes on from them.
+    devices
+        Where Eq. 1 is solved.
+    json
+        Facts to write as JSON.
+    overwrite
+        Replace files that exist.
+    """
+
+    path: Path
+    minutes: float = 30.0
+    cache: Path | None = None
+    devices: Devices = field(default_factory=Devices)
+    json: Path | None = None
+    overwrite: bool = False
+
+
+def tune(request: TuneRequest) -> tuple[BankTuning, BankResult]:
+    """Choose GeneRAG's settings inside a bank, and store them in it with what genes reached.
+
+    Raises
+    ------
+    InputError
+        Fewer than two slides, no embeddings, or a bank that changed meanwhile.
+    """
+    check_outputs(request.json, overwrite=request.overwrite, inputs=[request.path])
+    if not request.minutes >= 0:
+        raise InputError("the budget must be 0 minutes or more", got=str(request.minutes))
+    bank = read_bank(request.path)
+    settings = GeneRAG(solver=request.devices.make_solver())
+    found = search_bank(bank, settings, minutes=request.minutes, cache=request.cache)
+
+    def store(current: Bank) -> Bank:
+        if current.fingerprint != found.bank:
+            raise InputError(
+                f"{request.path} changed while it was tuned",
+                fix="tune it again: scores of slides that are still there are not kept",
+            )
+        return replace(current, tuning=found)
+
+    return found, _result(update_bank(request.path, store), request.json)
 
 
 def inspect(path: Path, *, json: Path | None = None, overwrite: bool = False) -> BankResult:

@@ -64,6 +64,9 @@ class Retrieval:
         As in `GeneRAG`; the default's when None.
     tuned
         Choose the image weight inside the bank, leaving its slides out.
+    stored
+        Use the settings that `spatialrag bank tune` stored in the bank, where these are of this
+        very bank and the preset is the default; what is stated goes before them.
     initial
         Predictions of someone else instead of a backbone.
 
@@ -84,6 +87,7 @@ class Retrieval:
     centring: float | None = None
     context_um: tuple[float, ...] | None = None
     tuned: bool = False
+    stored: bool = True
     initial: InitialFile | None = None
 
     def __post_init__(self) -> None:
@@ -152,6 +156,7 @@ class Retrieval:
             References: published settings take their strength from its embeddings.
         """
         if self.preset == "default":
+            settings = replace(settings, **self.choice_of(bank))
             return ImageWeightChosen(settings) if self.tuned else settings
         method = published(
             self.preset,
@@ -161,6 +166,21 @@ class Retrieval:
             backbone=settings.backbone,
         )
         return solving_on(method, devices.make_solver().device)
+
+    def choice_of(self, bank: Bank) -> dict[str, Any]:
+        """Return the settings that tuning stored in a bank and that nothing stated overrides.
+
+        Parameters
+        ----------
+        bank
+            The references, after all exclusions.
+        """
+        tuning = bank.valid_tuning
+        default = self.preset == "default" and self.initial is None and self.backbone is None
+        if tuning is None or not default or not self.stored:
+            return {}
+        stated = {*self._stated, *(["anchors"] if self.anchors != "variable" else [])}
+        return {name: value for name, value in tuning.choice.items() if name not in stated}
 
     @staticmethod
     def _from_file(file: InitialFile) -> FromFile:

@@ -188,10 +188,25 @@ def run(
         prediction = fitted.predict(queries, removed=request.removed)
     else:
         prediction = fitted.predict(queries)
+    notes += _notes_of_tuning(bank, references, method)
+    if references.valid_tuning is not None:
+        reliability = references.valid_tuning.reliability_of(prediction.genes)
+        prediction = replace(prediction, reliability=reliability)
     record = prediction.record | {"query": _record(spots, queries)}
     record |= {"doubts": [asdict(doubt) for doubt in doubts]} if doubts else {}
     record |= {"copies": describe_copies(copies, references)} if copies else {}
     return replace(prediction, record=record).with_pictures(thumbnails, tissue), notes
+
+
+def _notes_of_tuning(bank: Bank, references: Bank, method: Predictor) -> tuple[str, ...]:
+    """Return what is to be said of settings that the bank keeps."""
+    if bank.valid_tuning is None or not isinstance(method, _Stated):
+        return ()
+    if references.valid_tuning is None:
+        return ("the bank's tuning is not used: it has seen slides that are left out here",)
+    choice = method.stated.choice_of(references)
+    said = ", ".join(f"{name} {value}" for name, value in choice.items())
+    return (f"settings that `bank tune` chose: {said}",) if choice else ()
 
 
 def _trained_on(query: str, copies: Sequence[Copy]) -> InputError:

@@ -83,6 +83,8 @@ class Prediction:
     thumbnails : (n_spots, px, px, 3) uint8, optional
     tissue
         The slide, for maps on tissue.
+    reliability : (n_genes,), optional
+        Mean Pearson's r of each gene on left-out slides of the bank, where the bank was tuned.
 
     Examples
     --------
@@ -102,6 +104,7 @@ class Prediction:
     uncited_share: float = 1.0
     thumbnails: np.ndarray | None = None
     tissue: TissuePicture | None = None
+    reliability: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.spots), len(self.genes))
@@ -211,6 +214,7 @@ class Prediction:
             genes=self.genes[kept],
             expression=self.expression[:, kept],
             citations=None if self.citations is None else self.citations.over(kept),
+            reliability=None if self.reliability is None else self.reliability[kept],
         )
 
     def with_pictures(

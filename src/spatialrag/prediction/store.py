@@ -22,6 +22,7 @@ from spatialrag.provenance import fingerprint
 from spatialrag.replace import replace_file
 from spatialrag.retrieval.smoothing import Smoothing
 
+_RELIABILITY = "reliability"  # a column of ``var``
 SCHEMA = 2  # 1: every value is a sum of measured expression alone
 _CITED, _CERTIFICATE = "cited", "certificate"
 _OWN_COLUMNS = ("slide", "n_active", "effective_number")
@@ -40,6 +41,8 @@ def to_anndata(prediction: Prediction) -> ad.AnnData:
         obs = obs.join(prediction.certificate)
     var = pd.DataFrame(index=np.asarray(prediction.genes))
     var["n_missing"] = np.isnan(prediction.expression).sum(axis=0)
+    if prediction.reliability is not None:
+        var[_RELIABILITY] = np.asarray(prediction.reliability, np.float32)
     adata = ad.AnnData(prediction.expression, obs=obs, var=var)
     if np.isfinite(prediction.xy).all():
         adata.obsm[keys.SPATIAL] = np.asarray(prediction.xy, float)
@@ -54,6 +57,7 @@ def to_anndata(prediction: Prediction) -> ad.AnnData:
         "uncited_share": prediction.uncited_share,
         "origin": json.dumps(prediction.record),
         "seal": _seal(prediction),
+        _RELIABILITY: prediction.reliability is not None,
     }
     if prediction.certificate is not None:
         record[_CERTIFICATE] = np.asarray(prediction.certificate.columns, object)
@@ -207,7 +211,15 @@ def _build(adata: ad.AnnData, record: dict[str, Any]) -> Prediction:
         uncited_share=float(record["uncited_share"]),
         thumbnails=adata.obsm.get(keys.THUMBNAIL),
         tissue=_unpack_tissue(adata.uns.get(keys.SPATIAL, {}), str(record["slide"])),
+        reliability=_reliability(adata, record),
     )
+
+
+def _reliability(adata: ad.AnnData, record: dict[str, Any]) -> np.ndarray | None:
+    """Return it where this package wrote it; a column of this name may be somebody else's."""
+    if not bool(record.get(_RELIABILITY, False)):
+        return None
+    return adata.var[_RELIABILITY].to_numpy(np.float32)
 
 
 def _seal(prediction: Prediction) -> str:
@@ -226,6 +238,8 @@ def _seal(prediction: Prediction) -> str:
     ]
     parts += [] if certificate is None else columns_of(certificate)
     parts += [] if prediction.thumbnails is None else [prediction.thumbnails]
+    if prediction.reliability is not None:
+        parts.append(np.asarray(prediction.reliability, np.float32))
     if cited is not None:
         parts += [cited.weights, cited.expression, cited.measured, cited.slides.tolist()]
         parts += [cited.references.index.astype(str).tolist(), *columns_of(cited.references)]
