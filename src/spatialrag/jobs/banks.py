@@ -13,7 +13,7 @@ from spatialrag.errors import InputError
 from spatialrag.jobs.devices import Devices
 from spatialrag.jobs.outputs import check_outputs, write_json
 from spatialrag.jobs.slides import Slides, notes_of
-from spatialrag.prediction.generag.bank_search import search_bank
+from spatialrag.prediction.generag.bank_search import FEWEST, search_bank
 from spatialrag.prediction.generag.generag import GeneRAG
 
 
@@ -228,7 +228,13 @@ def tune(request: TuneRequest) -> tuple[BankTuning, BankResult]:
             )
         return replace(current, tuning=found)
 
-    return found, _result(update_bank(request.path, store), request.json)
+    notes: tuple[str, ...] = ()
+    if len(bank.slides) < FEWEST:
+        notes = (
+            f"{len(bank.slides)} slides are too few to choose settings on: the default stays, and "
+            "how well it predicts each gene is stored",
+        )
+    return found, _result(update_bank(request.path, store), request.json, notes)
 
 
 def inspect(path: Path, *, json: Path | None = None, overwrite: bool = False) -> BankResult:

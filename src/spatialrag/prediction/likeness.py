@@ -15,7 +15,7 @@ from spatialrag.encoders.embeddings import Embeddings
 from spatialrag.slides.platforms import PITCH_UM
 
 _CONTRAST = 0.45  # mean |log ratio| of spreads within a slide
-_CONTRAST_TO_ONE = 0.7  # of a bank of one slide, whose own spread is one draw
+_CONTRAST_TO_FEW = 0.7  # of a bank of one or two slides, which differ from each other by one draw
 _ENOUGH = 20  # spots from which a spread is taken
 _TIMES = 2.0  # as far from the bank's slides as these are from each other, at least
 _SHARPNESS = 0.3  # log ratio: edges less or more sharp by a third
@@ -142,7 +142,7 @@ def _contrast(queries: Embeddings, bank: Bank) -> Doubt | None:
         if len(slides) > 1
     ]
     highest = max(others, default=0.0)
-    least = _CONTRAST if len(slides) > 1 else _CONTRAST_TO_ONE
+    least = _CONTRAST if len(slides) > 2 else _CONTRAST_TO_FEW
     if value <= max(least, _TIMES * highest):
         return None
     words = (

@@ -86,3 +86,10 @@ def test_banks_that_cannot_be_tuned(toy_bank):
         search_bank(toy_bank.select(["toy1"]), SMALL)
     with pytest.raises(InputError, match="no embeddings"):
         search_bank(replace(toy_bank, embeddings=None, encoder=None), SMALL)
+
+
+def test_two_slides_are_too_few_to_choose_on(toy_bank):
+    two = toy_bank.select(["toy1", "toy2"])
+    found = search_bank(two, SMALL)
+    assert len(found.tried) == 1
+    assert found.reliability.notna().any()
