@@ -103,9 +103,10 @@ def print_notes(notes: Sequence[str]) -> None:
 
 
 def print_facts(facts: Mapping[str, object]) -> None:
-    """Print a line per fact."""
+    """Print a line per fact, numbers to four digits: JSON has all of them."""
     for name, value in facts.items():
-        console().print(f"{name}: {value}", highlight=False)
+        said = f"{value:.4g}" if isinstance(value, float) else value
+        console().print(f"{name}: {said}", highlight=False)
 
 
 def print_prediction(result: PredictResult, out: Path, *, verb: str) -> None:

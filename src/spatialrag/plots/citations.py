@@ -37,7 +37,7 @@ def plot_citations(explanation: Explanation, *, n: int | None = None) -> Figure:
     """
     rows = _rows(explanation, n)
     columns, lines = 1 + max(map(len, rows), default=0), max(len(rows), 1)
-    figure = plt.figure(figsize=(2.3 * columns, 3.6 * lines), layout="constrained")
+    figure = plt.figure(figsize=(2.3 * columns, 4.2 * lines), layout="constrained")
     draw_citations(figure, explanation, n=n)
     return figure
 
