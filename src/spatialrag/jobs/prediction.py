@@ -251,7 +251,7 @@ def finish(
     facts = facts_of(prediction) | facts | {"genes_with_missing_values": missing}
     if request.out is not None:
         write_prediction(prediction, request.out)
-    write_json(request.json, facts)
+    write_json(request.json, facts | {"notes": list(notes)})
     return PredictResult(prediction, facts, notes)
 
 
