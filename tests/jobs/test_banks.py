@@ -22,6 +22,7 @@ from spatialrag.jobs.generag import Retrieval
 from spatialrag.jobs.prediction import PredictRequest, predict
 from spatialrag.jobs.queries import QuerySlide
 from spatialrag.jobs.slides import Slides
+from spatialrag.prediction.generag.generag import GeneRAG
 from spatialrag.prediction.store import read_prediction, write_prediction
 
 
@@ -84,8 +85,10 @@ def test_what_tuning_stores_is_used_by_predict_and_told(
 
     stated = predict(replace(asked, method=Retrieval(strength=0.03))).prediction.record["settings"]
     assert (stated["smoothing"], stated["strength"]) == (0.0, 0.03)
-    ignored = predict(replace(asked, method=Retrieval(stored=False))).prediction.record["settings"]
-    assert ignored["smoothing"] == 0.75
+    for method in (Retrieval(stored=False), Retrieval(backbone="linear"), GeneRAG()):
+        ignored = predict(replace(asked, method=method)).prediction
+        assert ignored.record["settings"]["smoothing"] == 0.75
+        assert ignored.reliability is None  # another method was tuned
     without = predict(replace(asked, without_slides=("toy1",)))
     assert without.prediction.record["settings"]["smoothing"] == 0.75
     assert without.prediction.reliability is None

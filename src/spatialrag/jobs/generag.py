@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from spatialrag.bank.bank import Bank
+from spatialrag.bank.tuning import BankTuning
 from spatialrag.errors import InputError, check_choice
 from spatialrag.evaluation.devices import solving_on
 from spatialrag.evaluation.methods import PUBLISHED, published
@@ -167,6 +168,17 @@ class Retrieval:
         )
         return solving_on(method, devices.make_solver().device)
 
+    def tuning_of(self, bank: Bank) -> BankTuning | None:
+        """Return what tuning found of a bank, where it was this method that was tuned.
+
+        Parameters
+        ----------
+        bank
+            The references, after all exclusions.
+        """
+        default = self.preset == "default" and self.initial is None and self.backbone is None
+        return bank.valid_tuning if default and self.stored else None
+
     def choice_of(self, bank: Bank) -> dict[str, Any]:
         """Return the settings that tuning stored in a bank and that nothing stated overrides.
 
@@ -175,9 +187,8 @@ class Retrieval:
         bank
             The references, after all exclusions.
         """
-        tuning = bank.valid_tuning
-        default = self.preset == "default" and self.initial is None and self.backbone is None
-        if tuning is None or not default or not self.stored:
+        tuning = self.tuning_of(bank)
+        if tuning is None:
             return {}
         stated = {*self._stated, *(["anchors"] if self.anchors != "variable" else [])}
         return {name: value for name, value in tuning.choice.items() if name not in stated}

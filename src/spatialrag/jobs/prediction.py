@@ -189,9 +189,9 @@ def run(
     else:
         prediction = fitted.predict(queries)
     notes += _notes_of_tuning(bank, references, method)
-    if references.valid_tuning is not None:
-        reliability = references.valid_tuning.reliability_of(prediction.genes)
-        prediction = replace(prediction, reliability=reliability)
+    tuning = method.stated.tuning_of(references) if isinstance(method, _Stated) else None
+    if tuning is not None:
+        prediction = replace(prediction, reliability=tuning.reliability_of(prediction.genes))
     record = prediction.record | {"query": _record(spots, queries)}
     record |= {"doubts": [asdict(doubt) for doubt in doubts]} if doubts else {}
     record |= {"copies": describe_copies(copies, references)} if copies else {}
