@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from skimage.color import hed_from_rgb
 
+from spatialrag.encoders.blas_threads import one_blas_thread
 from spatialrag.encoders.pixel_statistics import Levels, moments, quantiles
 from spatialrag.encoders.texture import gradient_strength, pattern_histograms
 from spatialrag.errors import InputError
@@ -51,7 +52,9 @@ class Color:
     def encode(self, patches: np.ndarray) -> np.ndarray:
         """Return (n, 154) float32 statistics of uint8 RGB patches."""
         step = max(1, _AT_ONCE // (patches.shape[1] * patches.shape[2]))
-        parts = [_describe(patches[start : start + step]) for start in range(0, len(patches), step)]
+        starts = range(0, len(patches), step)
+        with one_blas_thread():
+            parts = [_describe(patches[start : start + step]) for start in starts]
         return np.concatenate(parts).astype(np.float32)
 
 
