@@ -5,8 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 from skimage.color import hed_from_rgb
+from threadpoolctl import threadpool_limits
 
-from spatialrag.encoders.blas_threads import one_blas_thread
 from spatialrag.encoders.pixel_statistics import Levels, moments, quantiles
 from spatialrag.encoders.texture import gradient_strength, pattern_histograms
 from spatialrag.errors import InputError
@@ -53,7 +53,8 @@ class Color:
         """Return (n, 154) float32 statistics of uint8 RGB patches."""
         step = max(1, _AT_ONCE // (patches.shape[1] * patches.shape[2]))
         starts = range(0, len(patches), step)
-        with one_blas_thread():
+        # Products are small: a second thread of linear algebra only waits, at a core's cost.
+        with threadpool_limits(1, user_api="blas"):
             parts = [_describe(patches[start : start + step]) for start in starts]
         return np.concatenate(parts).astype(np.float32)
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from spatialrag.encoders.cache import VectorCache
 from spatialrag.encoders.encoder import PatchEncoder, is_concurrent
@@ -80,7 +81,8 @@ def encode_patches(
             kept = VectorCache(cache, name, key=key, n_rows=n, dtype=np.uint8)
             pictures = _Rows.kept(kept, n)
     patches = _Patches(slide, grid, encoder, thumbnail_px, batch)
-    with ThreadPoolExecutor(1) as beside:
+    # Patches are encoded on all cores at once: linear algebra on several threads each only waits.
+    with ThreadPoolExecutor(1) as beside, threadpool_limits(1, user_api="blas"):
         placed = None if vectors.facts else beside.submit(place, spots, slide)
         if thumbnail_px:
             _cut_pictures(patches, pictures, until=vectors.done, label=f"pictures {spots.slide}")
