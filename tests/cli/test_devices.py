@@ -21,7 +21,7 @@ def test_every_verb_places_its_parts_by_the_same_options():
     found = dict(verbs())
     with_device = {name for name, options in found.items() if "--device" in options}
     assert with_device == {
-        "predict", "loso", "embed", "domains", "bank build", "bank add", "ragst fit",
+        "predict", "loso", "embed", "domains", "bank build", "bank add", "bank tune", "ragst fit",
         "ragst predict", "experiment run",
     }  # fmt: skip
     finer = {"--encoder": "--encoder-device", "--backbone": "--backbone-device"}
