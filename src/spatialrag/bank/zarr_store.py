@@ -25,6 +25,7 @@ from zarr.errors import ZarrUserWarning
 
 from spatialrag import keys
 from spatialrag.asides import beside, resolve
+from spatialrag.bank.checked_text import checked_text
 from spatialrag.errors import BankError, InputError
 from spatialrag.file_kind import kind_of
 from spatialrag.locks import locked
@@ -179,7 +180,8 @@ def _read(place: Path, path: Path, kind: StoreKind) -> ad.AnnData:
             fix="upgrade spatialrag",
         )
     try:
-        adata = ad.read_zarr(place)
+        with checked_text():
+            adata = ad.read_zarr(place)
         written = zarr.open_group(place, mode="r").attrs.get(CHUNKS)
     except Exception as error:
         raise damaged(path, f"{type(error).__name__}: {error}") from error
@@ -232,7 +234,8 @@ def _read_record(place: Path, kind: StoreKind, path: Path | None = None) -> dict
         )
     try:
         _refuse_code(place)
-        return dict(ad.io.read_elem(zarr.open_group(place, mode="r")[f"uns/{keys.RECORD}"]))
+        with checked_text():
+            return dict(ad.io.read_elem(zarr.open_group(place, mode="r")[f"uns/{keys.RECORD}"]))
     except Exception as error:
         raise BankError(
             f"{path} is not a spatialrag {kind.name}",
