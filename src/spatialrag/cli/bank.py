@@ -22,7 +22,7 @@ from spatialrag.cli.arguments import (
     Table,
     slides_of,
 )
-from spatialrag.cli.devices import Device, EncoderDevice, SolverDevice
+from spatialrag.cli.devices import Device, EncoderDevice
 from spatialrag.cli.printing import console, print_facts, print_frame, print_notes
 from spatialrag.encoders.embedding import CONTEXT
 from spatialrag.jobs import banks as jobs
@@ -137,7 +137,6 @@ def tune(
         float, typer.Option("--budget", help="Minutes after which nothing new is tried.")
     ] = 30.0,
     device: Device = "cpu",
-    solver_device: SolverDevice = None,
     cache: Cache = None,
     json: Json = None,
     overwrite: Overwrite = False,
@@ -148,7 +147,7 @@ def tune(
             path=path,
             minutes=budget,
             cache=cache,
-            devices=Devices(device, solver=solver_device),
+            devices=Devices(device),
             json=json,
             overwrite=overwrite,
         )
