@@ -1,5 +1,6 @@
 import gzip
 import io
+import json
 import pickle
 import zipfile
 
@@ -127,11 +128,32 @@ def test_paths(tmp_path):
 
 def test_files_of_this_package_are_named(little_bank, tmp_path):
     write_bank(little_bank, tmp_path / "bank.zarr")
-    assert kind_of(tmp_path / "bank.zarr").name == "a bank of this package"
+    assert kind_of(tmp_path / "bank.zarr").key == "store"
     with pytest.raises(InputError, match="a bank of this package"):
         read_prediction(tmp_path / "bank.zarr")
-    (tmp_path / "uns" / "spatialrag" / "kind").mkdir(parents=True)
-    assert "damaged store" in kind_of(tmp_path).name
+    assert kind_of(tmp_path).name == "a folder"
+
+
+def test_nothing_of_a_store_is_decoded_to_tell_what_it_is(tmp_path):
+    """An array whose codec is a pickle runs code when it is read."""
+    kind = tmp_path / "uns" / "spatialrag" / "kind"
+    kind.mkdir(parents=True)
+    marker = tmp_path / "ran"
+
+    class Code:
+        def __reduce__(self):
+            return (marker.touch, ())
+
+    array = {
+        "zarr_format": 2, "shape": [1], "chunks": [1], "dtype": "|O", "order": "C",
+        "compressor": None, "fill_value": None, "filters": [{"id": "pickle"}],
+    }  # fmt: skip
+    (kind / ".zarray").write_text(json.dumps(array))
+    (kind / "0").write_bytes(pickle.dumps(Code()))
+    assert kind_of(tmp_path).key == "store"
+    with pytest.raises(InputError, match="codec pickle"):
+        read_bank(tmp_path)
+    assert not marker.exists()
 
 
 def test_a_prediction_given_as_a_bank_is_named(references, queries, tmp_path):

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
-import zarr
 
 from spatialrag.errors import InputError, SpatialragError, listing
 from spatialrag.keys import RECORD
@@ -46,6 +45,7 @@ class FileKind:
 
 EMPTY = FileKind("empty", "an empty file", _AGAIN)
 FOLDER = FileKind("folder", "a folder")
+_STORE = FileKind("store", "a bank of this package, of spots or of single cells")
 TEXT = FileKind("text", "plain text")
 _LFS = FileKind("pointer", "a pointer of Git LFS, not the file itself", "`git lfs pull` fetches it")
 _ANNEX = FileKind("pointer", "a pointer of git-annex, not the file itself", "`git annex get` it")
@@ -242,17 +242,9 @@ def _has_user_block(path: Path) -> bool:
 
 
 def _inside_folder(path: Path) -> FileKind:
-    """Return which store of this package a folder is, else that it is a folder."""
-    record = path / "uns" / RECORD
-    if not record.is_dir():
-        return FOLDER
-    kind = "bank"  # those of the first release carry no kind
-    if (record / "kind").exists():
-        try:
-            kind = str(zarr.open_array(record / "kind", mode="r")[()])
-        except Exception:  # noqa: BLE001  (a damaged store raises anything)
-            return FileKind("store", "a damaged store of this package")
-    return FileKind("store", f"a {kind} of this package")
+    """Return whether a folder is a store of this package."""
+    # By its name alone: nothing of a store is decoded before its codecs were looked at.
+    return _STORE if (path / "uns" / RECORD).is_dir() else FOLDER
 
 
 def _anndata(names: set[str]) -> FileKind:

@@ -24,7 +24,7 @@ class VLenUTF8Codec(vlen_utf8.VLenUTF8Codec):
     """
 
     def _decode_sync(self, chunk_bytes: Buffer, chunk_spec: ArraySpec) -> NDBuffer:
-        stated = int.from_bytes(chunk_bytes.to_bytes()[:4], "little")
+        stated = int.from_bytes(chunk_bytes[:4].to_bytes(), "little")
         if stated != prod(chunk_spec.shape):
             raise ValueError(f"{stated} texts stated where {prod(chunk_spec.shape)} are")
         return super()._decode_sync(chunk_bytes, chunk_spec)

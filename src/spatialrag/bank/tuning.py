@@ -25,8 +25,9 @@ class BankTuning:
     choice
         Chosen settings of GeneRAG, by name.
     tried : pandas.DataFrame
-        A row per setting that was looked at: its settings as JSON, score (mean over left-out parts
-        of the mean r of the most variable genes), gain over the default and its standard error.
+        A row per setting that was looked at: a column for each of its values, score (mean over
+        left-out slides of the mean r of the most variable genes), gain over the default and its
+        standard error.
     reliability : pandas.Series
         By gene, the mean Pearson's r over left-out slides with the chosen settings; NaN where none
         of them measured it or it was constant.

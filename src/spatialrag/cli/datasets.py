@@ -7,10 +7,7 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from spatialrag.cli.arguments import (
-    Json,
-    Overwrite,
-)
+from spatialrag.cli.arguments import Json, Overwrite
 from spatialrag.cli.printing import console, print_frame
 from spatialrag.datasets.bundle import export_bank, import_bank
 from spatialrag.datasets.fetch import fetch as fetch_cohort, verify as verify_cohort

@@ -6,12 +6,7 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from spatialrag.cli.arguments import (
-    Json,
-    Layer,
-    Library,
-    Overwrite,
-)
+from spatialrag.cli.arguments import Json, Layer, Library, Overwrite
 from spatialrag.cli.devices import Device
 from spatialrag.cli.printing import console, print_frame, print_legend, print_notes
 from spatialrag.domains.clustering import Algorithm

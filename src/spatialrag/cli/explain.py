@@ -7,10 +7,7 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from spatialrag.cli.arguments import (
-    Json,
-    Overwrite,
-)
+from spatialrag.cli.arguments import Json, Overwrite
 from spatialrag.cli.printing import console, print_frame
 from spatialrag.escaping import terminal_text
 from spatialrag.explanation.explanation import Explanation
@@ -66,6 +63,11 @@ def explain(
         )
     )
     print_explanation(found, top=top, wide=wide)
+    if math.isnan(found.reliability):  # of other methods than GeneRAG's default nothing measures it
+        console().print(
+            "How well this gene is predicted is unknown: `spatialrag bank tune BANK` measures it "
+            "on left-out slides, for predictions with the default settings."
+        )
 
 
 def print_explanation(found: Explanation, *, top: int, wide: bool) -> None:
@@ -101,12 +103,7 @@ def print_explanation(found: Explanation, *, top: int, wide: bool) -> None:
         )
     if found.uncited_share:
         out.print(f"share of the prediction without citations: {found.uncited_share:.0%}")
-    if math.isnan(found.reliability):
-        out.print(
-            "how well this gene is predicted is unknown: `spatialrag bank tune BANK` measures it "
-            "on left-out slides"
-        )
-    else:
+    if not math.isnan(found.reliability):
         out.print(f"on the bank's left-out slides this gene reached r = {found.reliability:.2f}")
     for doubt in found.doubts:
         out.print(terminal_text(f"beware, this slide is unlike the bank's: {doubt}"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import sparse, stats
 
 from spatialrag.errors import InputError, listing
 from spatialrag.evaluation.panel import Panel
@@ -203,10 +203,13 @@ def measured_beside(
         raise InputError(f"section {section.slide!r} did not measure the gene {gene!r}")
     rows, order = _join(prediction, section)
     measured = to_scale(
-        section.expression, stored=section.scale, wanted=prediction.scale, totals=section.totals
+        section.expression[order][:, column],
+        stored=section.scale,
+        wanted=prediction.scale,
+        totals=section.totals[order],
     )
     predicted = prediction.values_of(np.array([gene]))[rows, 0]
-    return rows, predicted, measured[order][:, column].toarray().ravel()
+    return rows, predicted, sparse.csr_matrix(measured).toarray().ravel()
 
 
 def _join(prediction: Prediction, section: Section) -> tuple[np.ndarray, np.ndarray]:

@@ -109,7 +109,7 @@ def find_name(
     exact = np.flatnonzero(names == name)
     if len(exact):
         return int(exact[0]), ""
-    for reading in _readings(name, names, aliases if kind == "gene" else {}, kind):
+    for reading in _readings(name, names, aliases, kind):
         if len(reading) == 1:
             found = int(reading[0])
             return found, f"{name} is read as {names[found]}"

@@ -71,8 +71,8 @@ def find_doubts(queries: Embeddings, bank: Bank) -> tuple[Doubt, ...]:
     Contrast is the mean over dimensions of \|log(SD over the query's spots / mean SD over a slide's
     spots)\|. Sharpness is the median over patches of log(mean gradient / SD of grey levels) of the
     pictures that bank and query keep of them, colour the log of their median distance from grey.
-    Limits were set on 19 honest folds of 12 slides and
-    their damaged twins (`benchmarks/likeness.py`).
+    Limits were set on 22 honest folds of 12 slides and their damaged twins
+    (`benchmarks/likeness.py`).
     """
     found = [
         _contrast(queries, bank),

@@ -79,6 +79,9 @@ def test_an_interrupted_search_goes_on_from_its_scores(toy_bank, tmp_path, monke
     assert len(calls) - n <= len(toy_bank.slides)  # for reliability alone
     pd.testing.assert_frame_equal(first.tried, again.tried)
     pd.testing.assert_series_equal(first.reliability, again.reliability)
+    kept.write_text(kept.read_text()[:20])
+    with pytest.raises(InputError, match="does not hold scores"):
+        search_bank(toy_bank, SMALL, cache=tmp_path)
 
 
 def test_banks_that_cannot_be_tuned(toy_bank):

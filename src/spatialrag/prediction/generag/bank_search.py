@@ -174,7 +174,7 @@ class _Scores:
         self._known: dict[str, list[float]] = {}
         self._results: dict[str, list[_Result]] = {}
         if path is not None and path.exists():
-            self._known = json.loads(path.read_text(encoding="utf-8"))
+            self._known = _read_scores(path)
 
     def of(self, settings: GeneRAG) -> np.ndarray:
         """Return the score on each fold."""
@@ -193,6 +193,14 @@ class _Scores:
             folds = track(self.folds, label="tune", total=len(self.folds))
             self._results = {key: [_evaluate(settings, fold) for fold in folds]}  # of one alone
         return self._results[key]
+
+
+def _read_scores(path: Path) -> dict[str, list[float]]:
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        return {str(key): [float(score) for score in scores] for key, scores in known.items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} does not hold scores of a tuning", fix="remove it") from error
 
 
 def _key(settings: GeneRAG) -> str:
