@@ -63,7 +63,7 @@ def _describe(patches: np.ndarray) -> np.ndarray:
     """Return (n, 154) statistics of patches (n, height, width, 3)."""
     levels = np.ascontiguousarray(np.moveaxis(patches, -1, 0))
     full = levels / 255
-    stains = _separate_stains(_absorbances(_LEVELS).take(levels))
+    stains = _separate_stains(_absorbances(_LEVELS)[levels])
     # Added in the order of numpy's mean over both axes: patterns change with the last bit.
     half = _sums_of_four(full) / 4
     half_levels = _sums_of_four(levels.astype(np.uint16))

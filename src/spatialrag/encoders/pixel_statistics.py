@@ -42,7 +42,7 @@ def quantiles(values: np.ndarray, probabilities: Sequence[float]) -> np.ndarray:
     wanted[zero] = False
     found = [
         np.append(0.0, np.sort(np.compress(kept, row), kind="stable"))
-        for row, kept in zip(values, wanted.take(bins), strict=True)
+        for row, kept in zip(values, wanted[bins], strict=True)
     ]
     starts = ends[of_rank - 1] - n * np.arange(n_rows)[:, None]
     sorted_here = np.where(wanted[of_rank], ends[of_rank] - ends[of_rank - 1], 0)
