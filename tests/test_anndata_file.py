@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
+from scipy import sparse
 
-from spatialrag.anndata_file import is_zarr, read_anndata
+from spatialrag.anndata_file import is_zarr, read_anndata, write_h5ad
 from spatialrag.errors import InputError
 
 
@@ -88,3 +89,26 @@ def test_cut_files(adata, tmp_path, share):
     (tmp_path / "x.h5ad").write_bytes(content[: int(share * len(content))])
     with pytest.raises(InputError, match="cannot be read as an AnnData file"):
         read_anndata(tmp_path / "x.h5ad")
+
+
+def test_written_files_are_those_of_anndata(adata, tmp_path):
+    """Kinds, names and values are anndata's own; only numbers are stored in another way."""
+    adata.layers["counts"] = sparse.csr_matrix(adata.X)
+    adata.uns |= {"text": "a word", "names": np.array(["a", "b"], object), "nothing": np.empty(0)}
+    adata.obs["kind"] = pd.Categorical(["u", "v"])
+    write_h5ad(adata, tmp_path / "ours.h5ad")
+    adata.write_h5ad(tmp_path / "theirs.h5ad")
+    found = {}
+    for name in ("ours", "theirs"):
+        parts = found[name] = {}
+        with h5py.File(tmp_path / f"{name}.h5ad") as file:
+            file.visititems(lambda key, item: parts.update({key: (type(item), dict(item.attrs))}))  # noqa: B023
+            values = file["layers/counts/data"]
+            assert (values.compression == "gzip" and values.shuffle) == (name == "ours")
+    assert found["ours"].keys() == found["theirs"].keys()
+    for key, wanted in found["theirs"].items():
+        assert str(found["ours"][key]) == str(wanted), key
+    ours = ad.read_h5ad(tmp_path / "ours.h5ad")
+    np.testing.assert_array_equal(ours.layers["counts"].toarray(), adata.X)
+    pd.testing.assert_frame_equal(ours.obs, ad.read_h5ad(tmp_path / "theirs.h5ad").obs)
+    assert ours.uns["text"] == "a word"

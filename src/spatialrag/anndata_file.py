@@ -1,12 +1,15 @@
-"""AnnData from files: one reader for h5ad and Zarr, whose error says what the file is."""
+"""AnnData in files: one reader for h5ad and Zarr, whose error says what the file is; one writer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import h5py
+import numpy as np
 import pandas as pd
 import zarr
+from scipy import sparse
 
 from spatialrag.errors import InputError
 from spatialrag.file_kind import kind_of, reading, refusal, require_file
@@ -14,6 +17,8 @@ from spatialrag.file_kind import kind_of, reading, refusal, require_file
 EXPECTED = "an AnnData file (h5ad)"
 _STORE = "an AnnData store (Zarr)"
 _MARKS = ("zarr.json", ".zgroup", ".zattrs")
+# Bytes of like rank together deflate as well at the fastest level as they do plain at the fourth.
+_COMPRESSION = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
 
 def read_anndata(path: str | Path, *, only: Sequence[str] | None = None) -> ad.AnnData:
@@ -45,6 +50,46 @@ def read_anndata(path: str | Path, *, only: Sequence[str] | None = None) -> ad.A
                 if (some := _parts(file, only)) is not None:
                     return some
         return ad.read_h5ad(path)
+
+
+def write_h5ad(adata: ad.AnnData, path: str | Path) -> None:
+    """Write an h5ad file whose numbers are compressed in a way that every HDF5 library reads.
+
+    Parameters
+    ----------
+    adata
+        What is written.
+    path
+        Replaced where it exists.
+
+    Examples
+    --------
+    >>> write_h5ad(ad.AnnData(np.eye(2)), "written.h5ad")
+    >>> read_anndata("written.h5ad").shape
+    (2, 2)
+    """
+
+    def write(
+        function: Callable[..., None],
+        group: h5py.Group,
+        key: str,
+        element: Any,
+        dataset_kwargs: dict[str, Any],
+        iospec: object,  # noqa: ARG001  (anndata's calling convention)
+    ) -> None:
+        if key.strip("/") == "raw" and element is None:  # older readers know no such entry
+            return
+        array = element.data if sparse.issparse(element) else element
+        numbers = isinstance(array, np.ndarray) and array.ndim > 0 and array.dtype.kind in "biuf"
+        function(
+            group,
+            key,
+            element,
+            dataset_kwargs={**dataset_kwargs, **_COMPRESSION} if numbers else dataset_kwargs,
+        )
+
+    with h5py.File(path, "w") as file:
+        ad.experimental.write_dispatched(file, "/", adata, callback=write)
 
 
 def is_zarr(path: Path) -> bool:

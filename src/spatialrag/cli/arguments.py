@@ -36,7 +36,10 @@ EncoderName = Annotated[
     ),
 ]
 BankEncoder = Annotated[
-    str | None, typer.Option("--encoder", help="The encoder the bank was built with.")
+    str | None,
+    typer.Option(
+        "--encoder", help="The encoder the bank was built with; needless where that is color."
+    ),
 ]
 BackboneName = Annotated[
     str | None,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spatialrag.encoders.color import Color
 from spatialrag.encoders.context import join_context
 from spatialrag.encoders.embeddings import Embeddings, EncoderRecord
 from spatialrag.encoders.encoder import Encoder, PatchEncoder, SpotEncoder, make_encoder
@@ -171,12 +172,14 @@ def check_encoder(
     Parameters
     ----------
     encoder
-        As in `make_encoder`.
+        As in `make_encoder`; the bank's where it is ``color`` and None is given.
     record
         Record of the bank's encoder.
     device, required
         As in `make_encoder`.
     """
+    if encoder is None and record.name == Color.name:  # it needs no file: its name is enough
+        encoder = Color()
     if encoder is None:
         raise InputError(
             f"the bank was embedded by {record.name!r}",

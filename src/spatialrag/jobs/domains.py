@@ -12,7 +12,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from spatialrag.anndata_file import read_anndata
+from spatialrag.anndata_file import read_anndata, write_h5ad
 from spatialrag.domains.controls import SmoothedPCA
 from spatialrag.domains.domains import Domains
 from spatialrag.domains.markers import domain_markers, read_gene_sets, set_enrichment
@@ -224,7 +224,7 @@ def _write(
     to_anndata(found, prepared, key=result.method)
     prepared.uns[result.method]["notes"] = json.dumps(result.notes)
     with replace_file(request.out) as aside:
-        prepared.write_h5ad(aside)
+        write_h5ad(prepared, aside)
     if request.markers is not None:
         _write_markers(request.markers, tissue, found, sets)
     if request.figure is not None:

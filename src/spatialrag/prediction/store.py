@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from spatialrag import keys
-from spatialrag.anndata_file import read_anndata
+from spatialrag.anndata_file import read_anndata, write_h5ad
 from spatialrag.bank.content import columns_of
 from spatialrag.errors import InputError
 from spatialrag.expression.normalize import check_scale
@@ -289,7 +289,7 @@ def write_prediction(prediction: Prediction, path: str | Path) -> Path:
     """
     adata = to_anndata(prediction)
     with replace_file(path) as aside:
-        adata.write_h5ad(aside, compression="gzip")
+        write_h5ad(adata, aside)
     return Path(path)
 
 
