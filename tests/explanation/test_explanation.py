@@ -114,3 +114,19 @@ def test_what_was_doubted_when_predicting_is_repeated(references, queries):
     found = explain(doubted, spot=str(prediction.spots[0]), gene=str(prediction.genes[0]))
     assert found.doubts == ("grey?",)
     assert found.to_json()["doubts"] == ["grey?"]
+
+
+def test_words_say_how_much_of_the_weight_measured_the_gene(unsmoothed):
+    found = explain(unsmoothed, spot=unsmoothed.spots[0], gene=unsmoothed.genes[0])
+    gene = found.gene
+    assert replace(found, coverage=1.0).coverage_words == f"all of them measured {gene}"
+    partly = replace(found, coverage=0.534)
+    assert partly.coverage_words == (
+        f"references that measured {gene} hold 53% of the weight, the others add nothing: the "
+        "value may be too low"
+    )
+    missing = replace(found, value=np.nan, coverage=0.466)
+    assert missing.coverage_words == (
+        f"no value is given: references that measured {gene} hold 47% of the weight"
+    )
+    assert f" of {found.slide}: no value; " in missing.headline

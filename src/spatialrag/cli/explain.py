@@ -93,8 +93,10 @@ def print_explanation(found: Explanation, *, top: int, wide: bool) -> None:
             f"the cited references measured {measured}"
         )
     out.print(
-        f"{len(found.citations)} references contribute {found.cited_value:.4g}; weight on those "
-        f"that measured it: {found.coverage:.0%}"
+        terminal_text(
+            f"{len(found.citations)} references contribute {found.cited_value:.4g}; "
+            f"{found.coverage_words}"
+        )
     )
     if not math.isnan(found.from_morphology):
         out.print(

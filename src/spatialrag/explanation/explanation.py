@@ -15,6 +15,7 @@ from spatialrag.prediction.prediction import Prediction
 
 TOP_GENES = 5
 _SEEN = 0.25
+_ALL = 0.995  # of the weight: what rounds to all of it
 _TOLD = ("slide", "donor", "x", "y", "kind", "cell_type")
 _WORDS = ("no", "one", "two", "three", "four", "five")
 
@@ -110,7 +111,8 @@ class Explanation:
     @property
     def headline(self) -> str:
         """One sentence: the value, and how much of the weight groups and their pictures carry."""
-        said = f"{self.gene} in spot {self.spot} of {self.slide}: {self.value:.3g}"
+        value = "no value" if np.isnan(self.value) else f"{self.value:.3g}"
+        said = f"{self.gene} in spot {self.spot} of {self.slide}: {value}"
         shown = self.groups.drop(index=[REST, UNCITED], errors="ignore")
         if shown.empty:
             return f"{said}; the strongest of {len(self.citations)} references carries " + (
@@ -127,6 +129,16 @@ class Explanation:
         )
 
     @property
+    def coverage_words(self) -> str:
+        """How much of the weight lies on references that measured the gene, in a sentence."""
+        held = f"references that measured {self.gene} hold {self.coverage:.0%} of the weight"
+        if np.isnan(self.value):
+            return f"no value is given: {held}"
+        if self.coverage > _ALL:
+            return f"all of them measured {self.gene}"
+        return f"{held}, the others add nothing: the value may be too low"
+
+    @property
     def cited_value(self) -> float:
         """Sum of the contributions."""
         return float(self.citations["contribution"].sum())
@@ -137,7 +149,7 @@ class Explanation:
             name: getattr(self, name) for name in ("slide", "spot", "gene", "value", "scale")
         }
         facts["cited_value"] = self.cited_value
-        facts["headline"] = self.headline
+        facts |= {"headline": self.headline, "coverage": self.coverage}
         facts |= asdict(self.standing) | {"reliability": self.reliability}
         facts["doubts"] = list(self.doubts)
         for name, table in (("groups", self.groups.reset_index()), ("citations", self.citations)):
