@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from spatialrag import build_bank
-from spatialrag.bank.store import verify_bank, write_bank
+from spatialrag.bank.store import read_bank, verify_bank, write_bank
 from spatialrag.evaluation.report import scores_markdown
 from spatialrag.expression.cohort import read_her2st_cohort
 
@@ -36,9 +36,13 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         path = write_bank(bank, Path(folder) / "bank.zarr")
         lap("write")
+        read_bank(path)
+        lap("open")
         verify_bank(path)
         lap("open and verify")
-    print(f"{len(bank.slides)} sections, {bank.n_references} references, {len(bank.genes)} genes\n")
+        megabytes = sum(each.stat().st_size for each in path.rglob("*") if each.is_file()) / 1e6
+    size = f"{bank.n_references} references, {len(bank.genes)} genes, {megabytes:.0f} MB"
+    print(f"{len(bank.slides)} sections, {size}\n")
     print(scores_markdown(pd.DataFrame(rows).T.rename_axis("step")))
 
 

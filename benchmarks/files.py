@@ -1,10 +1,11 @@
-"""Seconds and MB of what is written and read: a prediction, and the bank of HER2ST.
+"""Seconds and MB of a prediction's file, by compression.
 
 A prediction of 4,000 spots x 18,000 genes: values of a gamma distribution, two fifths of them zero
-in the references, 100 citations a spot. It is written by each way of compression, by
-`spatialrag.write_prediction` ("written"), and read back.
+in the references, 100 citations a spot; or one at hand. It is written by anndata with each
+compression, by `spatialrag.write_prediction` ("written"), and read back.
 
-    python benchmarks/files.py --her2st ../shared/data/her2st --json files.json
+    python benchmarks/files.py --json files.json
+    python benchmarks/files.py --prediction S4.h5ad
 """
 
 import argparse
@@ -15,20 +16,16 @@ import time
 from functools import partial
 from pathlib import Path
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from spatialrag import build_bank
-from spatialrag.bank.store import read_bank, verify_bank, write_bank
-from spatialrag.expression.cohort import read_her2st_cohort
 from spatialrag.prediction.citations import Citations
 from spatialrag.prediction.prediction import Prediction
 from spatialrag.prediction.store import read_prediction, to_anndata, write_prediction
 
 N_CITED, N_CITATIONS, MEASURED = 2000, 100, 0.6
-WAYS = {"none": {}, "lzf": {"compression": "lzf"}, "gzip 4": {"compression": "gzip"}}
+WAYS = {"none": None, "lzf": "lzf", "gzip 4": "gzip"}
 
 
 def draw_prediction(n_spots, n_genes, seed=0):
@@ -83,55 +80,35 @@ def timed(work):
     return made, time.perf_counter() - started
 
 
-def size_mb(path):
-    files = path.rglob("*") if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files if file.is_file()) / 1e6
-
-
-def measure_prediction(folder, n_spots, n_genes):
+def measure(prediction, path):
     """Return seconds and MB of a prediction's file by compression."""
-    prediction, path = draw_prediction(n_spots, n_genes), folder / "prediction.h5ad"
-    adata, rows = to_anndata(prediction), {}
-    ways = {
-        name: partial(ad.io.write_h5ad, path, adata, **options) for name, options in WAYS.items()
-    }
-    for name, write in {**ways, "written": partial(write_prediction, prediction, path)}.items():
-        _, writing = timed(write)
+    rows = {}
+
+    def write(compression):
+        to_anndata(prediction).write_h5ad(path, compression=compression)
+
+    ways = {name: partial(write, compression) for name, compression in WAYS.items()}
+    for name, work in {**ways, "written": partial(write_prediction, prediction, path)}.items():
+        _, writing = timed(work)
         found, reading = timed(partial(read_prediction, path))
-        if not np.array_equal(found.expression, prediction.expression):
+        if not np.array_equal(found.expression, prediction.expression, equal_nan=True):
             raise SystemExit(f"{name}: what was read is not what was written")
-        rows[name] = {"write_s": writing, "read_s": reading, "mb": size_mb(path)}
+        rows[name] = {"write_s": writing, "read_s": reading, "mb": path.stat().st_size / 1e6}
     return rows
-
-
-def measure_bank(folder, root):
-    """Return seconds and MB of the bank of all sections, without pictures."""
-    bank = build_bank(read_her2st_cohort(root), thumbnail_px=0)
-    path, writing = timed(lambda: write_bank(bank, folder / "bank.zarr"))
-    _, opening = timed(lambda: read_bank(path))
-    _, verifying = timed(lambda: verify_bank(path))
-    return {
-        "references": bank.n_references,
-        "genes": len(bank.genes),
-        "write_s": writing,
-        "open_s": opening,
-        "verify_s": verifying,
-        "mb": size_mb(path),
-    }
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--spots", type=int, default=4000)
     parser.add_argument("--genes", type=int, default=18_000)
-    parser.add_argument("--her2st", type=Path, help="a clone of the HER2ST repository")
+    parser.add_argument("--prediction", type=Path, help="in place of a drawn one")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    report = {"spots": options.spots, "genes": options.genes}
+    given = options.prediction
+    prediction = read_prediction(given) if given else draw_prediction(options.spots, options.genes)
+    report = dict(zip(("spots", "genes"), prediction.expression.shape, strict=True))
     with tempfile.TemporaryDirectory() as folder:
-        report["prediction"] = measure_prediction(Path(folder), options.spots, options.genes)
-        if options.her2st:
-            report["bank"] = measure_bank(Path(folder), options.her2st)
+        report["prediction"] = measure(prediction, Path(folder) / "prediction.h5ad")
     report["peak_rss_gib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     text = json.dumps(report, indent=2)
     print(text)

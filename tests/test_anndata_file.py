@@ -91,12 +91,17 @@ def test_cut_files(adata, tmp_path, share):
         read_anndata(tmp_path / "x.h5ad")
 
 
-def test_written_files_are_those_of_anndata(adata, tmp_path):
+@pytest.mark.parametrize("raw", [False, True])
+def test_written_files_are_those_of_anndata(adata, tmp_path, raw):
     """Kinds, names and values are anndata's own; only numbers are stored in another way."""
     adata.layers["counts"] = sparse.csr_matrix(adata.X)
     adata.uns |= {"text": "a word", "names": np.array(["a", "b"], object), "nothing": np.empty(0)}
     adata.obs["kind"] = pd.Categorical(["u", "v"])
-    write_h5ad(adata, tmp_path / "ours.h5ad")
+    adata.obs["slide"] = "one"  # repeated text becomes categorical
+    if raw:
+        adata.raw = adata.copy()
+        adata.raw.var["feature"] = "gene"
+    write_h5ad(adata.copy(), tmp_path / "ours.h5ad")
     adata.write_h5ad(tmp_path / "theirs.h5ad")
     found = {}
     for name in ("ours", "theirs"):

@@ -1,6 +1,6 @@
 """AnnData in files: one reader for h5ad and Zarr, whose error says what the file is; one writer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,28 +68,52 @@ def write_h5ad(adata: ad.AnnData, path: str | Path) -> None:
     >>> read_anndata("written.h5ad").shape
     (2, 2)
     """
+    adata.strings_to_categoricals()  # as anndata's own writer does
+    if adata.raw is not None:
+        adata.strings_to_categoricals(adata.raw.var)
+    with h5py.File(path, "w") as file:
+        write_parts(file, adata, lambda _: _COMPRESSION)
+        if adata.raw is None:
+            file.pop("raw", None)  # older readers know no such entry
+
+
+def write_parts(
+    group: h5py.Group | zarr.Group,
+    adata: ad.AnnData,
+    layout: Callable[[np.ndarray], Mapping[str, object]],
+) -> None:
+    """Write AnnData into a group, arrays of numbers with storage options of their own.
+
+    Parameters
+    ----------
+    group
+        Empty.
+    adata
+        What is written.
+    layout
+        Returns the options of ``create_dataset`` or ``create_array`` for an array of numbers that
+        is not empty; of a sparse matrix it is asked for the stored values.
+    """
 
     def write(
         function: Callable[..., None],
-        group: h5py.Group,
+        group: h5py.Group | zarr.Group,
         key: str,
         element: Any,
         dataset_kwargs: dict[str, Any],
         iospec: object,  # noqa: ARG001  (anndata's calling convention)
     ) -> None:
-        if key.strip("/") == "raw" and element is None:  # older readers know no such entry
-            return
         array = element.data if sparse.issparse(element) else element
-        numbers = isinstance(array, np.ndarray) and array.ndim > 0 and array.dtype.kind in "biuf"
-        function(
-            group,
-            key,
-            element,
-            dataset_kwargs={**dataset_kwargs, **_COMPRESSION} if numbers else dataset_kwargs,
-        )
+        if (
+            isinstance(array, np.ndarray)
+            and array.dtype.kind in "biuf"
+            and array.ndim
+            and array.size
+        ):
+            dataset_kwargs = {**dataset_kwargs, **layout(array)}
+        function(group, key, element, dataset_kwargs=dataset_kwargs)
 
-    with h5py.File(path, "w") as file:
-        ad.experimental.write_dispatched(file, "/", adata, callback=write)
+    ad.experimental.write_dispatched(group, "/", adata, callback=write)
 
 
 def is_zarr(path: Path) -> bool:

@@ -20,10 +20,10 @@ from typing import Any, Literal, TypeVar
 import anndata as ad
 import numpy as np
 import zarr
-from scipy import sparse
 from zarr.errors import ZarrUserWarning
 
 from spatialrag import keys
+from spatialrag.anndata_file import write_parts
 from spatialrag.asides import beside, resolve
 from spatialrag.bank.checked_text import checked_text
 from spatialrag.errors import BankError, InputError
@@ -269,22 +269,9 @@ def _check_kind(record: dict[str, Any], path: Path, kind: StoreKind) -> None:
 
 def _write(adata: ad.AnnData, path: Path) -> None:
     """Write with explicit chunks and shards: few files, rows read in small groups."""
-
-    def write(
-        function: Callable[..., None],
-        group: zarr.Group,
-        key: str,
-        element: Any,
-        dataset_kwargs: dict[str, Any],
-        iospec: object,  # noqa: ARG001  (anndata's calling convention)
-    ) -> None:
-        array = element.data if sparse.issparse(element) else element
-        layout = _layout(array) if isinstance(array, np.ndarray) else {}
-        function(group, key, element, dataset_kwargs={**dataset_kwargs, **layout})
-
     with ad.settings.override(auto_shard_zarr_v3=False):
         group = zarr.open_group(path, mode="w", zarr_format=ZARR_FORMAT)
-        ad.experimental.write_dispatched(group, "/", adata, callback=write)
+        write_parts(group, adata, _layout)
     group.attrs[GENERATION] = token_hex(8)
     group.attrs[CHUNKS] = _n_chunks(path)
     with warnings.catch_warnings():
@@ -294,8 +281,6 @@ def _write(adata: ad.AnnData, path: Path) -> None:
 
 
 def _layout(array: np.ndarray) -> dict[str, tuple[int, ...]]:
-    if array.dtype.kind not in "biuf" or array.size == 0 or array.ndim == 0:
-        return {}
     if array.ndim == 1:
         return {"chunks": (_CHUNK,), "shards": (_SHARD,)}
     rest = array.shape[1:]

@@ -178,9 +178,9 @@ def check_encoder(
     device, required
         As in `make_encoder`.
     """
-    if encoder is None and record.name == Color.name:  # it needs no file: its name is enough
-        encoder = Color()
     if encoder is None:
+        if record.name == Color.name:  # it needs no file: its name is enough
+            return check_encoder(Color(), record)
         raise InputError(
             f"the bank was embedded by {record.name!r}",
             expected="the same encoder for the queries",
